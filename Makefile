@@ -1,0 +1,48 @@
+# `make help` lists what there is. Needs Python 3.11 to 3.13, make and git; everything else goes into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install train test lint format types contracts clean
+
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) ## Create .venv and install rltf with everything the tests need (again only when requirements change)
+	@echo "==> rltf is installed in .venv"
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@echo "==> creating .venv with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv .venv
+	@echo "==> installing rltf and its requirements (constraints.txt; about 1.5 GB the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $(INSTALLED)
+
+train: install ## Train the embedded model online from unit-test and static feedback (a few minutes, no GPU)
+	@echo "==> rltf train"
+	@$(BIN)/rltf train $(ARGS)
+
+test: install lint types contracts ## Run lint, types, import contracts and the whole test suite
+	@echo "==> pytest"
+	@$(BIN)/python -m pytest
+
+lint: install ## Check style and formatting
+	@echo "==> ruff"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+format: install ## Format the code and mend what ruff can mend
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+types: install ## Check types (mypy, strict)
+	@echo "==> mypy"
+	@$(BIN)/mypy
+
+contracts: install ## Check that imports point one way
+	@echo "==> import contracts"
+	@$(BIN)/lint-imports
+
+clean: ## Remove .venv and caches (runs/ stays)
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

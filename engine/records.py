@@ -1,0 +1,212 @@
+"""The records that flow out of the engine: problems, tests, executions, diagnostics, reports.
+
+What this module does not do: run anything, compare anything, or know what a token or a reward is.
+Every record is immutable; positions are byte offsets into the program as the policy wrote it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeAlias
+
+
+class Verdict(StrEnum):
+    """Outcome of one test, or of a program (then the worst of its tests)."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    """Ran to its end with at least one wrong answer."""
+    ERROR = "error"
+    """Did not run to its end; `ProgramError.kind` says how."""
+    INFRA = "infra"
+    """Our own fault, never the program's: retried, then masked out of the loss."""
+
+
+class ErrorKind(StrEnum):
+    """How a program failed to run to its end."""
+
+    SYNTAX = "syntax"
+    """Rejected by the compiler before any line ran (no run-time exception can claim this kind)."""
+    RUNTIME = "runtime"
+    """An exception left the program; `ProgramError.type` names it."""
+    TIMEOUT = "timeout"
+    MEMORY = "memory"
+    OUTPUT_LIMIT = "output_limit"
+    CRASHED = "crashed"
+    """The interpreter died of a signal or left without an answer."""
+
+
+class Source(StrEnum):
+    """Who made a diagnostic."""
+
+    RUNTIME = "runtime"
+    SYNTAX = "syntax"
+    PYLINT = "pylint"
+    LIBCST = "libcst"
+    COVERAGE = "coverage"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A half-open range of UTF-8 bytes of the program text, with its place for display.
+
+    Bytes, because tokens are bytes and CPython's positions are bytes.
+    """
+
+    start_byte: int
+    end_byte: int
+    line: int
+    """First line, 1-based."""
+    column: int
+    """First column, 0-based, in characters."""
+    end_line: int
+    end_column: int
+
+
+@dataclass(frozen=True, slots=True)
+class StdinTest:
+    """Feed `stdin` to the program; its standard output must match `expected`."""
+
+    stdin: str
+    expected: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallTest:
+    """Call the entry point; its return value must match `expected` (JSON-like plain data)."""
+
+    args: tuple[object, ...]
+    expected: object
+    kwargs: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AssertTest:
+    """Python source run by the referee with the program's functions as stubs; passes if nothing is raised.
+
+    MBPP: one `assert`. HumanEval: the `check` function and its call.
+    """
+
+    source: str
+
+
+Test: TypeAlias = StdinTest | CallTest | AssertTest
+
+
+class ComparisonRule(StrEnum):
+    """How an output is compared with the expected one (see `engine.comparison`)."""
+
+    STRICT = "strict"
+    APPS = "apps"
+    """As lax as the published APPS harness: for comparison with published numbers only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A programming problem with its tests."""
+
+    id: str
+    tests: tuple[Test, ...]
+    prompt: str = ""
+    starter_code: str = ""
+    entry_point: str | None = None
+    """Name of the function that call tests call (top level, or a method of `class Solution`)."""
+    prelude: str = ""
+    """Source executed in the program's namespace before it; linters know its names, its lines never count."""
+    setup: str = ""
+    """Source the referee runs before the assert tests (MBPP `test_setup_code`)."""
+    references: tuple[str, ...] = ()
+    """Reference solutions."""
+    difficulty: str = ""
+    source: str = ""
+    """The data set it comes from."""
+    comparison: ComparisonRule = ComparisonRule.STRICT
+    time_limit: float | None = None
+    """CPU seconds for one test; None takes the judge's limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One traceback frame that lies in the program's own text."""
+
+    function: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramError:
+    """Why a program (or one test of it) did not run to its end."""
+
+    kind: ErrorKind
+    type: str
+    """Exception class name (`NameError`); `TimeoutError`, `MemoryError`, `OutputLimit` or a signal's name for the other kinds."""
+    message: str
+    """The exception's text, truncated; it comes from a hostile process and is shown escaped only."""
+    frames: tuple[Frame, ...] = ()
+    """The program's own frames, outermost first."""
+
+    @property
+    def span(self) -> Span | None:
+        """The place of the innermost frame in the program's text, if there is one."""
+        return self.frames[-1].span if self.frames else None
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """What one test said."""
+
+    verdict: Verdict
+    seconds: float
+    """CPU seconds spent on this test."""
+    error: ProgramError | None = None
+    actual: str = ""
+    """Start of what the program printed or returned, for display."""
+    executed_lines: frozenset[int] | None = None
+    """1-based lines of the program that ran; None where lines were not collected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """What the program did on all of its tests."""
+
+    verdict: Verdict
+    tests: tuple[TestResult, ...]
+    """One per test of the problem, in its order (empty after a syntax error or `infra`)."""
+    error: ProgramError | None
+    """The error of the first test that has one."""
+    seconds: float
+    """CPU seconds of the whole program."""
+    isolation: str
+    """The measured isolation level and its layers, such as `3: rlimits+seccomp+landlock+namespaces`."""
+    peak_memory_bytes: int = 0
+    stdout_tail: str = ""
+    infra_reason: str = ""
+    """What went wrong on our side, when the verdict is `infra`."""
+
+    @property
+    def pass_ratio(self) -> float:
+        """Share of tests passed, 0..1; 0 where no test ran."""
+        return sum(test.verdict is Verdict.PASSED for test in self.tests) / len(self.tests) if self.tests else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One finding about the program, from running or from reading it."""
+
+    source: Source
+    code: str
+    """`NameError`, `E0602`, `timeout`, `never-prints`, ..."""
+    message: str
+    span: Span | None
+    """None where the finding has no place (a timeout without a frame, a crash)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything the engine found out about one program."""
+
+    program: bytes
+    """The program exactly as the policy wrote it (UTF-8 unless a coding cookie says otherwise)."""
+    execution: Execution
+    diagnostics: tuple[Diagnostic, ...]

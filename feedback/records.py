@@ -1,0 +1,85 @@
+"""The records of the feedback room: blames, and a program's feedback laid on the sampled tokens.
+
+What this module does not do: decide blame or compute rewards (`feedback.blame`, `feedback.rewards`),
+or know which model sampled the tokens.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine import Diagnostic, Report, Span
+
+Rewards = dict[str, NDArray[np.float32]]
+"""Component name (`coarse`, `adaptive`, `fine`, `static`) -> one reward per token, float32 [T]."""
+
+COMPONENTS = ("coarse", "adaptive", "fine", "static")
+
+
+class Category(StrEnum):
+    """What a diagnostic blames (RLTF section 3.2, Table 2)."""
+
+    GLOBAL = "U_global"
+    """The whole program."""
+    LINE = "U_line"
+    """A place in it."""
+    IGNORE = "U_ignore"
+    """Nothing."""
+
+
+class FinishReason(StrEnum):
+    """Why generation ended. Truncation is decided by this, never by a message's text."""
+
+    STOP = "stop"
+    LENGTH = "length"
+
+
+@dataclass(frozen=True, slots=True)
+class Blame:
+    """A diagnostic with what it blames, where, how strongly and why."""
+
+    diagnostic: Diagnostic
+    category: Category
+    span: Span | None
+    """Where the blame lies after refinement; None for `U_global`, `U_ignore` and unlocated findings."""
+    strength: float
+    """Weight of the penalty, 0..1."""
+    reason: str
+    """The taxonomy rule behind it, in one line."""
+    also: tuple[Diagnostic, ...] = ()
+    """Further diagnostics merged into this blame because they agree on the place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """One part of one token's reward: `component` got `amount` because of `rule` (and `blame`, if there is one)."""
+
+    component: str
+    amount: float
+    rule: str
+    blame: Blame | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """What a report means for each sampled token."""
+
+    report: Report
+    blames: tuple[Blame, ...]
+    offsets: NDArray[np.int32]
+    """[T, 2] half-open byte range of each sampled token in `report.program`; empty ranges for tokens outside it."""
+    rewards: Rewards
+    """Raw rewards, before any baseline; float32 [T] each."""
+    executed: NDArray[np.bool_] | None = None
+    """[T] whether any test ran the token's line; None where lines were not collected."""
+    contributions: tuple[tuple[tuple[int, int], Contribution], ...] = field(default=())
+    """((first token, last token + 1), contribution) in order: what adds up to the rewards."""
+
+    @property
+    def total(self) -> NDArray[np.float32]:
+        """Sum of the components, float32 [T]."""
+        return np.sum(list(self.rewards.values()), axis=0, dtype=np.float32)

@@ -1,0 +1,1 @@
+"""The Jupyter extension: live view, single-sample view, static HTML, magics."""

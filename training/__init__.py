@@ -1,0 +1,1 @@
+"""The online loop, models, data sets, evaluation and the `rltf` command."""
