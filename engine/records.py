@@ -140,7 +140,7 @@ class ProgramError:
 
     kind: ErrorKind
     type: str
-    """Exception class name (`NameError`); `TimeoutError`, `MemoryError`, `OutputLimit` or a signal's name for the other kinds."""
+    """Exception class name; `TimeoutError`, `MemoryError`, `OutputLimit` or a signal's name for the other kinds."""
     message: str
     """The exception's text, truncated; it comes from a hostile process and is shown escaped only."""
     frames: tuple[Frame, ...] = ()

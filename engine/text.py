@@ -55,7 +55,7 @@ class ProgramText:
         return self.span(start + len(text) - len(text.lstrip(b" \t\f")), end)
 
     def span_of_columns(self, line: int, column: int, end_line: int, end_column: int) -> Span:
-        """The span between two places given as 1-based lines and 0-based columns in **bytes** (`ast`, `co_positions`)."""
+        """The span between two places: 1-based lines and 0-based columns in **bytes** (`ast`, `co_positions`)."""
         return self.span(self._byte(line, column), self._byte(end_line, end_column))
 
     def span_of_characters(self, line: int, column: int, end_line: int, end_column: int) -> Span:

@@ -82,4 +82,5 @@ class Feedback:
     @property
     def total(self) -> NDArray[np.float32]:
         """Sum of the components, float32 [T]."""
-        return np.sum(list(self.rewards.values()), axis=0, dtype=np.float32)
+        total: NDArray[np.float32] = np.sum(list(self.rewards.values()), axis=0, dtype=np.float32)
+        return total
