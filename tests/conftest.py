@@ -1,0 +1,16 @@
+"""Fixtures that every room's tests share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of public data beside the checkout; tests that need it skip, visibly, where it is absent."""
+    folder = Path(__file__).resolve().parents[2] / "shared"
+    if not folder.is_dir():
+        pytest.skip(f"no shared data beside the checkout (looked for {folder.name}/ in {folder.parent.name}/)")
+    return folder
