@@ -1,0 +1,103 @@
+"""minicode: its problems are sound, always the same, and split without overlap."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+
+import pytest
+
+from engine import CallTest, Problem, StdinTest
+from training import minicode
+from training.minicode.__main__ import main, public_shape
+from training.minicode.generate import split_of
+
+TIERS = tuple(minicode.TIERS)
+SPLITS = ("train", "held_out")
+
+
+def family(problem: Problem) -> tuple[str, ...]:
+    return tuple(problem.source.partition(": ")[2].split(" | "))
+
+
+def run_reference(problem: Problem, test: object) -> object:
+    """Run our own reference solution on one test, by a road that shares nothing with the generator's."""
+    names: dict[str, object] = {}
+    printed = io.StringIO()
+    if isinstance(test, CallTest):
+        exec(problem.references[0], names)
+        return names[problem.entry_point](*json.loads(json.dumps(test.args)))
+    lines = iter(test.stdin.splitlines())
+    names["input"] = lambda: next(lines)
+    with contextlib.redirect_stdout(printed):
+        exec(problem.references[0], names)
+    return printed.getvalue()
+
+
+@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("split", SPLITS)
+def test_references_pass_all_hidden_tests(tier, split):
+    for problem in minicode.problems(tier, split, 200):
+        for test in problem.tests:
+            assert run_reference(problem, test) == test.expected, problem.references[0]
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_train_and_held_out_share_no_family(tier):
+    train = {family(problem) for problem in minicode.problems(tier, "train")}
+    held_out = {family(problem) for problem in minicode.problems(tier, "held_out")}
+    assert not train & held_out
+    assert all(split_of(" | ".join(steps)) == "train" for steps in train)
+    assert all(split_of(" | ".join(steps)) == "held_out" for steps in held_out)
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_every_primitive_occurs_in_train(tier):
+    used = {step for problem in minicode.problems(tier, "train") for step in family(problem)}
+    assert used == {primitive.name for primitive in minicode.TIERS[tier].primitives}
+
+
+@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("split", SPLITS)
+def test_problems_have_enough_distinct_tests_and_both_shapes(tier, split):
+    found = minicode.problems(tier, split)
+    assert len(found) >= (1000 if split == "train" else 200)
+    assert len({problem.id for problem in found}) == len(found)
+    for problem in found:
+        assert len(problem.tests) >= 5
+        assert len({repr(test.expected) for test in problem.tests}) >= 2
+    share = sum(isinstance(problem.tests[0], StdinTest) for problem in found) / len(found)
+    assert 0.3 < share < 0.7
+
+
+def test_call_prompts_name_the_function_and_its_parameter():
+    for problem in minicode.problems("short", "train", 200):
+        if problem.entry_point is not None:
+            assert problem.starter_code.removeprefix("def ").removesuffix(":") in problem.prompt
+            assert problem.references[0].startswith(problem.starter_code)
+
+
+def test_problems_are_always_the_same_and_a_count_takes_the_first():
+    assert minicode.problems("short", "train", 50) == minicode.problems("short", "train")[:50]
+
+
+def test_prompts_of_one_family_are_worded_differently():
+    prompts: dict[tuple[str, ...], set[str]] = {}
+    for problem in minicode.problems("short", "train"):
+        prompts.setdefault(family(problem), set()).add(problem.prompt)
+    assert sum(len(wordings) > 1 for wordings in prompts.values()) > 50
+
+
+@pytest.mark.parametrize(("arguments", "named"), [(("middling", "train"), "short"), (("short", "test"), "held_out")])
+def test_an_unknown_tier_or_split_is_named_with_what_is_allowed(arguments, named):
+    with pytest.raises(ValueError, match=named):
+        minicode.problems(*arguments)
+
+
+def test_the_command_writes_the_public_shape(capsys):
+    assert main(["problems", "--tier", "short", "--split", "held_out", "--count", "20"]) == 0
+    written = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert written == [public_shape(problem) for problem in minicode.problems("short", "held_out", 20)]
+    assert any("fn_name" in shape for shape in written)
+    assert any("fn_name" not in shape for shape in written)

@@ -1,0 +1,216 @@
+"""Problems of a tier: steps drawn and piped, worded, and given tests by running the reference solution.
+
+What this module does not do: run anything but this package's own reference code, or add mistakes (`corpus`).
+Train and held-out problems never share a family (the names of the steps in their order), whatever the parameters.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import CodeType
+from typing import Literal
+
+from engine import CallTest, Problem, StdinTest
+from training.minicode.primitives import Kind, Primitive, Step, Tier, indent
+from training.minicode.wording import prompt_for
+
+Split = Literal["train", "held_out"]
+Shape = Literal["stdin", "call"]
+
+TESTS = 6
+"""Hidden tests of a problem."""
+TIME_LIMIT = 0.5
+"""CPU seconds for one test; references need well under a millisecond."""
+_HELD_OUT_PERCENT = 20
+_NAMES = ("solve", "compute", "process", "answer")
+_VARIABLES = {Kind.NUMBERS: "xs", Kind.NUMBER: "n", Kind.TEXT: "s", Kind.WORDS: "ws"}
+_WORD_LIST = (
+    *("apple", "tree", "river", "stone", "idea", "cat", "sea", "train", "rose", "east", "tea", "lion", "egg", "door"),
+    *("mouse", "ant", "night", "star", "oak", "radio", "level", "noon", "zebra", "eel", "kite", "ocean", "data", "see"),
+)
+_LARGEST = 10**9
+_LONGEST = 200
+_ATTEMPTS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A problem before it is worded: what to do, and in which shape."""
+
+    tier: Tier
+    steps: tuple[Step, ...]
+    shape: Shape
+    entry_point: str
+
+    @property
+    def takes(self) -> Kind:
+        """The kind of the input."""
+        return self.steps[0].primitive.takes
+
+    @property
+    def gives(self) -> Kind:
+        """The kind of the output."""
+        return self.steps[-1].primitive.gives
+
+    @property
+    def family(self) -> str:
+        """What decides the split: the steps' names in order, without parameters, shape or wording."""
+        return " | ".join(step.primitive.name for step in self.steps)
+
+
+def split_of(family: str) -> Split:
+    """Train or held-out: a hash of the family; single steps are always train."""
+    if " | " not in family:
+        return "train"
+    return "held_out" if hashlib.sha256(family.encode()).digest()[0] * 100 // 256 < _HELD_OUT_PERCENT else "train"
+
+
+def drafts(tier: Tier, split: Split, rng: random.Random) -> Iterator[Draft]:
+    """Endless drafts of one split; every single step comes first in train, where the tier has one-step problems."""
+    if split == "train" and 1 in tier.steps:
+        for primitive in tier.primitives:
+            yield _draft(tier, (_with_parameter(primitive, rng),), rng)
+    while True:
+        steps = _draw_steps(tier, rng)
+        draft = _draft(tier, steps, rng)
+        if split_of(draft.family) == split:
+            yield draft
+
+
+def problems(tier: Tier, split: Split, count: int) -> list[Problem]:
+    """The first `count` problems of a split, always the same ones."""
+    rng = random.Random(f"minicode {tier.name} {split}")  # noqa: S311 - reproducible, not secret
+    found: list[Problem] = []
+    seen: set[tuple[tuple[Step, ...], Shape]] = set()
+    for draft in drafts(tier, split, rng):
+        if len(found) == count:
+            break
+        if (draft.steps, draft.shape) in seen:
+            continue
+        tests = tests_for(draft, rng)
+        if tests is None:
+            continue
+        seen.add((draft.steps, draft.shape))
+        found.append(_problem(draft, tests, f"minicode-{tier.name}-{split}-{len(found)}", rng))
+    return found
+
+
+def reference(draft: Draft) -> str:
+    """The right program."""
+    return assemble(draft, [step.fill(step.primitive.code) for step in draft.steps], *edges(draft))
+
+
+def edges(draft: Draft) -> tuple[str, str]:
+    """First and last statements of the right program."""
+    if draft.shape == "stdin":
+        return draft.tier.readers[draft.takes].code, draft.tier.printers[draft.gives].code
+    return draft.tier.headers[draft.takes].code, draft.tier.returns[draft.gives].code
+
+
+def assemble(draft: Draft, blocks: list[str], first: str, last: str) -> str:
+    """A program from its parts, each with or without mistakes."""
+    if draft.shape == "stdin":
+        return "\n".join((first, *blocks, last)) + "\n"
+    body = "\n".join((*blocks, last))
+    return first.replace("{name}", draft.entry_point) + "\n" + indent(body) + "\n"
+
+
+def tests_for(draft: Draft, rng: random.Random) -> tuple[StdinTest | CallTest, ...] | None:
+    """Tests from running the steps; None if too few inputs suit them or a step makes no difference."""
+    whole = _compile(draft.steps)
+    shorter = [_compile(steps) for steps in _with_one_step_left_out(draft.steps)]
+    variable, result = _VARIABLES[draft.takes], _VARIABLES[draft.gives]
+    cases: list[tuple[object, object]] = []
+    told_apart: set[int] = set()
+    for _ in range(_ATTEMPTS):
+        value = draw_input(draft.takes, rng)
+        output = _run(whole, variable, value, result)
+        if output is None or any(value == other for other, _ in cases):
+            continue
+        told_apart |= {i for i, code in enumerate(shorter) if _run(code, variable, value, result) != output}
+        cases.append((value, output))
+        if len(cases) == TESTS:
+            break
+    varied = len({repr(output) for _, output in cases}) > 2
+    if len(cases) < TESTS or not varied or len(told_apart) < len(shorter):
+        return None
+    if draft.shape == "stdin":
+        return tuple(StdinTest(_lines(value), _lines(output)) for value, output in cases)
+    return tuple(CallTest((value,), output) for value, output in cases)
+
+
+def draw_input(kind: Kind, rng: random.Random) -> object:
+    """A random input value, small enough that no step can grow it out of hand."""
+    if kind is Kind.NUMBERS:
+        return [rng.randint(-9, 20) for _ in range(rng.randint(4, 8))]
+    if kind is Kind.NUMBER:
+        return rng.randint(1, 999)
+    words = [rng.choice(_WORD_LIST) for _ in range(rng.randint(3, 6))]
+    if rng.random() < 0.5:
+        words.append(rng.choice(words))
+    return words if kind is Kind.WORDS else " ".join(words)
+
+
+def _lines(value: object) -> str:
+    return (" ".join(map(str, value)) if isinstance(value, list) else str(value)) + "\n"
+
+
+def _draft(tier: Tier, steps: tuple[Step, ...], rng: random.Random) -> Draft:
+    return Draft(tier, steps, "call" if rng.random() < 0.5 else "stdin", rng.choice(_NAMES))
+
+
+def _draw_steps(tier: Tier, rng: random.Random) -> tuple[Step, ...]:
+    count = rng.choice(tier.steps)
+    chosen = [rng.choice(tier.primitives)]
+    while len(chosen) < count:
+        following = [p for p in tier.primitives if p.takes is chosen[-1].gives and p not in chosen]
+        chosen.append(rng.choice(following))
+    return tuple(_with_parameter(primitive, rng) for primitive in chosen)
+
+
+def _with_parameter(primitive: Primitive, rng: random.Random) -> Step:
+    return Step(primitive, rng.choice(primitive.parameters) if primitive.parameters else "")
+
+
+def _with_one_step_left_out(steps: tuple[Step, ...]) -> list[tuple[Step, ...]]:
+    """The same steps without one of them, wherever the rest still fits together."""
+    if len(steps) == 1:
+        return []
+    return [steps[:i] + steps[i + 1 :] for i, step in enumerate(steps) if step.primitive.takes is step.primitive.gives]
+
+
+def _compile(steps: tuple[Step, ...]) -> CodeType:
+    return compile("\n".join(step.fill(step.primitive.code) for step in steps), "<reference>", "exec")
+
+
+def _run(code: CodeType, variable: str, value: object, result: str) -> object | None:
+    """The result of this package's own code on one input; None if the code has none or it is too large."""
+    names: dict[str, object] = {variable: list(value) if isinstance(value, list) else value}
+    try:
+        exec(code, names)  # noqa: S102 - the tables' code, never a model's
+    except (ValueError, IndexError, ZeroDivisionError, TypeError):
+        return None
+    output = names[result]
+    numbers = [x for x in (output if isinstance(output, list) else [output]) if isinstance(x, int)]
+    if any(abs(x) > _LARGEST for x in numbers) or len(repr(output)) > _LONGEST or output in ("", []):
+        return None
+    return output
+
+
+def _problem(draft: Draft, tests: tuple[StdinTest | CallTest, ...], name: str, rng: random.Random) -> Problem:
+    called = draft.shape == "call"
+    header = draft.tier.headers[draft.takes].code.replace("{name}", draft.entry_point)
+    return Problem(
+        id=name,
+        tests=tests,
+        prompt=prompt_for(draft.steps, header if called else None, rng),
+        starter_code=header if called else "",
+        entry_point=draft.entry_point if called else None,
+        references=(reference(draft),),
+        difficulty=f"{len(draft.steps)} steps",
+        source=f"minicode {draft.tier.name}: {draft.family}",
+        time_limit=TIME_LIMIT,
+    )
