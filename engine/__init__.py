@@ -3,6 +3,8 @@
 What this package does not do: know tokens, rewards or torch. See docs/architecture.md.
 """
 
+from engine.comparison import outputs_match, values_match
+from engine.problems import ProblemError, parse_problem
 from engine.records import (
     AssertTest,
     CallTest,
@@ -31,6 +33,7 @@ __all__ = [
     "Execution",
     "Frame",
     "Problem",
+    "ProblemError",
     "ProgramError",
     "Report",
     "Source",
@@ -39,4 +42,7 @@ __all__ = [
     "Test",
     "TestResult",
     "Verdict",
+    "outputs_match",
+    "parse_problem",
+    "values_match",
 ]

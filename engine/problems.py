@@ -1,0 +1,254 @@
+"""Reading problems from the public shapes: APPS, MBPP and HumanEval.
+
+What this module does not do: read files or data sets, or run anything. It only parses test source, to find names.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import json
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+from engine.records import AssertTest, CallTest, ComparisonRule, Problem, StdinTest, Test
+
+_SHAPES = "`inputs` and `outputs` (APPS), `test_list` (MBPP), or `test` and `entry_point` (HumanEval)"
+
+
+class ProblemError(ValueError):
+    """A problem that cannot be judged; `field` names what is wrong with it."""
+
+    def __init__(self, field: str, what: str) -> None:
+        super().__init__(f"problem field `{field}`: {what}")
+        self.field = field
+
+
+def parse_problem(data: Mapping[str, object], id: str = "") -> Problem:
+    """The problem that `data` describes, in any of the public shapes; unknown keys are ignored.
+
+    Args:
+        data: APPS `{"fn_name"?, "inputs", "outputs"}` (also under `input_output`, as an object or as JSON text),
+            MBPP `{"test_list", "test_setup_code"?}` or HumanEval `{"prompt", "entry_point", "test"}`. All may
+            have `prompt` | `text` | `question`, `prelude`, `starter_code`, `comparison`, `time_limit`, `difficulty`.
+        id: identity where `data` has no `id`, `task_id` or `problem_id`.
+
+    Raises:
+        ProblemError: a field is missing, has the wrong type, or there is no test.
+    """
+    if not isinstance(data, Mapping):
+        raise ProblemError("problem", f"must be an object, is {_kind(data)}")
+    data = {**data, **_nested_apps(data)}
+    if "inputs" in data or "outputs" in data:
+        problem = _apps(data)
+    elif "test_list" in data:
+        problem = _mbpp(data)
+    elif "test" in data:
+        problem = _human_eval(data)
+    else:
+        raise ProblemError("tests", f"missing; a problem has {_SHAPES}")
+    return _with_common_fields(problem, data, id)
+
+
+def _with_common_fields(problem: Problem, data: Mapping[str, object], identity: str) -> Problem:
+    names = ("id", "task_id", "problem_id")
+    found = next((str(data[name]) for name in names if data.get(name) not in (None, "")), identity)
+    prompts = (_text(data, name) for name in ("prompt", "text", "question"))
+    rules = [rule.value for rule in ComparisonRule]
+    rule = _text(data, "comparison") or ComparisonRule.STRICT.value
+    if rule not in rules:
+        raise ProblemError("comparison", f"is {rule!r}; allowed: {', '.join(rules)}")
+    limit = data.get("time_limit")
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int | float) or not 0 < limit < 1e6):
+        raise ProblemError("time_limit", f"must be a positive number of seconds, is {limit!r}")
+    return Problem(
+        id=found,
+        tests=problem.tests,
+        prompt=next((prompt for prompt in prompts if prompt), ""),
+        starter_code=_text(data, "starter_code"),
+        entry_point=problem.entry_point,
+        prelude=_text(data, "prelude") or problem.prelude,
+        setup=problem.setup,
+        references=problem.references,
+        difficulty=_text(data, "difficulty"),
+        source=_text(data, "source") or problem.source,
+        comparison=ComparisonRule(rule),
+        time_limit=None if limit is None else float(cast("float", limit)),
+    )
+
+
+# APPS
+
+
+def _nested_apps(data: Mapping[str, object]) -> Mapping[str, object]:
+    """The fields of `input_output`, which published rows hold as JSON text."""
+    nested = data.get("input_output")
+    if nested is None or nested == "":
+        return {}
+    if isinstance(nested, str):
+        try:
+            nested = json.loads(nested)
+        except (ValueError, RecursionError) as error:
+            raise ProblemError("input_output", f"is not JSON ({error})") from None
+    if not isinstance(nested, Mapping):
+        raise ProblemError("input_output", f"must be an object, is {_kind(nested)}")
+    return nested
+
+
+def _apps(data: Mapping[str, object]) -> Problem:
+    inputs, outputs = _list(data, "inputs"), _list(data, "outputs")
+    if len(inputs) != len(outputs):
+        raise ProblemError("outputs", f"has {len(outputs)} entries for {len(inputs)} inputs")
+    if not inputs:
+        raise ProblemError("inputs", "is empty: a problem needs at least one test")
+    name = _text(data, "fn_name") or None
+    tests: list[Test] = []
+    for index, (given, expected) in enumerate(zip(inputs, outputs, strict=True)):
+        if name is None:
+            tests.append(StdinTest(_lines(given, f"inputs[{index}]"), _lines(expected, f"outputs[{index}]")))
+        else:
+            arguments = _arguments(given, f"inputs[{index}]")
+            tests.append(CallTest(arguments, _decoded(expected) if isinstance(given, str) else expected))
+    return Problem("", tuple(tests), entry_point=name, references=_solutions(data), source="apps")
+
+
+def _lines(value: object, field: str) -> str:
+    """Text of a standard input or output: a string, or a list of lines."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and all(isinstance(line, str) for line in value):
+        return "\n".join(value)
+    raise ProblemError(field, f"must be a string or a list of lines, is {_kind(value)}")
+
+
+def _arguments(value: object, field: str) -> tuple[object, ...]:
+    """Arguments of one call: a list, or text with one JSON value in each line (LiveCodeBench)."""
+    if isinstance(value, list | tuple):
+        return tuple(value)
+    if isinstance(value, str):
+        try:
+            return tuple(json.loads(line) for line in value.split("\n") if line.strip())
+        except (ValueError, RecursionError):
+            raise ProblemError(field, "must be a list of arguments, or text with one JSON value in each line") from None
+    raise ProblemError(field, f"must be a list of arguments, is {_kind(value)}")
+
+
+def _decoded(expected: object) -> object:
+    """An expected value given as JSON text, where the arguments came as text too; itself if it is not JSON."""
+    try:
+        return json.loads(expected) if isinstance(expected, str) else expected
+    except (ValueError, RecursionError):
+        return expected
+
+
+def _solutions(data: Mapping[str, object]) -> tuple[str, ...]:
+    solutions = data.get("solutions")
+    if isinstance(solutions, str):
+        try:
+            solutions = json.loads(solutions) if solutions.strip() else []
+        except (ValueError, RecursionError) as error:
+            raise ProblemError("solutions", f"is not JSON ({error})") from None
+    if solutions is None:
+        return ()
+    if not isinstance(solutions, list) or not all(isinstance(solution, str) for solution in solutions):
+        raise ProblemError("solutions", "must be a list of strings")
+    return tuple(solutions)
+
+
+# MBPP
+
+
+def _mbpp(data: Mapping[str, object]) -> Problem:
+    sources = _list(data, "test_list")
+    if not sources:
+        raise ProblemError("test_list", "is empty: a problem needs at least one test")
+    for index, source in enumerate(sources):
+        if not isinstance(source, str) or not source.strip():
+            raise ProblemError(f"test_list[{index}]", f"must be Python source, is {_kind(source)}")
+        _parse(source, f"test_list[{index}]")
+    imports = _list(data, "test_imports") if data.get("test_imports") else []
+    setup = "\n".join([*map(str, imports), _text(data, "test_setup_code")]).strip()
+    _parse(setup, "test_setup_code")
+    tests = tuple(AssertTest(str(source)) for source in sources)
+    entry = _text(data, "entry_point") or _text(data, "entry") or _called_name(str(sources[0]), setup)
+    code = _text(data, "code")
+    return Problem("", tests, entry_point=entry, setup=setup, references=(code,) if code else (), source="mbpp")
+
+
+def _called_name(source: str, setup: str) -> str | None:
+    """The function under test: the first name called in `source` that neither Python nor the set-up defines."""
+    bound = {node.name for node in ast.walk(ast.parse(setup)) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    calls = [node.func.id for node in ast.walk(ast.parse(source)) if _is_plain_call(node)]  # type: ignore[attr-defined]
+    return next((name for name in calls if name not in bound and not hasattr(builtins, name)), None)
+
+
+def _is_plain_call(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+
+
+# HumanEval
+
+
+def _human_eval(data: Mapping[str, object]) -> Problem:
+    source, entry, prompt = _text(data, "test"), _text(data, "entry_point"), _text(data, "prompt")
+    if not source.strip():
+        raise ProblemError("test", "is empty: a problem needs at least one test")
+    if not entry.isidentifier():
+        raise ProblemError("entry_point", f"must be the name of the function under test, is {entry!r}")
+    tree = _parse(source, "test")
+    if not any(isinstance(node, ast.FunctionDef) and node.name == "check" for node in tree.body):
+        raise ProblemError("test", "must define `check(candidate)`")
+    solution = _text(data, "canonical_solution")
+    return Problem(
+        "",
+        (AssertTest(f"{source}\n\ncheck({entry})\n"),),
+        entry_point=entry,
+        prelude=_before_definition(prompt, entry),
+        references=(prompt + solution,) if solution else (),
+        source="humaneval",
+    )
+
+
+def _before_definition(prompt: str, entry: str) -> str:
+    """The imports and auxiliary functions that a prompt gives before the function to write."""
+    try:
+        tree = ast.parse(prompt)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name == entry:
+            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+            return "".join(prompt.splitlines(keepends=True)[: first - 1]).strip()
+    return ""
+
+
+# Fields
+
+
+def _parse(source: str, field: str) -> ast.Module:
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise ProblemError(field, f"is not valid Python ({error})") from None
+
+
+def _text(data: Mapping[str, object], name: str) -> str:
+    value = data.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise ProblemError(name, f"must be a string, is {_kind(value)}")
+    return value
+
+
+def _list(data: Mapping[str, object], name: str) -> Sequence[object]:
+    if name not in data:
+        raise ProblemError(name, "is missing")
+    value = data[name]
+    if not isinstance(value, list | tuple):
+        raise ProblemError(name, f"must be a list, is {_kind(value)}")
+    return value
+
+
+def _kind(value: object) -> str:
+    return "null" if value is None else type(value).__name__

@@ -1,0 +1,116 @@
+"""Reading problems: every public shape as published, and errors that name the field."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine import AssertTest, CallTest, ComparisonRule, ProblemError, StdinTest, parse_problem
+
+
+def test_apps_standard_input():
+    problem = parse_problem({"inputs": ["1\n", ["2", "3"]], "outputs": ["2\n", ["4", "5"]], "unknown": 1}, "p1")
+    assert problem.tests == (StdinTest("1\n", "2\n"), StdinTest("2\n3", "4\n5"))
+    assert (problem.id, problem.entry_point, problem.source) == ("p1", None, "apps")
+
+
+def test_apps_call():
+    problem = parse_problem({"fn_name": "f", "inputs": [[1, [2]], "1\n[2, 3]\n"], "outputs": [3, "[5]"]})
+    assert problem.tests == (CallTest((1, [2]), 3), CallTest((1, [2, 3]), [5]))
+    assert problem.entry_point == "f"
+
+
+def test_apps_row_with_nested_json():
+    row = {
+        "problem_id": 7,
+        "input_output": json.dumps({"inputs": ["a"], "outputs": ["b"]}),
+        "solutions": '["print(1)"]',
+    }
+    problem = parse_problem({**row, "question": "Why?", "difficulty": "interview"})
+    assert (problem.id, problem.prompt, problem.references, problem.difficulty) == (
+        "7",
+        "Why?",
+        ("print(1)",),
+        "interview",
+    )
+
+
+def test_mbpp():
+    problem = parse_problem(
+        {
+            "task_id": 2,
+            "text": "Do.",
+            "code": "def g(): pass",
+            "test_list": ["assert set(g(1)) == {1}"],
+            "test_setup_code": "x = 1",
+        }
+    )
+    assert problem.tests == (AssertTest("assert set(g(1)) == {1}"),)
+    assert (problem.entry_point, problem.setup, problem.references) == ("g", "x = 1", ("def g(): pass",))
+
+
+def test_human_eval_keeps_the_prompts_imports_as_prelude():
+    prompt = "from typing import List\n\ndef aid(x):\n    return x\n\ndef f(x: List) -> int:\n    '''Doc.'''\n"
+    problem = parse_problem(
+        {"prompt": prompt, "entry_point": "f", "test": "def check(candidate):\n    assert candidate([]) == 0\n"}
+    )
+    assert problem.prelude == "from typing import List\n\ndef aid(x):\n    return x"
+    assert problem.tests[0].source.endswith("\ncheck(f)\n")
+
+
+def test_common_fields():
+    problem = parse_problem(
+        {"inputs": ["1"], "outputs": ["1"], "prelude": "import math", "comparison": "apps", "time_limit": 2}
+    )
+    assert (problem.prelude, problem.comparison, problem.time_limit) == ("import math", ComparisonRule.APPS, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("data", "field"),
+    [
+        ({}, "tests"),
+        ({"inputs": ["1"]}, "outputs"),
+        ({"inputs": [], "outputs": []}, "inputs"),
+        ({"inputs": ["1"], "outputs": []}, "outputs"),
+        ({"inputs": [3], "outputs": ["1"]}, "inputs[0]"),
+        ({"inputs": "1", "outputs": ["1"]}, "inputs"),
+        ({"fn_name": "f", "inputs": [3], "outputs": ["1"]}, "inputs[0]"),
+        ({"fn_name": 3, "inputs": [[3]], "outputs": ["1"]}, "fn_name"),
+        ({"inputs": ["1"], "outputs": ["1"], "comparison": "lax"}, "comparison"),
+        ({"inputs": ["1"], "outputs": ["1"], "time_limit": -1}, "time_limit"),
+        ({"inputs": ["1"], "outputs": ["1"], "prelude": 3}, "prelude"),
+        ({"input_output": "{"}, "input_output"),
+        ({"test_list": []}, "test_list"),
+        ({"test_list": ["assert ("]}, "test_list[0]"),
+        ({"test_list": ["assert 1"], "test_setup_code": "("}, "test_setup_code"),
+        ({"test": "", "entry_point": "f"}, "test"),
+        ({"test": "def check(c): pass", "entry_point": ""}, "entry_point"),
+        ({"test": "x = 1", "entry_point": "f"}, "test"),
+        ([], "problem"),
+    ],
+)
+def test_an_error_names_its_field(data, field):
+    with pytest.raises(ProblemError) as caught:
+        parse_problem(data)
+    assert caught.value.field == field
+    assert f"`{field}`" in str(caught.value)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3),
+    max_leaves=6,
+)
+keys = st.sampled_from(
+    ["inputs", "outputs", "fn_name", "test_list", "test", "entry_point", "prompt", "solutions", "id", "comparison"]
+)
+
+
+@given(st.dictionaries(keys, json_values, max_size=5))
+def test_any_object_is_a_problem_with_tests_or_a_problem_error(data):
+    try:
+        problem = parse_problem(data)
+    except ProblemError:
+        return
+    assert problem.tests
