@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test lint format types contracts clean
+.PHONY: help install train warm-start test lint format types contracts clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,10 @@ $(INSTALLED): pyproject.toml constraints.txt
 train: install ## Train the embedded model online from unit-test and static feedback (a few minutes, no GPU)
 	@echo "==> rltf train"
 	@$(BIN)/rltf train $(ARGS)
+
+warm-start: install ## Build minicode's shipped checkpoints anew (minutes, one thread)
+	@echo "==> warm start: minicode short"
+	@OMP_NUM_THREADS=1 $(BIN)/python -m training.minicode warm-start --tier short
 
 test: install lint types contracts ## Run lint, types, import contracts and the whole test suite
 	@echo "==> pytest"

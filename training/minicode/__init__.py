@@ -13,10 +13,13 @@ from training.minicode import generate
 from training.minicode.primitives import Tier
 from training.minicode.short import SHORT
 
-__all__ = ["PROMPT_FORMAT", "TIERS", "checkpoint", "problems"]
+__all__ = ["CHECKPOINTS", "PROMPT_FORMAT", "TIERS", "checkpoint", "problems"]
 
 PROMPT_FORMAT = "{prompt}\n"
 """The text the model sees; its completion is the program followed by the end-of-sequence token."""
+
+CHECKPOINTS = Path(__file__).parent / "checkpoints"
+"""Where the package keeps its warm-started models."""
 
 TIERS: dict[str, Tier] = {"short": SHORT}
 
@@ -47,7 +50,7 @@ def checkpoint(tier: Literal["short", "long"]) -> Path:
     Raises:
         FileNotFoundError: Where it has not been built (`python -m training.minicode warm-start`).
     """
-    folder = Path(__file__).parent / "checkpoints" / tier
+    folder = CHECKPOINTS / tier
     if not (folder / "model.safetensors").is_file():
         raise FileNotFoundError(
             f"no checkpoint of minicode {tier!r}: python -m training.minicode warm-start --tier {tier}"

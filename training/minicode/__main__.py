@@ -1,4 +1,4 @@
-"""`python -m training.minicode`: write the problems.
+"""`python -m training.minicode`: write the problems, or build a warm-started checkpoint.
 
 What this module does not do: train with rewards (`rltf train`).
 """
@@ -9,9 +9,10 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from engine import CallTest, Problem, StdinTest
-from training.minicode import TIERS, problems
+from training.minicode import CHECKPOINTS, TIERS, problems
 
 
 def public_shape(problem: Problem) -> dict[str, object]:
@@ -39,7 +40,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     listing.add_argument("--tier", choices=tuple(TIERS), default="short")
     listing.add_argument("--split", choices=("train", "held_out"), default="train")
     listing.add_argument("--count", type=int, help="number of problems (default: the whole split)")
+    building = commands.add_parser("warm-start", help="build a checkpoint anew (minutes, one thread)")
+    building.add_argument("--tier", choices=tuple(TIERS), default="short")
+    building.add_argument("--out", type=Path, help="folder to write (default: the one in the package)")
+    building.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(arguments)
+    if given.command == "warm-start":
+        from training.minicode.warm_start import warm_start  # noqa: PLC0415 - torch only where it is needed
+
+        warm_start(TIERS[given.tier], given.out or CHECKPOINTS / given.tier, given.seed)
+        return 0
     for problem in problems(given.tier, given.split, given.count):
         sys.stdout.write(json.dumps(public_shape(problem)) + "\n")
     return 0

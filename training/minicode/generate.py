@@ -14,7 +14,7 @@ from types import CodeType
 from typing import Literal
 
 from engine import CallTest, Problem, StdinTest
-from training.minicode.primitives import Kind, Primitive, Step, Tier, indent
+from training.minicode.primitives import Edge, Kind, Primitive, Step, Tier, indent
 from training.minicode.wording import prompt_for
 
 Split = Literal["train", "held_out"]
@@ -26,7 +26,7 @@ TIME_LIMIT = 0.5
 """CPU seconds for one test; references need well under a millisecond."""
 _HELD_OUT_PERCENT = 20
 _NAMES = ("solve", "compute", "process", "answer")
-_VARIABLES = {Kind.NUMBERS: "xs", Kind.NUMBER: "n", Kind.TEXT: "s", Kind.WORDS: "ws"}
+VARIABLES = {Kind.NUMBERS: "xs", Kind.NUMBER: "n", Kind.TEXT: "s", Kind.WORDS: "ws"}
 _WORD_LIST = (
     *("apple", "tree", "river", "stone", "idea", "cat", "sea", "train", "rose", "east", "tea", "lion", "egg", "door"),
     *("mouse", "ant", "night", "star", "oak", "radio", "level", "noon", "zebra", "eel", "kite", "ocean", "data", "see"),
@@ -54,6 +54,11 @@ class Draft:
     def gives(self) -> Kind:
         """The kind of the output."""
         return self.steps[-1].primitive.gives
+
+    @property
+    def header(self) -> str | None:
+        """First line of the function to write; None for a program that reads standard input."""
+        return edges(self)[0].code.replace("{name}", self.entry_point) if self.shape == "call" else None
 
     @property
     def family(self) -> str:
@@ -100,14 +105,15 @@ def problems(tier: Tier, split: Split, count: int) -> list[Problem]:
 
 def reference(draft: Draft) -> str:
     """The right program."""
-    return assemble(draft, [step.fill(step.primitive.code) for step in draft.steps], *edges(draft))
+    first, last = edges(draft)
+    return assemble(draft, [step.fill(step.primitive.code) for step in draft.steps], first.code, last.code)
 
 
-def edges(draft: Draft) -> tuple[str, str]:
-    """First and last statements of the right program."""
+def edges(draft: Draft) -> tuple[Edge, Edge]:
+    """How the draft's programs begin and end."""
     if draft.shape == "stdin":
-        return draft.tier.readers[draft.takes].code, draft.tier.printers[draft.gives].code
-    return draft.tier.headers[draft.takes].code, draft.tier.returns[draft.gives].code
+        return draft.tier.readers[draft.takes], draft.tier.printers[draft.gives]
+    return draft.tier.headers[draft.takes], draft.tier.returns[draft.gives]
 
 
 def assemble(draft: Draft, blocks: list[str], first: str, last: str) -> str:
@@ -122,7 +128,7 @@ def tests_for(draft: Draft, rng: random.Random) -> tuple[StdinTest | CallTest, .
     """Tests from running the steps; None if too few inputs suit them or a step makes no difference."""
     whole = _compile(draft.steps)
     shorter = [_compile(steps) for steps in _with_one_step_left_out(draft.steps)]
-    variable, result = _VARIABLES[draft.takes], _VARIABLES[draft.gives]
+    variable, result = VARIABLES[draft.takes], VARIABLES[draft.gives]
     cases: list[tuple[object, object]] = []
     told_apart: set[int] = set()
     for _ in range(_ATTEMPTS):
@@ -201,14 +207,13 @@ def _run(code: CodeType, variable: str, value: object, result: str) -> object | 
 
 
 def _problem(draft: Draft, tests: tuple[StdinTest | CallTest, ...], name: str, rng: random.Random) -> Problem:
-    called = draft.shape == "call"
-    header = draft.tier.headers[draft.takes].code.replace("{name}", draft.entry_point)
+    header = draft.header
     return Problem(
         id=name,
         tests=tests,
-        prompt=prompt_for(draft.steps, header if called else None, rng),
-        starter_code=header if called else "",
-        entry_point=draft.entry_point if called else None,
+        prompt=prompt_for(draft.steps, header, rng),
+        starter_code=header or "",
+        entry_point=draft.entry_point if header else None,
         references=(reference(draft),),
         difficulty=f"{len(draft.steps)} steps",
         source=f"minicode {draft.tier.name}: {draft.family}",

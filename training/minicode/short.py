@@ -92,7 +92,7 @@ _NUMBERS_TO_NUMBERS = (
     Primitive(
         "multiply", _N, _N, "xs = [x * {k} for x in xs]",
         ("multiply each number by {k}", "scale every number by {k}"),
-        _often("[x * {k} for x in xs]", "xs * {k}", _WRONG), _DIGITS,
+        _rarely("[x * {k} for x in xs]", "xs * {k}", _WRONG), _DIGITS,
     ),
     Primitive(
         "squares", _N, _N, "xs = [x * x for x in xs]",
@@ -112,7 +112,7 @@ _NUMBERS_TO_NUMBERS = (
     Primitive(
         "distinct", _N, _N, "xs = list(dict.fromkeys(xs))",
         ("remove repeated numbers, keeping first occurrences", "keep only the first occurrence of each number"),
-        _often("dict.fromkeys(xs)", "dict(xs)", "TypeError"),
+        _rarely("dict.fromkeys(xs)", "dict(xs)", "TypeError"),
     ),
     Primitive(
         "distinct-sorted", _N, _N, "xs = sorted(set(xs))",
@@ -122,7 +122,7 @@ _NUMBERS_TO_NUMBERS = (
     Primitive(
         "every-second", _N, _N, "xs = xs[::2]",
         ("keep every second number, starting with the first", "keep the numbers at even positions"),
-        _often("[::2]", "[1::2]", _WRONG),
+        _rarely("[::2]", "[1::2]", _WRONG),
     ),
     Primitive(
         "running-sums", _N, _N, "from itertools import accumulate\nxs = list(accumulate(xs))",
@@ -147,7 +147,7 @@ _NUMBERS_TO_NUMBERS = (
     Primitive(
         "clip-high", _N, _N, "xs = [min(x, {k}) for x in xs]",
         ("cap each number at {k}", "replace numbers above {k} with {k}"),
-        _often("min(x, {k})", "max(x, {k})", _WRONG), _DIGITS,
+        _rarely("min(x, {k})", "max(x, {k})", _WRONG), _DIGITS,
     ),
     Primitive(
         "weights", _N, _N, "xs = [x * i for i, x in enumerate(xs)]",
@@ -175,7 +175,7 @@ _NUMBERS_TO_NUMBER = (
     Primitive(
         "minimum", _N, _I, "n = min(xs)",
         ("find the smallest number", "take the minimum"),
-        _often("min(xs)", "xs.min()", "AttributeError"),
+        _rarely("min(xs)", "xs.min()", "AttributeError"),
     ),
     Primitive(
         "count", _N, _I, "n = len(xs)",
@@ -205,12 +205,12 @@ _NUMBERS_TO_NUMBER = (
     Primitive(
         "mean", _N, _I, "n = sum(xs) // len(xs)",
         ("find the mean rounded down", "take the average rounded down"),
-        _often("//", "/", _WRONG),
+        _rarely("//", "/", _WRONG),
     ),
     Primitive(
         "second-largest", _N, _I, "n = sorted(xs)[-2]",
         ("find the second largest number", "take the number just below the maximum in sorted order"),
-        _often("sorted(xs)[-2]", "sorted(xs)[2]", _WRONG),
+        _rarely("sorted(xs)[-2]", "sorted(xs)[2]", _WRONG),
     ),
     Primitive(
         "first", _N, _I, "n = xs[0]",
@@ -258,12 +258,12 @@ _NUMBER = (
     Primitive(
         "modulo", _I, _I, "n = n % {k}",
         ("take the remainder of the value modulo {k}", "reduce the value modulo {k}"),
-        _often("% {k}", "// {k}", _WRONG), _DIGITS,
+        _rarely("% {k}", "// {k}", _WRONG), _DIGITS,
     ),
     Primitive(
         "digit-sum", _I, _I, "n = sum(int(d) for d in str(abs(n)))",
         ("add up the digits of the value", "find the digit sum of the value"),
-        _often("int(d) for d in str(abs(n))", "str(abs(n))", "TypeError"),
+        _rarely("int(d) for d in str(abs(n))", "str(abs(n))", "TypeError"),
     ),
     Primitive(
         "halve", _I, _I, "n = n // 2",
@@ -291,7 +291,7 @@ _TEXT = (
     Primitive(
         "upper", _T, _T, "s = s.upper()",
         ("convert the text to upper case", "make all letters capital"),
-        _often("s.upper()", "s.toUpperCase()", "AttributeError"),
+        _rarely("s.upper()", "s.toUpperCase()", "AttributeError"),
     ),
     Primitive(
         "backwards", _T, _T, "s = s[::-1]",
@@ -316,7 +316,7 @@ _TEXT = (
     Primitive(
         "title", _T, _T, "s = s.title()",
         ("capitalise each word of the text", "start every word of the text with a capital"),
-        _often("title", "capitalize", _WRONG),
+        _rarely("title", "capitalize", _WRONG),
     ),
     Primitive(
         "twice", _T, _T, "s = s * 2",
@@ -439,7 +439,7 @@ SHORT = Tier(
         _N: Edge("print(*xs)", (Bug("print(*xs)", "print(xs)", _WRONG, 0.3),)),
         _I: Edge("print(n)", (Bug("print(n)", "print n", "SyntaxError", 0.05),)),
         _T: Edge("print(s)", (Bug("print(s)", "print(s", "SyntaxError", 0.05),)),
-        _W: Edge("print(*ws)", (Bug("print(*ws)", "print(ws)", _WRONG, DOMINANT),)),
+        _W: Edge("print(*ws)", (Bug("print(*ws)", "print(ws)", _WRONG, 0.4),)),
     },
     headers={
         _N: Edge("def {name}(xs):", (Bug(":", "", "SyntaxError", 0.04),)),
@@ -450,7 +450,7 @@ SHORT = Tier(
     returns={
         _N: Edge("return xs", (Bug("return xs", "return *xs", "SyntaxError", 0.04),)),
         _I: Edge("return n", (Bug("return n", "print(n)", _WRONG, 0.2),)),
-        _T: Edge("return s", (Bug("return s", "print(s)", _WRONG, DOMINANT),)),
+        _T: Edge("return s", (Bug("return s", "print(s)", _WRONG, 0.3),)),
         _W: Edge("return ws", (Bug("return ws", "return w", "NameError", 0.1),)),
     },
     steps=(1, 2, 2, 2, 3, 3, 3),

@@ -1,0 +1,68 @@
+"""The warm-start corpus: prompts of the train split with programs that are right, or wrong in typical ways.
+
+What this module does not do: touch held-out families, or check that a mistake changes an output.
+Every mistake comes from the tier's tables or from `ANYWHERE`; docs/minicode.md lists them all.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from itertools import islice
+
+from training.minicode.generate import VARIABLES, Draft, assemble, drafts, edges
+from training.minicode.primitives import Bug, Tier
+from training.minicode.wording import prompt_for
+
+ANYWHERE = {
+    "a bracket or colon is lost (SyntaxError)": 0.03,
+    "one use of a variable is misspelt (NameError)": 0.02,
+}
+"""Mistakes that any program may have, with their shares."""
+_LOST, _MISSPELT = ANYWHERE.values()
+_MISSPELLINGS = {"xs": "ys", "n": "m", "s": "t", "ws": "vs"}
+
+
+def corpus(tier: Tier, count: int, seed: int) -> list[tuple[str, str]]:
+    """`count` pairs of prompt and program from the train split's families; the same seed gives the same corpus."""
+    rng = random.Random(f"minicode corpus {tier.name} {seed}")  # noqa: S311 - reproducible, not secret
+    return [
+        (_prompt(draft, rng), program_with_mistakes(draft, rng)) for draft in islice(drafts(tier, "train", rng), count)
+    ]
+
+
+def program_with_mistakes(draft: Draft, rng: random.Random) -> str:
+    """A program for the draft in which each mistake occurs as often as its share says."""
+    first, last = edges(draft)
+    blocks = [step.fill(_with_bugs(step.primitive.code, step.primitive.bugs, rng)) for step in draft.steps]
+    program = assemble(draft, blocks, _with_bugs(first.code, first.bugs, rng), _with_bugs(last.code, last.bugs, rng))
+    if rng.random() < _LOST:
+        program = _replace_one(r"[)\]:]", "", program, rng)
+    if rng.random() < _MISSPELT:
+        variable = VARIABLES[draft.gives]
+        program = _replace_one(rf"\b{variable}\b", _MISSPELLINGS[variable], program, rng)
+    return program
+
+
+def with_bug(code: str, bug: Bug) -> str:
+    """`code` with one mistake put in, at the first place it fits."""
+    return code.replace(bug.right, bug.wrong, 1)
+
+
+def _prompt(draft: Draft, rng: random.Random) -> str:
+    return prompt_for(draft.steps, draft.header, rng)
+
+
+def _with_bugs(code: str, bugs: tuple[Bug, ...], rng: random.Random) -> str:
+    for bug in bugs:
+        if rng.random() < bug.share:
+            code = with_bug(code, bug)
+    return code
+
+
+def _replace_one(pattern: str, wrong: str, program: str, rng: random.Random) -> str:
+    found = list(re.finditer(pattern, program))
+    if not found:
+        return program
+    chosen = rng.choice(found)
+    return program[: chosen.start()] + wrong + program[chosen.end() :]

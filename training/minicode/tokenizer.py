@@ -1,0 +1,52 @@
+"""The tiny models' byte-level BPE tokenizers.
+
+What this module does not do: change text; decoding gives back the very bytes (no clean-up, no added blanks).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
+
+PAD, EOS = "<|pad|>", "<|eos|>"
+PHRASES = r"\n *|; |, |[.] ?"
+"""Tokens may span words up to a line end or a comma: very short programs, quick to sample (the `short` tier)."""
+WORDS = r"\n *| ?[A-Za-z_]+| ?[0-9]| ?[^\sA-Za-z0-9_]+|\s+"
+"""An ordinary code BPE: no token spans two words (the `long` tier)."""
+
+
+def train_tokenizer(texts: Iterable[str], vocabulary: int, pattern: str, longest: int) -> PreTrainedTokenizerFast:
+    """A byte-level BPE tokenizer of at most `vocabulary` tokens; a line end with its indent is one piece.
+
+    Args:
+        texts: What to learn merges from.
+        vocabulary: Number of tokens, special ones included.
+        pattern: What merges may not cross: matches stand alone.
+        longest: Longest sequence the model takes, in tokens.
+    """
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(pattern), "isolated"),
+            pre_tokenizers.Digits(individual_digits=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=[PAD, EOS],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token=PAD,
+        eos_token=EOS,
+        clean_up_tokenization_spaces=False,
+        model_max_length=longest,
+        padding_side="left",
+    )
