@@ -4,5 +4,26 @@ What this package does not do: know models or optimisers; it needs numpy and not
 """
 
 from feedback.records import COMPONENTS, Blame, Category, Contribution, Feedback, FinishReason, Rewards
+from feedback.rewards import RewardSettings, assess
+from feedback.serialisation import to_json
+from feedback.taxonomy import Taxonomy, TaxonomyError, load_taxonomy
+from feedback.tokens import extract_program, token_bytes, token_offsets
 
-__all__ = ["COMPONENTS", "Blame", "Category", "Contribution", "Feedback", "FinishReason", "Rewards"]
+__all__ = [
+    "COMPONENTS",
+    "Blame",
+    "Category",
+    "Contribution",
+    "Feedback",
+    "FinishReason",
+    "RewardSettings",
+    "Rewards",
+    "Taxonomy",
+    "TaxonomyError",
+    "assess",
+    "extract_program",
+    "load_taxonomy",
+    "to_json",
+    "token_bytes",
+    "token_offsets",
+]

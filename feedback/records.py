@@ -82,5 +82,18 @@ class Feedback:
     @property
     def total(self) -> NDArray[np.float32]:
         """Sum of the components, float32 [T]."""
-        total: NDArray[np.float32] = np.sum(list(self.rewards.values()), axis=0, dtype=np.float32)
-        return total
+        total: NDArray[np.float64] = np.stack(list(self.rewards.values())).sum(axis=0, dtype=np.float64)
+        return total.astype(np.float32)
+
+    def explain(self, token_index: int) -> tuple[Contribution, ...]:
+        """What adds up to one token's reward: the amounts of a component, summed and rounded to float32, are exactly
+        `rewards[component][token_index]`.
+
+        Raises:
+            IndexError: there is no such token (negative indices count from the end).
+        """
+        tokens = len(self.offsets)
+        if not -tokens <= token_index < tokens:
+            raise IndexError(f"token_index: {token_index} is not one of {tokens} tokens")
+        index = token_index % tokens
+        return tuple(item for (first, last), item in self.contributions if first <= index < last)

@@ -1,0 +1,113 @@
+"""From findings to blames: which category, which place, how strong, and which findings agree.
+
+What this module does not do: turn blames into numbers per token (`feedback.rewards`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from engine import Diagnostic, Report, Source, Verdict
+from engine.text import ProgramText
+from feedback.records import Blame, Category
+from feedback.spans import Granularity, refine
+from feedback.taxonomy import Gate, Rule, Taxonomy
+
+STATIC_SOURCES = frozenset({Source.PYLINT, Source.LIBCST})
+
+_AGREEMENT = 0.2
+"""What a second source on the same place adds (the line is right in 89 % of crashes then, in 58 % without)."""
+_UNCONFIRMED = 0.5
+"""Weight of a static finding that the run-time error does not confirm."""
+_WRONG_ANSWER = 0.3
+"""Weight of a static finding where the program ran to its end."""
+
+
+def decide_blames(
+    report: Report, taxonomy: Taxonomy, *, truncated: bool = False, granularity: Granularity = "statement"
+) -> tuple[Blame, ...]:
+    """One blame for each finding or group of findings that agree, in the report's order.
+
+    A program that passed is blamed for nothing, whatever is found in it; so is one that our own fault left unjudged.
+    """
+    verdict = report.execution.verdict
+    if verdict in (Verdict.PASSED, Verdict.INFRA):
+        why = "the program passed" if verdict is Verdict.PASSED else "our own failure, not the program's"
+        return tuple(_ignored(diagnostic, f"{why}: nothing is penalised") for diagnostic in report.diagnostics)
+    text = ProgramText(report.program)
+    observed = [item for item in report.diagnostics if item.source not in STATIC_SOURCES]
+    static = [item for item in report.diagnostics if item.source in STATIC_SOURCES]
+    blames: list[Blame] = []
+    for diagnostic in observed:
+        rule = taxonomy.rule_for(diagnostic, truncated=truncated)
+        blames.append(_placed(_blame(diagnostic, rule, rule.strength, rule.reason), text, granularity))
+    for diagnostic in static:
+        rule = taxonomy.rule_for(diagnostic)
+        strength, reason = _gated(diagnostic, rule, observed, verdict)
+        _merge(blames, _placed(_blame(diagnostic, rule, strength, reason), text, granularity), rule)
+    return tuple(_whole_program_where_unlocated(blames))
+
+
+def _ignored(diagnostic: Diagnostic, reason: str) -> Blame:
+    return Blame(diagnostic, Category.IGNORE, None, 0.0, reason)
+
+
+def _blame(diagnostic: Diagnostic, rule: Rule, strength: float, reason: str) -> Blame:
+    if rule.category is Category.IGNORE or strength == 0:
+        return _ignored(diagnostic, reason)
+    span = diagnostic.span if rule.category is Category.LINE else None
+    return Blame(diagnostic, rule.category, span, strength, reason)
+
+
+def _placed(blame: Blame, text: ProgramText, granularity: Granularity) -> Blame:
+    return blame if blame.span is None else replace(blame, span=refine(text, blame.span, granularity))
+
+
+def _gated(diagnostic: Diagnostic, rule: Rule, observed: Iterable[Diagnostic], verdict: Verdict) -> tuple[float, str]:
+    """Strength of a static finding in this program, and why."""
+    if rule.category is Category.IGNORE:
+        return 0.0, rule.reason
+    if any(item.code in rule.confirms or _same_line(item, diagnostic) for item in observed):
+        return rule.strength, f"{rule.reason}; the run-time error agrees"
+    if rule.gate is Gate.CONFIRMED:
+        return 0.0, f"{rule.reason}; counts only where the run-time error agrees"
+    weight = _WRONG_ANSWER if verdict is Verdict.FAILED else _UNCONFIRMED
+    return rule.strength * weight, rule.reason
+
+
+def _same_line(one: Diagnostic, other: Diagnostic) -> bool:
+    return one.span is not None and other.span is not None and one.span.line == other.span.line
+
+
+def _merge(blames: list[Blame], found: Blame, rule: Rule) -> None:
+    """Add a static blame, or make the blame it agrees with stronger."""
+    for index, blame in enumerate(blames):
+        if found.category is Category.IGNORE or not _agree(blame, found, rule):
+            continue
+        strength = min(1.0, max(blame.strength, found.strength) + _AGREEMENT)
+        blames[index] = replace(
+            blame, strength=strength, span=blame.span or found.span, also=(*blame.also, found.diagnostic)
+        )
+        return
+    blames.append(found)
+
+
+def _agree(blame: Blame, found: Blame, rule: Rule) -> bool:
+    if blame.category is not found.category:
+        return False
+    if blame.span is None and found.span is not None:  # a call from the tests: the error has no frame of the program's
+        return blame.diagnostic.code in rule.confirms
+    if blame.span is None or found.span is None:
+        return blame.span is found.span
+    return blame.span.start_byte < found.span.end_byte and found.span.start_byte < blame.span.end_byte
+
+
+def _whole_program_where_unlocated(blames: Iterable[Blame]) -> Iterable[Blame]:
+    for blame in blames:
+        if blame.category is Category.LINE and blame.span is None:
+            yield replace(
+                blame, category=Category.GLOBAL, reason=f"{blame.reason}; no place is known: the whole program"
+            )
+        else:
+            yield blame

@@ -1,0 +1,190 @@
+"""From a report to one reward per token (RLTF section 3.2, equations 3 to 10).
+
+What this module does not do: subtract baselines (the trainer does, from `coarse` and `adaptive`), know log
+probabilities, or judge programs. Linear in the number of tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine import ErrorKind, Execution, Report, Verdict
+from feedback.blame import STATIC_SOURCES, decide_blames
+from feedback.records import COMPONENTS, Blame, Category, Contribution, Feedback, FinishReason, Rewards
+from feedback.spans import GRANULARITIES, Granularity, token_range
+from feedback.taxonomy import load_taxonomy
+
+Mode = Literal["default", "paper", "release"]
+MODES = ("default", "paper", "release")
+
+Ranged = tuple[tuple[int, int], Contribution]
+
+
+@dataclass(frozen=True, slots=True)
+class RewardSettings:
+    """What rewards are made of. The numbers are the paper's, except where a docstring says otherwise."""
+
+    mode: Mode = "default"
+    """`paper`: equations 3 to 10, alpha without a cap, strengths 1, lines, no static component. `default`: the same
+    with capped alpha, strengths and places from the taxonomy, and the static component. `release`: what the published
+    code computes, for comparison: no alpha, adaptive in place of coarse, time-outs without fine feedback."""
+    coarse_passed: float = 1.0
+    coarse_failed: float = -0.3
+    coarse_error: float = -0.6
+    coarse_syntax: float = -1.0
+    adaptive_base: float = -0.3
+    """Adaptive reward with no test passed."""
+    adaptive_range: float = 1.3
+    """What passing all tests adds to it."""
+    fine_penalty: float = -0.3
+    static_penalty: float = -0.15
+    """As `fine_penalty`, for findings of the linters; `default` mode only (ours)."""
+    alpha_cap: float = 10.0
+    """Largest alpha = T / (E - S) in `default` mode (ours): a one-token blame would weigh as much as T tokens."""
+    granularity: Granularity = "statement"
+    """How much text a place takes in `default` mode (ours)."""
+    taxonomy: str = ""
+    """Path of a TOML file whose rows replace the shipped taxonomy's."""
+
+    def __post_init__(self) -> None:
+        for name, allowed in (("mode", MODES), ("granularity", GRANULARITIES)):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} is {getattr(self, name)!r}; allowed: {', '.join(allowed)}")
+        for entry in fields(self):
+            value = getattr(self, entry.name)
+            if isinstance(entry.default, float) and not np.isfinite(value):
+                raise ValueError(f"{entry.name} is {value!r}; allowed: a finite number")
+        for name in ("fine_penalty", "static_penalty"):
+            if getattr(self, name) > 0:
+                raise ValueError(
+                    f"{name} is {getattr(self, name)!r}; allowed: 0 or less, a finding never earns a reward"
+                )
+        if self.alpha_cap < 1:
+            raise ValueError(f"alpha_cap is {self.alpha_cap!r}; allowed: 1 or more")
+
+
+def assess(
+    report: Report,
+    offsets: NDArray[np.int32],
+    *,
+    finish_reason: FinishReason | str = FinishReason.STOP,
+    settings: RewardSettings | None = None,
+) -> Feedback:
+    """What a report means for each sampled token.
+
+    Args:
+        report: What the engine found out about the program.
+        offsets: int32 [T, 2], the byte range of each sampled token in `report.program` (`feedback.token_offsets`).
+        finish_reason: Why generation ended; `length` makes a syntax error a truncation (U_global).
+        settings: Rewards and mode.
+
+    Returns:
+        Feedback with raw rewards, before any baseline. A verdict `infra` gives zeros: it is no one's reward.
+    """
+    settings = settings or RewardSettings()
+    granularity = settings.granularity if settings.mode == "default" else "line"
+    blames = decide_blames(
+        report,
+        load_taxonomy(settings.taxonomy),
+        truncated=FinishReason(finish_reason) is FinishReason.LENGTH,
+        granularity=granularity,
+    )
+    contributions = tuple(_contributions(report.execution, blames, offsets, settings))
+    return Feedback(report, blames, offsets, _summed(contributions, len(offsets)), contributions=contributions)
+
+
+def _contributions(
+    execution: Execution, blames: tuple[Blame, ...], offsets: NDArray[np.int32], settings: RewardSettings
+) -> Iterator[Ranged]:
+    if execution.verdict is Verdict.INFRA or len(offsets) == 0:
+        return
+    whole = (0, len(offsets))
+    coarse, rule = _coarse(execution, settings)
+    adaptive = settings.adaptive_base + settings.adaptive_range * execution.pass_ratio
+    if settings.mode == "release" and execution.verdict is Verdict.FAILED:
+        coarse = 0.0  # the published code puts adaptive in the place of coarse
+    if settings.mode != "release" or execution.verdict is Verdict.FAILED:
+        passed = sum(test.verdict is Verdict.PASSED for test in execution.tests)
+        share = f"{passed} of {len(execution.tests)} tests passed (equation 5)"
+        yield whole, Contribution("adaptive", _rounded(adaptive), share)
+    if coarse:
+        yield whole, Contribution("coarse", _rounded(coarse), rule)
+    if settings.mode == "default":
+        observed = [blame for blame in blames if blame.diagnostic.source not in STATIC_SOURCES]
+        static = [blame for blame in blames if blame.diagnostic.source in STATIC_SOURCES]
+        yield from _weighted("fine", settings.fine_penalty, observed, offsets, settings)
+        yield from _weighted("static", settings.static_penalty, static, offsets, settings)
+    else:
+        yield from _first_error_only(execution, blames, offsets, settings)
+
+
+def _coarse(execution: Execution, settings: RewardSettings) -> tuple[float, str]:
+    """Equation 3."""
+    match execution.verdict:
+        case Verdict.PASSED:
+            return settings.coarse_passed, "passed (equation 3)"
+        case Verdict.FAILED:
+            return settings.coarse_failed, "failed (equation 3)"
+        case _:
+            if execution.error is not None and execution.error.kind is ErrorKind.SYNTAX:
+                return settings.coarse_syntax, "syntax error (equation 3)"
+            return settings.coarse_error, "error (equation 3)"
+
+
+def _weighted(
+    component: str, penalty: float, blames: list[Blame], offsets: NDArray[np.int32], settings: RewardSettings
+) -> Iterator[Ranged]:
+    """Equation 9 with strengths. All blames of a component share the weight of one."""
+    share = max(1.0, sum(blame.strength for blame in blames))
+    for blame in blames:
+        placed = _placed(blame, offsets)
+        if placed is None:
+            continue
+        (first, last), alpha = placed
+        alpha = min(alpha, settings.alpha_cap)
+        strength = blame.strength / share
+        rule = f"{blame.category} {blame.diagnostic.code}, strength {strength:.2f}, alpha {alpha:.2f}: {blame.reason}"
+        yield (first, last), Contribution(component, _rounded(alpha * penalty * strength), rule, blame)
+
+
+def _first_error_only(
+    execution: Execution, blames: tuple[Blame, ...], offsets: NDArray[np.int32], settings: RewardSettings
+) -> Iterator[Ranged]:
+    """Equations 4 and 9 as they stand: the first error, no strengths, no cap (`release`: no alpha either)."""
+    blame = next((blame for blame in blames if blame.diagnostic.source not in STATIC_SOURCES), None)
+    if blame is None or (placed := _placed(blame, offsets)) is None:
+        return
+    (first, last), alpha = placed
+    if settings.mode == "release":
+        if execution.error is not None and execution.error.kind not in (ErrorKind.RUNTIME, ErrorKind.SYNTAX):
+            return  # time-outs have an empty message there, and every signal is ignored
+        alpha = 1.0
+    rule = f"{blame.category} {blame.diagnostic.code}, alpha {alpha:.2f} (equations 4, 9): {blame.reason}"
+    yield (first, last), Contribution("fine", _rounded(alpha * settings.fine_penalty), rule, blame)
+
+
+def _placed(blame: Blame, offsets: NDArray[np.int32]) -> tuple[tuple[int, int], float] | None:
+    """The blamed tokens and alpha = T / (E - S); None where nothing is blamed or no token wrote the place."""
+    if blame.category is Category.IGNORE or blame.strength == 0:
+        return None
+    if blame.span is None:
+        return (0, len(offsets)), 1.0
+    first, last = token_range(blame.span, offsets)
+    return None if first == last else ((first, last), len(offsets) / (last - first))
+
+
+def _rounded(amount: float) -> float:
+    """The nearest float32, so that what is listed is what is added."""
+    return float(np.float32(amount))
+
+
+def _summed(contributions: tuple[Ranged, ...], tokens: int) -> Rewards:
+    sums = {component: np.zeros(tokens, dtype=np.float64) for component in COMPONENTS}
+    for (first, last), contribution in contributions:
+        sums[contribution.component][first:last] += contribution.amount
+    return {component: values.astype(np.float32) for component, values in sums.items()}

@@ -1,0 +1,186 @@
+"""Token bytes and offsets, on small real tokenizers of each family, trained here."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+
+from feedback import extract_program, token_bytes, token_offsets
+
+CORPUS = [
+    "def add(a, b):\n    return a + b\n",
+    "for i in range(10):\n\tprint(i, 'é', 'naïve')\n",
+    "while True:\r\n    x = input()\r\n",
+    "if x == 1:\n        y = [i ** 2 for i in x]\n",
+] * 5
+
+
+def byte_level() -> Tokenizer:
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    tokenizer.train_from_iterator(
+        CORPUS,
+        trainers.BpeTrainer(vocab_size=400, initial_alphabet=alphabet, special_tokens=["<eos>"], show_progress=False),
+    )
+    tokenizer.add_tokens([AddedToken("        ", normalized=False)])  # CodeGen has tokens for runs of spaces
+    return tokenizer
+
+
+def llama_like() -> Tokenizer:
+    tokenizer = Tokenizer(models.BPE(byte_fallback=True, fuse_unk=True, unk_token="<unk>"))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    tokenizer.decoder = decoders.Sequence(
+        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    )
+    specials = ["<unk>", "<s>", "</s>"]
+    byte_pieces = [f"<0x{byte:02X}>" for byte in range(256)]
+    tokenizer.train_from_iterator(
+        [line for text in CORPUS for line in text.splitlines()],
+        trainers.BpeTrainer(vocab_size=500, special_tokens=[*specials, *byte_pieces], show_progress=False),
+    )
+    # bytes are ordinary pieces of the model, not special tokens: rebuild it as SentencePiece conversions do
+    import json
+
+    description = json.loads(tokenizer.to_str())
+    description["added_tokens"] = [entry for entry in description["added_tokens"] if entry["content"] in specials]
+    return Tokenizer.from_str(json.dumps(description))
+
+
+def t5_like() -> Tokenizer:
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
+    tokenizer.decoder = decoders.Metaspace(prepend_scheme="always")
+    alphabet = [chr(code) for code in range(32, 127)] + ["\n", "\t", "é", "▁"]
+    tokenizer.train_from_iterator(
+        CORPUS,
+        trainers.UnigramTrainer(
+            vocab_size=200,
+            unk_token="<unk>",
+            special_tokens=["<pad>", "<unk>"],
+            initial_alphabet=alphabet,
+            show_progress=False,
+        ),
+    )
+    return tokenizer
+
+
+@pytest.fixture(scope="module", params=[byte_level, llama_like, t5_like], ids=["byte-level", "llama", "t5"])
+def tokenizer(request: pytest.FixtureRequest) -> Tokenizer:
+    return request.param()
+
+
+def test_pieces_of_a_whole_text_are_the_text(tokenizer: Tokenizer) -> None:
+    pieces_of = token_bytes(tokenizer)
+    for text in CORPUS[:2]:
+        assert b"".join(pieces_of(tokenizer.encode(text).ids)) == text.encode()
+
+
+@pytest.mark.parametrize("make", [byte_level, llama_like])
+def test_every_unicode_text_survives_tokens_that_split_characters(make) -> None:
+    tokenizer = make()
+    pieces_of = token_bytes(tokenizer)
+
+    @given(st.text(max_size=60))
+    def tiles(text: str) -> None:
+        pieces = pieces_of(tokenizer.encode(text, add_special_tokens=False).ids)
+        assert b"".join(pieces) == text.encode()
+        offsets = token_offsets(pieces, slice(0, len(text.encode())))
+        assert len(offsets) == len(pieces)
+        assert b"".join(text.encode()[start:end] for start, end in offsets) == text.encode()
+
+    tiles()
+
+
+def test_an_emoji_is_split_into_byte_tokens_with_exact_offsets() -> None:
+    tokenizer = llama_like()
+    pieces = token_bytes(tokenizer)(tokenizer.encode("x🎉").ids)
+    assert pieces[-4:] == [b"\xf0", b"\x9f", b"\x8e", b"\x89"]
+    assert token_offsets(pieces, slice(0, 5))[-4:].tolist() == [[1, 2], [2, 3], [3, 4], [4, 5]]
+
+
+def test_special_tokens_and_padded_ids_are_no_text() -> None:
+    tokenizer = byte_level()
+    eos = tokenizer.token_to_id("<eos>")
+    ids = [eos, *tokenizer.encode("x = 1").ids, eos, 10_000]
+    pieces = token_bytes(tokenizer)(ids)
+    assert pieces[0] == pieces[-1] == pieces[-2] == b""
+    assert b"".join(pieces) == b"x = 1"
+
+
+def test_added_tokens_for_spaces_are_their_text() -> None:
+    tokenizer = byte_level()
+    ids = tokenizer.encode("        y").ids
+    assert b"".join(token_bytes(tokenizer)(ids)) == b"        y"
+
+
+def test_first_space_is_text_after_a_prompt_and_not_in_a_whole_text() -> None:
+    tokenizer = llama_like()
+    ids = tokenizer.encode("return").ids
+    assert b"".join(token_bytes(tokenizer)(ids)) == b"return"
+    assert b"".join(token_bytes(tokenizer, continues=True)(ids)) == b" return"
+
+
+def test_a_transformers_fast_tokenizer_is_read_through_its_backend() -> None:
+    class Fast:
+        backend_tokenizer = byte_level()
+
+    assert token_bytes(Fast())(Fast.backend_tokenizer.encode("a b").ids) != []
+
+
+def test_wordpiece_is_refused_by_name() -> None:
+    tokenizer = Tokenizer(models.WordPiece({"[UNK]": 0, "a": 1}, unk_token="[UNK]"))
+    tokenizer.decoder = decoders.WordPiece()
+    with pytest.raises(ValueError, match="'WordPiece' does not keep exact bytes"):
+        token_bytes(tokenizer)
+
+
+@given(st.lists(st.binary(max_size=4), max_size=30), st.data())
+def test_offsets_tile_exactly_the_programs_slice(pieces: list[bytes], data: st.DataObject) -> None:
+    text = b"".join(pieces)
+    start = data.draw(st.integers(0, len(text)))
+    stop = data.draw(st.integers(start, len(text)))
+    offsets = token_offsets(pieces, slice(start, stop))
+    assert offsets.dtype == np.int32
+    assert offsets.shape == (len(pieces), 2)
+    program = text[start:stop]
+    assert b"".join(program[first:last] for first, last in offsets) == program
+    assert (np.diff(offsets.ravel()) >= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("completion", "program"),
+    [
+        (b"x = 1", b"x = 1"),
+        (b"Sure:\n```python\nx = 1\n```\nDone.", b"x = 1\n"),
+        (b"```\nfirst\n```\n```py\nx\n```\n```text\nno\n```", b"x\n"),
+        (b"```\nfirst\n```\nthen\n```\nlast\n```\n", b"last\n"),
+        (b"```python\nx = '''\n  a ``` b\n'''\n", b"x = '''\n  a ``` b\n'''\n"),
+        (b"<think>```python\nwrong\n```</think>\n\ny = 2\n", b"y = 2\n"),
+        (b"<think>\nhm\n</think>\n```python\r\ny\r\n```", b"y\r\n"),
+        (b"````python\n```\n````", b"```\n"),
+        (b"```python\n```", b""),
+    ],
+)
+def test_the_program_is_found_in_markdown(completion: bytes, program: bytes) -> None:
+    assert completion[extract_program(completion, "fence")] == program
+
+
+def test_whole_completion_is_kept_as_it_is() -> None:
+    completion = b"```python\nx\n```"
+    assert completion[extract_program(completion, "whole")] == completion
+
+
+def test_unknown_way_of_extraction_is_named() -> None:
+    with pytest.raises(ValueError, match="'regex' is not one of"):
+        extract_program(b"", "regex")  # type: ignore[arg-type]
+
+
+@given(st.binary(max_size=200))
+def test_extraction_never_leaves_the_completion(completion: bytes) -> None:
+    found = extract_program(completion, "fence")
+    assert 0 <= found.start <= found.stop <= len(completion)
