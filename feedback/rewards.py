@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,19 +29,27 @@ Ranged = tuple[tuple[int, int], Contribution]
 class RewardSettings:
     """What rewards are made of. The numbers are the paper's, except where a docstring says otherwise."""
 
+    __pydantic_config__: ClassVar[dict[str, object]] = {"extra": "forbid", "use_attribute_docstrings": True}
+    """So that the trainer's configuration can validate and document these fields; pydantic is not needed here."""
+
     mode: Mode = "default"
     """`paper`: equations 3 to 10, alpha without a cap, strengths 1, lines, no static component. `default`: the same
     with capped alpha, strengths and places from the taxonomy, and the static component. `release`: what the published
     code computes, for comparison: no alpha, adaptive in place of coarse, time-outs without fine feedback."""
     coarse_passed: float = 1.0
+    """Coarse reward of a program that passes every test (equation 3)."""
     coarse_failed: float = -0.3
+    """Coarse reward of a program that runs and fails at least one test."""
     coarse_error: float = -0.6
+    """Coarse reward of an error that is not a syntax error."""
     coarse_syntax: float = -1.0
+    """Coarse reward of a syntax error."""
     adaptive_base: float = -0.3
     """Adaptive reward with no test passed."""
     adaptive_range: float = 1.3
     """What passing all tests adds to it."""
     fine_penalty: float = -0.3
+    """R_fine of blamed tokens (equation 4)."""
     static_penalty: float = -0.15
     """As `fine_penalty`, for findings of the linters; `default` mode only (ours)."""
     alpha_cap: float = 10.0

@@ -1,1 +1,9 @@
-"""The online loop, models, data sets, evaluation and the `rltf` command."""
+"""The online loop, models, data sets, evaluation and the `rltf` command.
+
+What this package does not do: show runs in notebooks (`notebook_ext`). Importing it loads no torch; training does.
+"""
+
+from training.config import ConfigError, TrainConfig
+from training.run import Run, RunError, launch, watch
+
+__all__ = ["ConfigError", "Run", "RunError", "TrainConfig", "launch", "watch"]

@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     building.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(arguments)
     if given.command == "warm-start":
-        from training.minicode.warm_start import warm_start  # noqa: PLC0415 - torch only where it is needed
+        from training.minicode.warm_start import warm_start  # torch only where it is needed
 
         warm_start(TIERS[given.tier], given.out or CHECKPOINTS / given.tier, given.seed)
         return 0

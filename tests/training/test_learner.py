@@ -1,0 +1,86 @@
+"""Learning: the same gradient however the sequences are batched and padded."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+
+from training.config import OptimizerSection
+from training.learner import LocalLearner, sequence_logprobs
+from training.records import WeightedSequence
+
+
+def sequences():
+    generator = np.random.default_rng(0)
+    return [
+        WeightedSequence(
+            tuple(generator.integers(5, 200, prompt).tolist()),
+            tuple(generator.integers(5, 200, length).tolist()),
+            generator.normal(size=length).astype(np.float32),
+        )
+        for prompt, length in [(3, 5), (9, 2), (1, 7), (4, 4)]
+    ]
+
+
+def learner(policy, **changes):
+    own = copy.copy(policy)
+    object.__setattr__(own, "model", copy.deepcopy(policy.model))
+    return LocalLearner(own, OptimizerSection(**changes), steps=10), own
+
+
+def gradients(policy):
+    return torch.cat(
+        [parameter.grad.flatten() for parameter in policy.model.parameters() if parameter.grad is not None]
+    )
+
+
+def test_padding_and_batch_order_do_not_change_logprobs(tiny_policy):
+    together = sequence_logprobs(tiny_policy, sequences())
+    for row, sequence in enumerate(sequences()):
+        alone = sequence_logprobs(tiny_policy, [sequence])[0]
+        assert torch.allclose(together[row, : len(sequence.token_ids)], alone, atol=1e-5)
+
+
+def test_micro_batch_size_does_not_change_the_gradient(tiny_policy):
+    large, large_policy = learner(tiny_policy, micro_batch_tokens=10_000)
+    small, small_policy = learner(tiny_policy, micro_batch_tokens=1)
+    assert large.accumulate(sequences(), 4.0) == pytest.approx(small.accumulate(sequences()[::-1], 4.0), abs=1e-5)
+    assert torch.allclose(gradients(large_policy), gradients(small_policy), atol=1e-5)
+
+
+def test_sequences_without_weight_have_no_gradient(tiny_policy):
+    some, some_policy = learner(tiny_policy)
+    zero = [WeightedSequence(s.prompt_ids, s.token_ids, np.zeros_like(s.weights)) for s in sequences()]
+    assert some.accumulate(zero, 4.0) == 0
+    assert all(parameter.grad is None for parameter in some_policy.model.parameters())
+
+
+def test_positive_weights_make_a_sequence_likelier_and_negative_ones_less_likely(tiny_policy):
+    for sign in (1.0, -1.0):
+        one, policy = learner(tiny_policy, learning_rate=1e-3, warmup_steps=0)
+        sequence = WeightedSequence((7, 8, 9), (20, 21, 22), np.full(3, sign, np.float32))
+        before = sequence_logprobs(policy, [sequence]).sum().item()
+        one.accumulate([sequence], 1.0)
+        one.update()
+        assert sign * (sequence_logprobs(policy, [sequence]).sum().item() - before) > 0
+
+
+def test_a_gradient_that_is_not_finite_stops_the_update_and_leaves_the_weights(tiny_policy):
+    one, policy = learner(tiny_policy)
+    before = [parameter.detach().clone() for parameter in policy.model.parameters()]
+    one.accumulate([WeightedSequence((7,), (8, 9), np.array([np.inf, 1], np.float32))], 1.0)
+    with pytest.raises(FloatingPointError):
+        one.update()
+    assert all(torch.equal(a, b) for a, b in zip(before, policy.model.parameters(), strict=True))
+
+
+def test_learning_rate_warms_up_and_falls_to_its_final_fraction(tiny_policy):
+    one, _ = learner(tiny_policy, learning_rate=1.0, warmup_steps=2, final_fraction=0.1)
+    rates = []
+    for _ in range(10):
+        one.accumulate(sequences(), 1.0)
+        rates.append(one.update()["learning_rate"])
+    assert rates[:3] == pytest.approx([1 / 3, 2 / 3, 1.0])
+    assert rates == sorted(rates[:2]) + sorted(rates[2:], reverse=True)
+    assert rates[-1] == pytest.approx(0.1 + 0.9 / 8)

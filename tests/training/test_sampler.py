@@ -1,0 +1,86 @@
+"""Sampling: exact ids and log-probabilities, whatever else is in the batch."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from feedback import FinishReason
+from training.learner import sequence_logprobs
+from training.records import SampleRequest, WeightedSequence
+from training.sampler import TransformersSampler, request_seed
+
+
+def requests(policy, samples=3):
+    prompts = ["print the sum\n", "read a list of numbers and print the largest of them\n", "x\n"]
+    return [
+        SampleRequest(f"p{i}", tuple(policy.tokenizer(text)["input_ids"]), samples, request_seed(0, 7, f"p{i}"))
+        for i, text in enumerate(prompts)
+    ]
+
+
+def draw(sampler, wanted):
+    rollouts = [rollout for batch in sampler.sample(wanted, policy_version=7) for rollout in batch]
+    return {(rollout.problem_id, rollout.sample): rollout for rollout in rollouts}
+
+
+def test_every_request_gets_its_samples_once(tiny_policy):
+    found = draw(TransformersSampler(tiny_policy, 8, batch_size=4), requests(tiny_policy))
+    assert sorted(found) == [(f"p{i}", sample) for i in range(3) for sample in range(3)]
+    assert {rollout.policy_version for rollout in found.values()} == {7}
+
+
+def test_a_sample_does_not_depend_on_its_batch(tiny_policy):
+    together = draw(TransformersSampler(tiny_policy, 12, batch_size=64), requests(tiny_policy))
+    apart = draw(TransformersSampler(tiny_policy, 12, batch_size=1), requests(tiny_policy))
+    assert {key: rollout.token_ids for key, rollout in together.items()} == {
+        key: rollout.token_ids for key, rollout in apart.items()
+    }
+
+
+def test_logprobs_are_those_the_learner_computes(tiny_policy):
+    for rollout in draw(TransformersSampler(tiny_policy, 10), requests(tiny_policy)).values():
+        ids = rollout.token_ids
+        sequence = WeightedSequence(rollout.prompt_ids, ids, np.ones(len(ids), np.float32))
+        assert sequence_logprobs(tiny_policy, [sequence])[0].tolist() == pytest.approx(rollout.logprobs, abs=1e-4)
+
+
+def test_greedy_is_what_transformers_generates(tiny_policy):
+    for request in requests(tiny_policy, samples=1):
+        ours = draw(TransformersSampler(tiny_policy, 10, greedy=True), [request])[request.problem_id, 0]
+        prompt = torch.tensor([request.prompt_ids])
+        theirs = tiny_policy.model.generate(
+            prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=10, do_sample=False
+        )[0, len(request.prompt_ids) :].tolist()
+        assert list(ours.token_ids) == theirs
+
+
+def test_a_sampled_end_of_sequence_ends_the_sample_and_belongs_to_it(tiny_policy):
+    sampler = TransformersSampler(tiny_policy, 400, batch_size=64)
+    found = draw(sampler, requests(tiny_policy, samples=20)).values()
+    eos = tiny_policy.tokenizer.eos_token_id
+    stopped = [rollout for rollout in found if rollout.finish_reason is FinishReason.STOP]
+    assert stopped
+    assert all(r.token_ids[-1] == eos and eos not in r.token_ids[:-1] for r in stopped)
+    cut = [rollout for rollout in found if rollout.finish_reason is FinishReason.LENGTH]
+    assert all(len(rollout.token_ids) == 400 and eos not in rollout.token_ids for rollout in cut)
+
+
+def test_first_tokens_are_drawn_from_the_softmax(tiny_policy):
+    request = requests(tiny_policy, samples=3000)[0]
+    firsts = [r.token_ids[0] for r in draw(TransformersSampler(tiny_policy, 1, batch_size=4096), [request]).values()]
+    with torch.inference_mode():
+        logits = tiny_policy.model(torch.tensor([request.prompt_ids])).logits[0, -1]
+    expected = torch.softmax(logits * 1.0, -1).numpy()
+    half = np.argsort(-expected)[: len(expected) // 2]  # the likelier half of the vocabulary
+    share = np.isin(firsts, half).mean()
+    assert abs(share - expected[half].sum()) < 4 * math.sqrt(0.25 / len(firsts))
+
+
+def test_top_k_keeps_only_the_likeliest(tiny_policy):
+    request = requests(tiny_policy, samples=50)[0]
+    found = draw(TransformersSampler(tiny_policy, 1, top_k=2), [request])
+    with torch.inference_mode():
+        likeliest = tiny_policy.model(torch.tensor([request.prompt_ids])).logits[0, -1].topk(2).indices.tolist()
+    assert {rollout.token_ids[0] for rollout in found.values()} <= set(likeliest)

@@ -1,0 +1,96 @@
+"""Checkpoints: everything a run needs to go on, written aside, flushed and renamed.
+
+What this module does not do: unpickle. Weights are safetensors, tensors of the optimizer load with `weights_only`,
+the rest is JSON and MessagePack of typed records.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+
+from training.files import sync_folder, write_text
+from training.learner import LocalLearner
+from training.policy import Policy
+from training.records import Baseline, Experience
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a run stands, besides its weights."""
+
+    step: int
+    """Optimizer steps taken."""
+    samples: int
+    """Programs judged for training so far."""
+    seconds: float
+    """Wall time of all the run's sessions."""
+    best: dict[str, Baseline]
+    """The best program's outcome of each problem so far (historical-best baseline)."""
+    before: dict[str, float]
+    """Held-out pass rates before the first step."""
+
+
+def save_checkpoint(
+    folder: Path,
+    policy: Policy,
+    learner: LocalLearner,
+    progress: Progress,
+    experiences: list[Experience],
+    keep: int,
+) -> Path:
+    """Write `folder/step-N`, complete or not at all, and delete all but the newest `keep`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    final = folder / f"step-{progress.step}"
+    aside = folder / f".step-{progress.step}.part"
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir()
+    policy.model.save_pretrained(aside)
+    policy.tokenizer.save_pretrained(aside)
+    torch.save({**learner.state(), "torch_rng": torch.get_rng_state()}, aside / "optimizer.pt")
+    (aside / "buffer.msgpack").write_bytes(msgspec.msgpack.encode(experiences, enc_hook=_array_to_plain))
+    write_text(aside / "progress.json", msgspec.json.encode(progress).decode())
+    sync_folder(aside)
+    shutil.rmtree(final, ignore_errors=True)
+    aside.replace(final)
+    sync_folder(folder)
+    for old in checkpoints(folder)[:-keep]:
+        shutil.rmtree(old)
+    return final
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """Complete checkpoints in a folder, oldest first (incomplete ones have another name)."""
+    return sorted(folder.glob("step-*"), key=lambda path: int(path.name.removeprefix("step-")))
+
+
+def load_progress(checkpoint: Path) -> tuple[Progress, list[Experience]]:
+    """Where the run stood, and its buffer."""
+    progress = msgspec.json.decode((checkpoint / "progress.json").read_bytes(), type=Progress)
+    experiences = msgspec.msgpack.decode(
+        (checkpoint / "buffer.msgpack").read_bytes(), type=list[Experience], dec_hook=_plain_to_array
+    )
+    return progress, experiences
+
+
+def load_learner(checkpoint: Path, learner: LocalLearner) -> None:
+    """Put optimizer, schedule and random state back."""
+    state = torch.load(checkpoint / "optimizer.pt", weights_only=True)
+    torch.set_rng_state(state.pop("torch_rng"))
+    learner.load_state(state)
+
+
+def _array_to_plain(value: object) -> dict[str, object]:
+    if isinstance(value, np.ndarray):
+        return {"dtype": str(value.dtype), "shape": value.shape, "data": value.tobytes()}
+    raise TypeError(f"cannot put a {type(value).__name__} into a checkpoint")
+
+
+def _plain_to_array(_: type, plain: dict[str, Any]) -> np.ndarray:
+    return np.frombuffer(plain["data"], dtype=plain["dtype"]).reshape(plain["shape"])

@@ -1,0 +1,43 @@
+"""The `rltf` command: finds the subcommand and runs it.
+
+What this module does not do: the subcommands' work (`training.commands`). It loads no torch, so that
+`rltf feedback` starts fast.
+
+Exit status: 0 done; 1 finished with problems, each named; 2 usage or configuration error; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+SUBCOMMANDS = {
+    "train": "train a policy online, from unit-test and static feedback",
+    "eval": "pass@k of a model on problems",
+    "feedback": "verdict, error spans and token rewards of programs",
+    "show": "what a run did, in the terminal",
+    "report": "a run as one self-contained HTML page",
+    "doctor": "what this machine offers: isolation, devices, versions",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `rltf ARGUMENTS`; returns the exit status (a usage error exits with 2 from within argparse)."""
+    parser = argparse.ArgumentParser(prog="rltf", description=__doc__.splitlines()[0] if __doc__ else None)
+    subparsers = parser.add_subparsers(dest="subcommand", required=True, metavar="SUBCOMMAND")
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    for name, text in SUBCOMMANDS.items():
+        subparser = subparsers.add_parser(name, help=text, description=text, allow_abbrev=False)
+        if name in words[:1]:  # only the chosen subcommand's module is loaded
+            import_module(f"training.commands.{name}").add_arguments(subparser)
+    chosen, unknown = parser.parse_known_args(words)
+    command = import_module(f"training.commands.{chosen.subcommand}")
+    if unknown:
+        explain = getattr(command, "explain_unknown", "no such argument: {}; see --help".format)
+        parser.error(explain(unknown[0]))
+    try:
+        return int(command.run(chosen))
+    except KeyboardInterrupt:
+        return 130

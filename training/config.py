@@ -1,0 +1,273 @@
+"""The one typed configuration of a training run: TOML file plus `--section.key value`, validated.
+
+What this module does not do: read problems or models, or hold anything that changes during a run. Every key's
+docstring is what `rltf train --help` prints, so units and allowed values belong there.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from feedback import RewardSettings
+
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(gt=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class ConfigError(ValueError):
+    """A key or value of the configuration is not allowed; the message names it, its value and what is allowed."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class RunSection(_Section):
+    """The run as a whole."""
+
+    name: str = ""
+    """Name of the run's folder; empty takes the data set's name and the time."""
+    folder: str = "runs"
+    """Where runs are kept."""
+    seed: Count = 0
+    """Everything random is a function of it."""
+    threads: Count = 0
+    """Threads torch computes with; 0 leaves one core to the feedback workers (two contended cores collapse)."""
+
+
+class ModelSection(_Section):
+    """The policy."""
+
+    name: str = "embedded:short"
+    """Hugging Face hub name, local folder, or embedded:short | embedded:long (the shipped tiny models)."""
+    prompt_format: str = "{prompt}\n"
+    """What the policy reads; may use {prompt} and {starter_code}."""
+    extract: Literal["whole", "fence"] = "whole"
+    """The program in a completion: all of it, or its first Markdown code fence."""
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    """Type of the weights; log-probabilities are always float32."""
+    device: str = "auto"
+    """auto | cpu | cuda | cuda:N; auto takes a GPU where there is one."""
+
+
+class DataSection(_Section):
+    """Problems."""
+
+    train: str = "minicode:short:train"
+    """Problems to train on: minicode:TIER:SPLIT, mbpp:FILE.jsonl, apps:FOLDER, or FILE.jsonl of public shapes."""
+    held_out: str = "minicode:short:held_out"
+    """Problems to evaluate on, never trained on; same forms."""
+    limit: Count = 0
+    """Use only the first so many training problems; 0 uses all."""
+    held_out_limit: Count = 0
+    """Use only the first so many held-out problems; 0 uses all."""
+
+
+class SamplerSection(_Section):
+    """Generation of rollouts."""
+
+    problems_per_step: Positive = 16
+    """Problems sampled in each step."""
+    samples_per_problem: Positive = 8
+    """Programs sampled for each of them."""
+    temperature: Annotated[float, Field(gt=0)] = 1.0
+    """Sampling temperature; 1.0 was the paper's best (Table 7)."""
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Nucleus; 1.0 does not truncate, which keeps sampler and learner distributions the same."""
+    top_k: Count = 0
+    """Keep only the k likeliest tokens; 0 keeps all."""
+    max_new_tokens: Positive = 64
+    """Longest completion, in tokens; longer ones end with finish reason `length`."""
+    batch_size: Positive = 64
+    """Sequences generated together; feedback on one batch runs while the next is sampled."""
+
+
+class EngineSection(_Section):
+    """The judge and the linters."""
+
+    judge_workers: Positive = 1
+    """Sandbox worker processes."""
+    analysis_workers: Positive = 1
+    """Linter processes."""
+    time_limit: Annotated[float, Field(gt=0)] = 1.0
+    """CPU seconds for one test, unless the problem says otherwise."""
+    memory_limit_mb: Positive = 512
+    """Address space of one program, MiB."""
+    require: Annotated[int, Field(ge=0, le=3)] = 1
+    """Refuse to run below this isolation level (docs/sandbox.md)."""
+
+
+class ObjectiveSection(_Section):
+    """L = supervised + coarse + fine + adaptive (+ static), eq. 6; each a weight on its loss."""
+
+    supervised: Annotated[float, Field(ge=0)] = 0.1
+    """Weight of the cross-entropy on reference solutions (eq. 7; the paper: 1)."""
+    coarse: float = 1.0
+    """Weight of the outcome reward (eq. 8)."""
+    fine: float = 1.0
+    """Weight of the reward on blamed tokens (eq. 9)."""
+    adaptive: float = 1.0
+    """Weight of the share of tests passed (eq. 10)."""
+    static: float = 1.0
+    """Weight of what the linters blame in failing programs (not in the paper)."""
+    baseline: Literal["historical_best", "leave_one_out", "group_mean", "none"] = "leave_one_out"
+    """What coarse and adaptive rewards are compared with; the paper: historical_best."""
+    normalisation: Literal["sequence_sum", "token_mean"] = "sequence_sum"
+    """Sum of a sample's token terms, averaged over samples (eq. 2), or mean over all tokens (the released code)."""
+
+
+class BufferSection(_Section):
+    """First in, first out (paper section 3.1)."""
+
+    capacity: Positive = 128
+    """Experiences kept; the paper: 6400. problems_per_step * samples_per_problem makes learning on-policy."""
+    initial: Count = 0
+    """Samples of the initial policy put in before the first step; the paper: 6400."""
+    batch_size: Positive = 128
+    """Experiences learned from in each step, newest first."""
+
+
+class OptimizerSection(_Section):
+    """AdamW."""
+
+    learning_rate: Annotated[float, Field(gt=0)] = 5e-4
+    """Peak learning rate."""
+    beta1: Fraction = 0.9
+    """AdamW beta 1."""
+    beta2: Fraction = 0.95
+    """AdamW beta 2."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    """AdamW weight decay."""
+    warmup_steps: Count = 5
+    """Steps of linear warm-up."""
+    final_fraction: Fraction = 0.05
+    """Learning rate at the last step, as a share of the peak; linear decay."""
+    gradient_clip: Annotated[float, Field(gt=0)] = 1.0
+    """Largest gradient norm."""
+    micro_batch_tokens: Positive = 4096
+    """Padded tokens in one forward and backward pass; bounds memory, does not change the result."""
+
+
+class TrainingSection(_Section):
+    """The loop."""
+
+    steps: Positive = 100
+    """Optimizer steps."""
+    supervised_batch: Count = 32
+    """Reference solutions of training problems in each step's supervised term."""
+    checkpoint_every: Positive = 25
+    """Steps between checkpoints."""
+    keep_checkpoints: Positive = 2
+    """Newest checkpoints kept."""
+    samples_kept_per_step: Count = 0
+    """Samples of each step written to the run; 0 writes all."""
+
+
+class EvaluationSection(_Section):
+    """Pass rate on held-out problems."""
+
+    every: Count = 25
+    """Steps between evaluations (one more before the first and after the last step); 0: only those two."""
+    samples_per_problem: Positive = 4
+    """Programs sampled for each held-out problem before the first and after the last step, at temperature 1."""
+    samples_between: Positive = 1
+    """The same for evaluations in between."""
+
+
+class TrainConfig(_Section):
+    """A training run."""
+
+    run: RunSection = RunSection()
+    model: ModelSection = ModelSection()
+    data: DataSection = DataSection()
+    sampler: SamplerSection = SamplerSection()
+    engine: EngineSection = EngineSection()
+    feedback: RewardSettings = RewardSettings()
+    objective: ObjectiveSection = ObjectiveSection()
+    buffer: BufferSection = BufferSection()
+    optimizer: OptimizerSection = OptimizerSection()
+    training: TrainingSection = TrainingSection()
+    evaluation: EvaluationSection = EvaluationSection()
+
+    @classmethod
+    def load(cls, path: str | Path | None = None, overrides: Mapping[str, object] | None = None) -> TrainConfig:
+        """Read a TOML file (or take the defaults) and lay `section.key` -> value overrides over it.
+
+        Raises:
+            ConfigError: the file cannot be read, a key is unknown or a value is not allowed.
+        """
+        data = _read(Path(path)) if path is not None else {}
+        for dotted, value in (overrides or {}).items():
+            section, _, key = dotted.partition(".")
+            table = data.setdefault(section, {})
+            if not isinstance(table, dict):
+                raise ConfigError(f"{section}: must be a table, not {table!r}")
+            table[key] = value
+        where = "" if path is None else f" (in {path} or the command line)"
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            raise ConfigError("; ".join(_explain(problem) for problem in error.errors()) + where) from None
+
+    def to_toml(self) -> str:
+        """Every key with its value, as TOML."""
+        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One `section.key` of the configuration, for help texts and the command line."""
+
+    name: str
+    type: str
+    """As JSON Schema says it (`integer`), or the allowed values."""
+    default: object
+    description: str
+
+
+def keys() -> list[Key]:
+    """Every `section.key`, in order."""
+    schema = TrainConfig.model_json_schema()
+    found = []
+    for section, reference in schema["properties"].items():
+        table = schema["$defs"][reference["$ref"].rpartition("/")[2]]
+        for name, value in table["properties"].items():
+            kind = " | ".join(value["enum"]) if "enum" in value else value.get("type", "value")
+            found.append(Key(f"{section}.{name}", kind, value.get("default"), value.get("description", "")))
+    return found
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from None
+
+
+def unknown_key(name: str) -> str:
+    """What to say of a key that does not exist: the likeliest one meant, or all that are allowed there."""
+    known = [key.name for key in keys()]
+    close = difflib.get_close_matches(name, known, n=1)
+    section = name.partition(".")[0]
+    allowed = [key for key in known if key.startswith(f"{section}.")]
+    allowed = allowed or sorted({key.partition(".")[0] for key in known})
+    hint = f"did you mean {close[0]}? " if close else ""
+    return f"{name}: no such key; {hint}allowed: {', '.join(allowed)}"
+
+
+def _explain(problem: Mapping[str, Any]) -> str:
+    name = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        return unknown_key(name)
+    return f"{name}: {problem['msg'][0].lower()}{problem['msg'][1:]}, not {problem['input']!r}"

@@ -1,0 +1,29 @@
+"""Writing files so that a crash leaves the old one or the new one, never half of it.
+
+What this module does not do: lock. One trainer owns a run directory (`training.loop` holds its lock).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write aside, flush to disk, rename."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    with aside.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush a folder and every file below it to disk."""
+    for path in [*folder.rglob("*"), folder]:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

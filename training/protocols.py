@@ -1,0 +1,46 @@
+"""The three borders of the loop (docs/architecture.md). One embedded default each; others can stand behind them.
+
+What this module does not do: implement any of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from typing import Protocol
+
+from engine import Problem
+from feedback import Feedback
+from training.records import Rollout, SampleRequest, WeightedSequence
+
+
+class Sampler(Protocol):
+    """Draws completions from the current policy."""
+
+    def sample(self, requests: Sequence[SampleRequest], policy_version: int) -> Iterator[list[Rollout]]:
+        """Yield every request's rollouts, batch by batch as they finish, in any order."""
+        ...
+
+
+class FeedbackPool(Protocol):
+    """Turns rollouts into feedback, elsewhere, while the caller goes on."""
+
+    def submit(self, rollout: Rollout, problem: Problem) -> Future[Feedback]:
+        """Start judging and reading the rollout's program; may block while too much is outstanding."""
+        ...
+
+    def close(self) -> None:
+        """End every worker."""
+        ...
+
+
+class Learner(Protocol):
+    """Changes the policy. It is given weights on tokens and does not know which algorithm made them."""
+
+    def accumulate(self, sequences: Sequence[WeightedSequence], divisor: float) -> float:
+        """Add the gradient of `-sum(weights * logprobs) / divisor`; returns that loss."""
+        ...
+
+    def update(self) -> dict[str, float]:
+        """Take one optimizer step with the accumulated gradient; returns metrics."""
+        ...

@@ -1,0 +1,149 @@
+"""A run directory, seen from outside: the interface between trainer, command line and notebook.
+
+What this module does not do: write metrics or samples (only the trainer does, `training.store`), or load torch.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from training.config import TrainConfig
+from training.files import write_text
+
+Command = Literal["pause", "resume", "stop"]
+
+
+class RunError(RuntimeError):
+    """There is no such run, or it cannot be used in this way."""
+
+
+class Run:
+    """Reads `runs/NAME/` (docs/architecture.md), live or finished, and sends commands to its trainer."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def open(cls, path: str | Path) -> Run:
+        """The run in a directory.
+
+        Raises:
+            RunError: there is no run in it.
+        """
+        run = cls(Path(path))
+        if not (run.path / "config.toml").exists():
+            raise RunError(f"{path}: no run there (no config.toml)")
+        return run
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.path.name
+
+    @property
+    def config(self) -> TrainConfig:
+        """The resolved configuration."""
+        return TrainConfig.load(self.path / "config.toml")
+
+    @property
+    def summary(self) -> dict[str, Any] | None:
+        """`summary.json`, once the run has finished."""
+        file = self.path / "summary.json"
+        return json.loads(file.read_text()) if file.exists() else None
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """The newest state event's data: `state`, `step`, `steps`, and the `id` of the command it answers, if any."""
+        rows = self._query("SELECT data FROM events WHERE kind = 'state' ORDER BY seq DESC LIMIT 1", ())
+        return dict(json.loads(rows[0]["data"])) if rows else {"state": "starting", "step": 0}
+
+    def metrics(self, after: int = 0) -> list[dict[str, Any]]:
+        """Rows `seq, step, name, value` with `seq > after`, oldest first."""
+        return self._query("SELECT seq, step, name, value FROM metrics WHERE seq > ? ORDER BY seq", (after,))
+
+    def samples(self, after: int = 0, limit: int = -1) -> list[dict[str, Any]]:
+        """Rows of `samples` without their record, with `seq > after`, oldest first; at most `limit` (-1: all)."""
+        columns = "seq, step, problem_id, sample, verdict, error_type, pass_ratio, reward, codes"
+        return self._query(f"SELECT {columns} FROM samples WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))  # noqa: S608
+
+    def record(self, seq: int) -> dict[str, Any]:
+        """The whole record of one sample.
+
+        Raises:
+            RunError: no such sample.
+        """
+        rows = self._query("SELECT record FROM samples WHERE seq = ?", (seq,))
+        if not rows:
+            raise RunError(f"{self.path}: no sample with seq {seq}")
+        return dict(json.loads(rows[0]["record"]))
+
+    def events(self, after: int = 0) -> list[dict[str, Any]]:
+        """Rows `seq, time, kind, data` (`data` decoded) with `seq > after`, oldest first."""
+        rows = self._query("SELECT seq, time, kind, data FROM events WHERE seq > ? ORDER BY seq", (after,))
+        return [{**row, "data": json.loads(row["data"])} for row in rows]
+
+    def send(self, command: Command) -> int:
+        """Ask the trainer to pause, resume or stop; returns the id that its answering state event will carry."""
+        control = self.path / "control.json"
+        last = json.loads(control.read_text())["id"] if control.exists() else 0
+        write_text(control, json.dumps({"command": command, "id": last + 1}))
+        return int(last) + 1
+
+    @property
+    def _database(self) -> Path:
+        return self.path / "run.db"
+
+    def _query(self, statement: str, values: tuple[object, ...]) -> list[dict[str, Any]]:
+        if not self._database.exists():
+            return []  # launched, and not writing yet
+        uri = f"{self._database.resolve().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(uri, uri=True, timeout=10)) as connection:
+            connection.row_factory = sqlite3.Row
+            return [dict(row) for row in connection.execute(statement, values)]
+
+
+def watch(path: str | Path) -> Run:
+    """A run started anywhere else."""
+    return Run.open(path)
+
+
+def new_run_path(config: TrainConfig) -> Path:
+    """Where a new run of this configuration goes.
+
+    Raises:
+        RunError: its name is taken.
+    """
+    name = config.run.name or f"{config.data.train.replace(':', '-').replace('/', '-')}-{datetime.now():%m%d-%H%M%S}"
+    path = Path(config.run.folder) / name
+    if (path / "run.db").exists():
+        raise RunError(f"{path}: there is a run of this name; choose another with --run, or go on with --resume")
+    return path
+
+
+def runs_in(folder: str | Path) -> list[Run]:
+    """The runs in a folder, newest last."""
+    databases = sorted(Path(folder).glob("*/run.db"), key=lambda file: file.stat().st_ctime)
+    return [Run(database.parent) for database in databases]
+
+
+def launch(config: TrainConfig) -> Run:
+    """Start training in a process of its own and return at once.
+
+    The process is in its own session, so interrupting a notebook's kernel does not end it; it stops with a checkpoint
+    when the process that launched it is gone. Its output goes to `trainer.log` in the run directory.
+    """
+    path = new_run_path(config)
+    path.mkdir(parents=True, exist_ok=True)
+    write_text(path / "config.toml", config.to_toml())
+    command = [sys.executable, "-m", "training", "train", str(path / "config.toml"), "--run", path.name]
+    command += ["--run.folder", str(path.parent), "--stop-with-parent"]
+    with (path / "trainer.log").open("wb") as log:
+        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+    return Run(path)

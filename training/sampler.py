@@ -1,0 +1,188 @@
+"""Sampling with transformers on the learner's own weights.
+
+What this module does not do: text. Ids in, ids and their log-probabilities out; nothing is decoded, so nothing has to
+be encoded again (reference defect 16).
+
+Each prompt is read once and its cache repeated for its samples; finished rows leave the batch; a token is drawn by
+inverting the cumulative distribution at a number that depends on the sample alone, so a sample does not depend on
+which others it shares a batch with (up to floating-point noise in the logits).
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from transformers import (
+    LogitsProcessorList,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
+
+from feedback import FinishReason
+from training.policy import Policy
+from training.records import Rollout, SampleRequest
+
+_COMPACT_AT = 0.25
+"""Share of finished rows at which they leave the batch (measured: reference/tiny-training.md section 3)."""
+_WIDE_VOCABULARY = 16384
+"""From here on the cumulative sum needs float64 to reach 1."""
+
+
+def request_seed(seed: int, step: int, problem_id: str) -> tuple[int, ...]:
+    """The seed of one problem's samples in one step."""
+    return (seed, step, zlib.crc32(problem_id.encode()))
+
+
+class TransformersSampler:
+    """The embedded `Sampler`: a hand-written decoding loop over a Hugging Face causal model.
+
+    Args:
+        policy: Model and tokenizer.
+        max_new_tokens: Longest completion.
+        batch_size: Rows generated together.
+        temperature: Ignored when `greedy`.
+        top_p: 1 does not truncate.
+        top_k: 0 does not truncate.
+        greedy: Take the likeliest token; `SampleRequest.samples` beyond the first are copies.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        max_new_tokens: int,
+        batch_size: int = 64,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
+        top_k: int = 0,
+        *,
+        greedy: bool = False,
+    ) -> None:
+        self._policy = policy
+        self._max_new_tokens = max_new_tokens
+        self._batch_size = batch_size
+        self._greedy = greedy
+        self._warpers = LogitsProcessorList()
+        if not greedy and temperature != 1.0:
+            self._warpers.append(TemperatureLogitsWarper(temperature))
+        if not greedy and top_k:
+            self._warpers.append(TopKLogitsWarper(top_k))
+        if not greedy and top_p < 1.0:
+            self._warpers.append(TopPLogitsWarper(top_p))
+
+    def sample(self, requests: Sequence[SampleRequest], policy_version: int) -> Iterator[list[Rollout]]:
+        """Yield the rollouts of all requests, a batch of prompts of similar length at a time."""
+        waiting = sorted(requests, key=lambda request: len(request.prompt_ids))
+        while waiting:
+            batch: list[SampleRequest] = []
+            rows = 0
+            while waiting and (not batch or rows + waiting[0].samples <= self._batch_size):
+                batch.append(waiting.pop(0))
+                rows += batch[-1].samples
+            yield self._generate(batch, policy_version)
+
+    @torch.inference_mode()
+    def _generate(self, requests: list[SampleRequest], policy_version: int) -> list[Rollout]:
+        model, device = self._policy.model, self._policy.device
+        repeats = torch.tensor([request.samples for request in requests], device=device)
+        ids, mask = self._left_padded([request.prompt_ids for request in requests])
+        positions = (mask.cumsum(1) - 1).clamp(min=0)
+        output = model(ids, attention_mask=mask, position_ids=positions, use_cache=True, logits_to_keep=1)
+        cache = output.past_key_values
+        row_of = torch.repeat_interleave(torch.arange(len(requests), device=device), repeats)
+        cache.batch_select_indices(row_of)
+        logits, mask, position = output.logits[row_of, -1], mask[row_of], positions[row_of, -1] + 1
+        rows, budget = len(row_of), self._max_new_tokens
+        numbers = self._uniforms(requests).to(device)
+        tokens = torch.full((rows, budget), self._policy.pad_id, device=device)
+        logprobs = torch.zeros((rows, budget), device=device)
+        lengths = torch.full((rows,), budget, device=device)
+        stopped = torch.zeros(rows, dtype=torch.bool, device=device)
+        eos = torch.tensor(self._policy.eos_ids, device=device)
+        alive = torch.arange(rows, device=device)  # which rollout each row of the batch belongs to
+        for step in range(budget):
+            token, logprob = self._draw(logits, numbers[alive, step], ids)
+            tokens[alive, step], logprobs[alive, step] = token, logprob
+            ended = torch.isin(token, eos) & ~stopped[alive]
+            lengths[alive[ended]] = step + 1
+            stopped[alive[ended]] = True
+            done = stopped[alive]
+            if step + 1 == budget or bool(done.all()):
+                break
+            if float(done.float().mean()) >= _COMPACT_AT:
+                keep = torch.nonzero(~done).squeeze(1)
+                cache.batch_select_indices(keep)
+                alive, token, mask, position = alive[keep], token[keep], mask[keep], position[keep]
+            mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
+            output = model(
+                token[:, None],
+                attention_mask=mask,
+                position_ids=position[:, None],
+                past_key_values=cache,
+                use_cache=True,
+            )
+            logits, position = output.logits[:, -1], position + 1
+        return self._rollouts(requests, tokens, logprobs, lengths, stopped, policy_version)
+
+    def _draw(
+        self, logits: torch.Tensor, numbers: torch.Tensor, ids: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """One token per row, [B], and its log-probability under the distribution it was drawn from, [B]."""
+        logits = self._warpers(ids, logits.float())
+        probabilities = torch.softmax(logits, dim=-1)
+        if self._greedy:
+            token = logits.argmax(dim=-1)
+        else:
+            wide = probabilities.shape[-1] > _WIDE_VOCABULARY
+            cumulative = probabilities.cumsum(-1, dtype=torch.float64 if wide else torch.float32)
+            target = numbers.to(cumulative.dtype)[:, None] * cumulative[:, -1:]
+            token = torch.searchsorted(cumulative, target, right=True).squeeze(1).clamp(max=logits.shape[-1] - 1)
+        return token, probabilities.gather(1, token[:, None]).squeeze(1).log()
+
+    def _uniforms(self, requests: list[SampleRequest]) -> torch.Tensor:
+        """[rows, max_new_tokens] numbers in [0, 1), each row a function of its own seed only."""
+        drawn = [
+            np.random.default_rng([*request.seed, sample]).random(self._max_new_tokens, dtype=np.float32)
+            for request in requests
+            for sample in range(request.samples)
+        ]
+        return torch.from_numpy(np.stack(drawn))
+
+    def _left_padded(self, prompts: list[tuple[int, ...]]) -> tuple[torch.Tensor, torch.Tensor]:
+        width = max(len(prompt) for prompt in prompts)
+        ids = torch.full((len(prompts), width), self._policy.pad_id)
+        mask = torch.zeros((len(prompts), width), dtype=torch.long)
+        for row, prompt in enumerate(prompts):
+            ids[row, width - len(prompt) :] = torch.tensor(prompt)
+            mask[row, width - len(prompt) :] = 1
+        return ids.to(self._policy.device), mask.to(self._policy.device)
+
+    def _rollouts(
+        self,
+        requests: list[SampleRequest],
+        tokens: torch.Tensor,
+        logprobs: torch.Tensor,
+        lengths: torch.Tensor,
+        stopped: torch.Tensor,
+        policy_version: int,
+    ) -> list[Rollout]:
+        ids, scores, ends, stops = tokens.tolist(), logprobs.tolist(), lengths.tolist(), stopped.tolist()
+        rollouts: list[Rollout] = []
+        for request in requests:
+            for sample in range(request.samples):
+                row = len(rollouts)
+                rollouts.append(
+                    Rollout(
+                        problem_id=request.problem_id,
+                        sample=sample,
+                        prompt_ids=request.prompt_ids,
+                        token_ids=tuple(ids[row][: ends[row]]),
+                        logprobs=tuple(scores[row][: ends[row]]),
+                        finish_reason=FinishReason.STOP if stops[row] else FinishReason.LENGTH,
+                        policy_version=policy_version,
+                    )
+                )
+        return rollouts

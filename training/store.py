@@ -1,0 +1,105 @@
+"""The write side of a run's database: one transaction per step.
+
+What this module does not do: read runs for display (`training.run`). Only one process writes.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS metrics (seq INTEGER PRIMARY KEY, step INTEGER, name TEXT, value REAL);
+CREATE TABLE IF NOT EXISTS samples (seq INTEGER PRIMARY KEY, step INTEGER, problem_id TEXT, sample INTEGER,
+    verdict TEXT, error_type TEXT, pass_ratio REAL, reward REAL, codes TEXT, record TEXT);
+CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, step INTEGER, time REAL, kind TEXT, data TEXT);
+CREATE INDEX IF NOT EXISTS samples_by_step ON samples (step);
+CREATE INDEX IF NOT EXISTS metrics_by_step ON metrics (step);
+"""
+_TABLES = ("metrics", "samples", "events")
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRow:
+    """A row of `samples`; `record` is what docs/architecture.md says."""
+
+    problem_id: str
+    sample: int
+    verdict: str
+    error_type: str
+    pass_ratio: float
+    reward: float
+    codes: str
+    record: Mapping[str, Any]
+
+
+class RunStore:
+    """`run.db` of a run directory, opened for writing."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._connection = sqlite3.connect(folder / "run.db", timeout=30, isolation_level=None)
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = NORMAL")
+        self._connection.executescript(_SCHEMA)
+        newest = [self._connection.execute(f"SELECT max(seq) FROM {table}").fetchone()[0] for table in _TABLES]  # noqa: S608
+        self._seq = max((seq for seq in newest if seq is not None), default=0)
+
+    def write(
+        self,
+        step: int,
+        metrics: Mapping[str, float] | None = None,
+        samples: Sequence[SampleRow] = (),
+        events: Sequence[tuple[str, Mapping[str, Any]]] = (),
+    ) -> None:
+        """Add rows of one step, all of them or none."""
+        rows: dict[str, list[tuple[object, ...]]] = {
+            "metrics": [(self._next(), step, name, float(value)) for name, value in (metrics or {}).items()],
+            "samples": [
+                (
+                    self._next(),
+                    step,
+                    row.problem_id,
+                    row.sample,
+                    row.verdict,
+                    row.error_type,
+                    row.pass_ratio,
+                    row.reward,
+                    row.codes,
+                    json.dumps(row.record, separators=(",", ":")),
+                )
+                for row in samples
+            ],
+            "events": [(self._next(), step, time.time(), kind, json.dumps(data)) for kind, data in events],
+        }
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            for table, values in rows.items():
+                if values:
+                    marks = ",".join("?" * len(values[0]))
+                    self._connection.executemany(f"INSERT INTO {table} VALUES ({marks})", values)  # noqa: S608
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+
+    def forget_after(self, step: int) -> None:
+        """Delete what was written after `step`: a resumed run does those steps again."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        for table in _TABLES:
+            self._connection.execute(f"DELETE FROM {table} WHERE step > ?", (step,))  # noqa: S608
+        self._connection.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close the connection, folding the write-ahead log into the file."""
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._connection.close()
+
+    def _next(self) -> int:
+        self._seq += 1
+        return self._seq
