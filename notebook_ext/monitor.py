@@ -1,0 +1,168 @@
+"""Follows a run for the views that watch it: a thread that reads the store, sends what is new, and answers requests.
+
+What this module does not do: know ipywidgets or a kernel (it is given a `send` function and messages), or touch a
+trainer except through `Run.send`.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from training import Run, RunError
+from training.page import compact, newest_summaries, sample_summaries
+
+Message = dict[str, Any]
+
+INTERVAL = 0.25
+"""Seconds between two looks at the store, and so between two batches of news to one view."""
+HEARTBEAT = 5.0
+"""Seconds between two signs of life to a view that has no news, or that does not answer."""
+GREETING = 1.0
+"""Seconds between two snapshots while no view has said hello: a busy kernel hears none, and can still be watched."""
+SNAPSHOT_SAMPLES = 50
+SNAPSHOT_METRICS = 2000
+"""Rows in a snapshot."""
+MOST_SAMPLES = 1000
+"""Summaries in one batch; a view that is far behind catches up over several."""
+MOST_UNANSWERED = 8
+"""Batches a view may leave unanswered before it gets snapshots only: closed pages must not fill the server's memory."""
+ENDED = frozenset({"finished", "stopped", "failed"})
+"""States after which a run does not change any more."""
+COMMANDS = frozenset({"pause", "resume", "stop"})
+
+
+@dataclass(slots=True)
+class _Viewer:
+    """One page that shows the run."""
+
+    name: str
+    seq: int = 0
+    """Newest row it was sent."""
+    sent: int = 0
+    answered: int = 0
+    last_sent: float = float("-inf")
+    told: Message = field(default_factory=dict)
+    """The state it was last told."""
+
+
+class Monitor:
+    """Serves any number of views of one run from one daemon thread.
+
+    Views say `hello` with the newest row they have and are sent what is missing; so a page that was reloaded, or whose
+    connection was lost, is whole again after its next hello.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        send: Callable[[Message], None],
+        *,
+        on_end: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._run = run
+        self._send = send
+        self._on_end = on_end
+        self._clock = clock
+        self._inbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        self._viewers = {"": _Viewer("")}  # to whoever listens, until somebody says hello
+        self._thread = threading.Thread(target=self._serve, name=f"rltf-monitor-{run.name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin to follow the run; once begun, this does nothing."""
+        if not self._thread.is_alive():
+            self._thread.start()
+
+    def receive(self, message: Message) -> None:
+        """Take a view's message, from whichever thread it arrives in; it is answered by the monitor's own thread."""
+        self._inbox.put(message)
+
+    def close(self) -> None:
+        """End the thread; views are sent nothing more."""
+        self._inbox.put(None)
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self._thread.join(timeout=5)
+
+    def _serve(self) -> None:
+        ended = False
+        due = self._clock()
+        while True:
+            try:
+                message = self._inbox.get(timeout=max(0.0, due - self._clock()))
+            except queue.Empty:
+                state = self.tick()
+                if state.get("state") in ENDED and not ended:
+                    ended = True
+                    self._on_end()
+                due = self._clock() + INTERVAL
+                continue
+            if message is None:
+                return
+            self.answer(message)
+
+    def answer(self, message: Message) -> None:
+        """Act on one message of a view; what makes no sense is dropped, since it can only come from a broken page."""
+        kind, viewer = message.get("kind"), str(message.get("view"))
+        if kind == "hello":
+            self._viewers.pop("", None)
+            self._viewers[viewer] = _Viewer(viewer, seq=int(message.get("seq") or 0))
+        elif kind == "ack" and viewer in self._viewers:
+            self._viewers[viewer].answered = int(message.get("batch") or 0)
+        elif kind == "record":
+            self._send({"kind": "record", "to": viewer, "seq": message["seq"], **self._record(int(message["seq"]))})
+        elif kind == "command" and message.get("command") in COMMANDS:
+            identifier = self._run.send(message["command"])
+            self._send({"kind": "sent", "to": viewer, "command": message["command"], "id": identifier})
+
+    def _record(self, seq: int) -> Message:
+        try:
+            return {"record": compact(self._run.record(seq))}
+        except RunError as error:
+            return {"failure": str(error)}
+
+    def tick(self) -> Message:
+        """Send every view what is new to it; returns the run's state."""
+        state = {"name": self._run.name, **self._run.state}
+        for viewer in self._viewers.values():
+            self._update(viewer, state)
+        return state
+
+    def _update(self, viewer: _Viewer, state: Message) -> None:
+        waited = self._clock() - viewer.last_sent
+        if not viewer.name or viewer.sent - viewer.answered >= MOST_UNANSWERED:
+            if waited < (HEARTBEAT if viewer.name else GREETING):
+                return
+            news = self._snapshot()
+        else:
+            news = self._news(viewer.seq)
+            if not news and state == viewer.told and waited < HEARTBEAT:
+                return
+        viewer.seq = news.pop("seq", viewer.seq)
+        viewer.sent += 1
+        viewer.last_sent, viewer.told = self._clock(), state
+        self._send(
+            {"kind": "batch", "to": viewer.name, "batch": viewer.sent, "heard": viewer.answered, "run": state, **news}
+        )
+
+    def _snapshot(self) -> Message:
+        """The newest rows, for a view that may not be there: nothing counts as sent."""
+        metrics = self._run.metrics()[-SNAPSHOT_METRICS:]
+        return {"samples": newest_summaries(self._run, SNAPSHOT_SAMPLES), "metrics": _metric_rows(metrics)}
+
+    def _news(self, after: int) -> Message:
+        samples = sample_summaries(self._run, after=after, limit=MOST_SAMPLES)
+        bound = samples[-1]["seq"] if len(samples) == MOST_SAMPLES else float("inf")
+        metrics = [row for row in self._run.metrics(after=after) if row["seq"] <= bound]
+        if not samples and not metrics:
+            return {}
+        newest = max(row["seq"] for row in (*samples[-1:], *metrics[-1:]))
+        return {"seq": newest, "samples": samples, "metrics": _metric_rows(metrics)}
+
+
+def _metric_rows(metrics: list[dict[str, Any]]) -> list[list[Any]]:
+    return [[row["step"], row["name"], row["value"]] for row in metrics]

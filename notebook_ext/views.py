@@ -1,0 +1,134 @@
+"""The two widgets: `TrainingView` of a run, live or finished, and `SampleView` of one program's feedback.
+
+What this module does not do: draw (the script of `training.page` does), train, or follow a run (`monitor`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+from IPython.display import display
+
+from feedback import Feedback, to_json
+from notebook_ext.frozen import frozen_run, frozen_sample
+from notebook_ext.monitor import ENDED, Monitor
+from training import Run, watch
+from training.page import STYLE, build_page, build_sample_page, compact, record_table, run_table, view_script
+
+
+class _View(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget has no types
+    """What both widgets share: the script, the stylesheet, and plain data to begin with."""
+
+    _esm = view_script()
+    _css = STYLE
+    data = traitlets.Dict().tag(sync=True)
+    """What the view's script is given: small and fixed; everything else is sent on request."""
+
+    def _fallback(self) -> str:
+        raise NotImplementedError
+
+    def _bundle(self) -> dict[str, Any]:
+        """The widget and, for readers without it, a table of the same."""
+        bundle = super()._repr_mimebundle_()
+        data = dict(bundle[0] if isinstance(bundle, tuple) else bundle)
+        return {**data, "text/html": self._fallback(), "text/plain": repr(self)}
+
+
+class SampleView(_View):
+    """One program's feedback: code, error spans and the reward of every token. No run and no kernel work needed.
+
+    Args:
+        record: A `Feedback`, a line of `rltf feedback`, or a sample's record (`Run.record`).
+    """
+
+    def __init__(self, record: Feedback | Mapping[str, Any]) -> None:
+        self.record = _as_record(record)
+        super().__init__(data={"record": compact(self.record)})
+
+    def export_html(self, path: str | Path) -> Path:
+        """Write the view as a page of its own; returns its path."""
+        path = Path(path)
+        path.write_text(build_sample_page(self.record), encoding="utf-8")
+        return path
+
+    def _fallback(self) -> str:
+        return record_table(self.record)
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        return {**self._bundle(), "text/html": frozen_sample(self.record)}
+
+    def __repr__(self) -> str:
+        return f"SampleView({self.record.get('problem_id') or self.record.get('id')!r}, {self.record.get('verdict')})"
+
+
+def _as_record(record: Feedback | Mapping[str, Any]) -> dict[str, Any]:
+    if isinstance(record, Feedback):
+        return {**to_json(record, None), "program": record.report.program.decode(errors="replace")}
+    return dict(record)
+
+
+class TrainingView(_View):
+    """A run while it trains, or after: curves, samples, token rewards, and Pause, Resume and Stop.
+
+    Shown as a cell's result (or by `display`) it stays live while the run goes on and the kernel lives; when the run
+    ends, the cell's output becomes a static page that works without a kernel.
+
+    Args:
+        run: A run (`training.launch`, `training.watch`) or its directory.
+        freeze: Whether to replace the output by its static form when the run ends.
+    """
+
+    def __init__(self, run: Run | str | Path, *, freeze: bool = True) -> None:
+        self.run = run if isinstance(run, Run) else watch(run)
+        super().__init__(data={"name": self.run.name})
+        self._freeze_at_end = freeze
+        self._outputs: list[Any] = []
+        self._monitor = Monitor(self.run, self.send, on_end=self._ended)
+        self.on_msg(self._on_message)
+
+    def _on_message(self, _: object, content: Mapping[str, Any], __: object) -> None:
+        self._monitor.receive(dict(content))  # may be any thread: the monitor's own thread answers
+
+    def freeze(self) -> None:
+        """Replace every output of this view by its static form as the run is now."""
+        html = frozen_run(self.run)
+        for output in self._outputs:
+            output.update({"text/html": html, "text/plain": repr(self)}, raw=True)
+
+    def export_html(self, path: str | Path) -> Path:
+        """Write the run as a page of its own, the same as `rltf report`; returns its path."""
+        path = Path(path)
+        path.write_text(build_page(self.run), encoding="utf-8")
+        return path
+
+    def close(self) -> None:
+        """Stop following the run."""
+        self._monitor.close()
+        super().close()
+
+    def _ended(self) -> None:
+        if self._freeze_at_end:
+            self.freeze()
+
+    def _fallback(self) -> str:
+        return run_table(self.run)
+
+    def _ipython_display_(self) -> None:
+        if self._freeze_at_end and self.run.state.get("state") in ENDED:
+            _show({"text/html": frozen_run(self.run), "text/plain": repr(self)})
+        else:
+            self._monitor.start()
+            self._outputs.append(_show(self._bundle()))
+
+    def __repr__(self) -> str:
+        state = self.run.state
+        return f"TrainingView({self.run.name!r}, {state.get('state')}, step {state.get('step', 0)})"
+
+
+def _show(bundle: Mapping[str, Any]) -> Any:  # noqa: ANN401 - IPython's handle, untyped
+    """Display in the running cell; returns the handle that can put something else there later."""
+    return display(dict(bundle), raw=True, display_id=True)  # type: ignore[no-untyped-call]

@@ -1,0 +1,109 @@
+import json
+from collections import Counter
+from html.parser import HTMLParser
+
+import nbclient
+import nbformat
+import pytest
+
+from feedback import COMPONENTS
+from notebook_ext import SampleView, TrainingView
+from notebook_ext.frozen import frozen_run, frozen_sample
+from tests.notebook_ext.made_run import make_run, record, reports
+from training import Run
+
+HOSTILE = "</script><img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>\u202egnp.exe"
+
+
+class Elements(HTMLParser):
+    """Counts elements and collects text, as a browser's parser would find them."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.count, self.text, self.frames = Counter(), "", []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.count[tag] += 1
+        assert not [name for name, _ in attrs if name.startswith("on")]
+        if tag == "iframe":
+            self.frames.append(dict(attrs))
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def test_sample_view_carries_the_whole_record_to_the_browser():
+    made = record(reports()["name"])
+    view = SampleView(made)
+    sent = view.get_state()["data"]["record"]
+    assert sent["program"] == made["program"]
+    assert [token["id"] for token in sent["tokens"]] == [token["id"] for token in made["tokens"]]
+    for token in sent["tokens"]:
+        assert token["reward"] == pytest.approx(sum(token["components"][name] for name in COMPONENTS), abs=1e-4)
+
+
+def test_training_view_sends_only_small_state_by_itself(tmp_path):
+    view = TrainingView(make_run(tmp_path / "big", steps=20))
+    assert len(json.dumps(view.get_state()["data"])) < 100
+    view.close()
+
+
+def test_a_frozen_output_is_sandboxed_and_says_the_same_as_text(tmp_path):
+    run = Run(make_run(tmp_path / "made", steps=3))
+    page = Elements(frozen_run(run))
+    (frame,) = page.frames
+    assert frame["sandbox"] == "allow-scripts allow-downloads"
+    assert "held-out pass@1" in page.text
+    assert "[L pylint E0602]" in page.text or "[L runtime" in page.text
+    assert len(frozen_run(run)) < 2_000_000
+
+
+def test_hostile_text_stays_text_in_a_frozen_sample():
+    made = record(reports()["name"])
+    made |= {
+        "program": HOSTILE,
+        "problem_id": HOSTILE,
+        "diagnostics": [made["diagnostics"][0] | {"message": HOSTILE, "code": HOSTILE}],
+    }
+    outer = Elements(frozen_sample(made))
+    assert outer.count["img"] == outer.count["script"] == 0
+    assert "\u202e" not in outer.text
+    assert "⟦U+202E⟧" in outer.text
+    inner = Elements(outer.frames[0]["srcdoc"])
+    assert inner.count["img"] == 0
+    assert inner.count["script"] == 2  # the data and the view's own
+
+
+@pytest.fixture
+def executed(tmp_path, monkeypatch):
+    """Executes the cells of a notebook in a kernel of its own and returns them."""
+    for name in ("IPYTHONDIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+
+    def execute(*cells):
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+        nbclient.NotebookClient(notebook, timeout=60, kernel_name="python3", store_widget_state=False).execute()
+        return notebook.cells
+
+    return execute
+
+
+def test_views_show_in_a_notebook_without_errors(tmp_path, executed):
+    make_run(tmp_path / "done", steps=3)
+    make_run(tmp_path / "going", steps=3, state="running")
+    done, going, sample = executed(
+        f"from notebook_ext import SampleView, TrainingView\nfrom training import watch\nTrainingView(watch({str(tmp_path / 'done')!r}))",
+        f"view = TrainingView({str(tmp_path / 'going')!r})\nview",
+        "SampleView(watch(view.run.path).record(view.run.samples()[0]['seq']))",
+    )
+    assert "srcdoc" in done.outputs[0]["data"]["text/html"]
+    assert "application/vnd.jupyter.widget-view+json" in going.outputs[0]["data"]
+    assert "srcdoc" not in going.outputs[0]["data"]["text/html"]
+    assert "application/vnd.jupyter.widget-view+json" in sample.outputs[0]["data"]
+    assert not [
+        output
+        for cell in (done, going, sample)
+        for output in cell.outputs
+        if output["output_type"] in ("error", "stream")
+    ]

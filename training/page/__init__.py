@@ -1,0 +1,21 @@
+"""A run or a sample as one self-contained HTML page, and the script and stylesheet that every view of rltf shares.
+
+What this package does not do: talk to a kernel (`notebook_ext`) or draw anything itself: the script draws, from data.
+"""
+
+from training.page.data import compact, newest_summaries, page_data, sample_summaries
+from training.page.html import build_page, build_sample_page, record_table, run_table
+from training.page.script import STYLE, view_script
+
+__all__ = [
+    "STYLE",
+    "build_page",
+    "build_sample_page",
+    "compact",
+    "newest_summaries",
+    "page_data",
+    "record_table",
+    "run_table",
+    "sample_summaries",
+    "view_script",
+]

@@ -1,0 +1,129 @@
+"""A run's rows as the plain data that the view's script draws.
+
+What this module does not do: write HTML, or follow a run that is still growing (`notebook_ext.monitor`).
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from typing import Any
+
+from training.run import Run
+
+RECORDS_BUDGET = 6_000_000
+"""Bytes of compressed sample records in a page."""
+
+_LETTERS = {"U_global": "G", "U_line": "L", "U_ignore": "I"}
+_KINDS = ("syntax", "runtime", "timeout")
+
+_COLUMNS = "seq, step, problem_id, sample, verdict, error_type, pass_ratio, reward"
+# A row of `samples` has no categories: SQLite takes out of each record what the list's filters need.
+_SUMMARIES = f"""
+SELECT {_COLUMNS}, json_extract(record, '$.error.kind') AS kind, (
+    SELECT json_group_array(DISTINCT json_extract(value, '$.category') || ' ' || json_extract(value, '$.source')
+        || ' ' || json_extract(value, '$.code')) FROM json_each(samples.record, '$.diagnostics')
+) AS marks FROM samples
+"""  # noqa: S608
+
+
+def sample_summaries(run: Run, after: int = 0, limit: int = -1) -> list[dict[str, Any]]:
+    """The run's samples with `seq > after`, oldest first, as the view lists them: no programs, no tokens.
+
+    Each is a row of `samples` without `codes` and `record`, plus `outcome` (`passed`, `failed`, `syntax`, `runtime`,
+    `timeout`, `other`, `infra`) and `marks`, strings such as `"L pylint E0602"`: category letter, source and code of
+    its diagnostics.
+    """
+    return _summaries(run, f"{_SUMMARIES} WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
+
+
+def newest_summaries(run: Run, count: int) -> list[dict[str, Any]]:
+    """The `count` newest samples, oldest first."""
+    return _summaries(run, f"{_SUMMARIES} ORDER BY seq DESC LIMIT ?", (count,))[::-1]
+
+
+def _summaries(run: Run, statement: str, values: tuple[int, ...]) -> list[dict[str, Any]]:
+    database = run.path / "run.db"
+    if not database.exists():  # launched, and not writing yet
+        return []
+    with closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True, timeout=10)) as connection:
+        connection.row_factory = sqlite3.Row
+        return [_summary(dict(row)) for row in connection.execute(statement, values)]
+
+
+def _summary(row: dict[str, Any]) -> dict[str, Any]:
+    kind, marks = row.pop("kind"), json.loads(row.pop("marks"))
+    verdict = row["verdict"]
+    outcome = verdict if verdict != "error" else kind if kind in _KINDS else "other"
+    return {
+        **row,
+        "reward": round(row["reward"], 5),
+        "outcome": outcome,
+        "marks": [_short(mark) for mark in marks if mark],
+    }
+
+
+def _short(mark: str) -> str:
+    category, rest = mark.split(" ", 1)
+    return f"{_LETTERS.get(category, '?')} {rest}"
+
+
+def page_data(run: Run, *, budget: int = RECORDS_BUDGET) -> dict[str, Any]:
+    """Everything a page shows of a run: state, metrics, all samples, and the records of as many as fit in `budget`.
+
+    Args:
+        run: The run, finished or not.
+        budget: Bytes of compressed records; samples without a record are listed and say so when chosen.
+    """
+    samples = sample_summaries(run)
+    records = _records_within(run, samples, budget)
+    for sample in samples:
+        sample["held"] = sample["seq"] in records
+    return {
+        "run": {"name": run.name, **run.state, "summary": run.summary},
+        "metrics": [[row["step"], row["name"], round(row["value"], 5)] for row in run.metrics()],
+        "samples": samples,
+        "records": _packed(records),
+    }
+
+
+def _records_within(run: Run, samples: list[dict[str, Any]], budget: int) -> dict[int, str]:
+    """JSON of records by `seq`, spread over the run so that every stretch of it stays readable, within the budget."""
+    compressor_ratio = 0.12  # what gzip leaves of such records, measured on runs of the embedded default
+    records: dict[int, str] = {}
+    size = 0.0
+    for sample in _spread(samples):
+        text = json.dumps(compact(run.record(sample["seq"])), separators=(",", ":"))
+        size += len(text) * compressor_ratio
+        if size > budget:
+            break
+        records[sample["seq"]] = text
+    return records
+
+
+def _spread(samples: list[dict[str, Any]]) -> Iterable[dict[str, Any]]:
+    """All samples, in an order whose every beginning is spread evenly: every 64th, then every 32nd, and so on."""
+    seen: set[int] = set()
+    for stride in (64, 32, 16, 8, 4, 2, 1):
+        for position in range(len(samples) - 1, -1, -stride):
+            if position not in seen:
+                seen.add(position)
+                yield samples[position]
+
+
+def compact(value: Any) -> Any:  # noqa: ANN401 - any JSON data
+    """The same data with numbers rounded to what a reader can see (six significant digits: sums still add up)."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, dict):
+        return {key: compact(item) for key, item in value.items()}
+    return [compact(item) for item in value] if isinstance(value, list) else value
+
+
+def _packed(records: Mapping[int, str]) -> str:
+    text = "{" + ",".join(f'"{seq}":{record}' for seq, record in sorted(records.items())) + "}"
+    return base64.b64encode(gzip.compress(text.encode(), compresslevel=6, mtime=0)).decode()

@@ -1,0 +1,151 @@
+"""Self-contained pages, and the plain tables that still say something where scripts and styles are stripped.
+
+What this module does not do: read databases (`training.page.data`). All text is escaped here: it may come from a model.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from training.page.data import compact, page_data, sample_summaries
+from training.page.script import STYLE, view_script
+from training.run import Run
+
+_LISTED = 12
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; }}
+body {{ margin: 0; padding: {padding}; font-family: system-ui, sans-serif; }}
+body:has(.rltf) {{ background: #fff; }}
+@media (prefers-color-scheme: dark) {{ body:has(.rltf) {{ background: #14181e; }} }}
+{style}
+</style>
+</head>
+<body>
+<main id="view">{fallback}</main>
+<script type="application/json" id="data">{data}</script>
+<script type="module">
+{script}
+const view = document.getElementById("view");
+render({{ model: {{ get: () => JSON.parse(document.getElementById("data").textContent) }}, el: view }});
+</script>
+</body>
+</html>
+"""
+
+
+def build_page(run: Run, *, budget: int | None = None, theme: str | None = None, host: str = "page") -> str:
+    """A run as one HTML page that needs nothing else: no network, no kernel, no rltf.
+
+    Args:
+        run: The run, finished or not; the page shows it as it is now.
+        budget: Bytes of compressed sample records to keep; None for the default of `page_data`.
+        theme: `light` or `dark`; None follows the reader's own setting.
+        host: `page`, or `frame` for a page inside a notebook's output.
+    """
+    data = page_data(run) if budget is None else page_data(run, budget=budget)
+    return _page(f"{run.name} · rltf", {**data, "theme": theme, "host": host}, run_table(run), host)
+
+
+def build_sample_page(record: Mapping[str, Any], *, theme: str | None = None, host: str = "page") -> str:
+    """One sample's record as a page of its own."""
+    title = f"{record.get('problem_id') or record.get('id') or 'program'} · rltf"
+    return _page(title, {"record": compact(dict(record)), "theme": theme, "host": host}, record_table(record), host)
+
+
+def _page(title: str, data: Mapping[str, Any], fallback: str, host: str) -> str:
+    return _PAGE.format(
+        policy=_POLICY,
+        title=escape(title),
+        style=STYLE,
+        fallback=fallback,
+        data=json_in_html(data),
+        script=view_script(),
+        padding="0" if host == "frame" else "12px",
+    )
+
+
+def json_in_html(data: object) -> str:
+    """JSON that cannot end the script element it stands in."""
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False)  # ASCII only: nothing invisible in it
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def escape(text: object) -> str:
+    """Text as HTML, with characters that hide or reorder others spelled out."""
+    shown = "".join(_spelled(character) for character in str(text))
+    return html.escape(shown)
+
+
+def _spelled(character: str) -> str:
+    if character in "\n\t" or unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp"):
+        return character
+    return f"⟦U+{ord(character):04X}⟧"
+
+
+def run_table(run: Run) -> str:
+    """A run as plain HTML tables: state, held-out result, outcomes, frequent diagnostics, some samples."""
+    samples = sample_summaries(run)
+    rows = [("state", f"{run.state.get('state')}, step {run.state.get('step', 0)}"), ("samples", str(len(samples)))]
+    points = [row["value"] for row in run.metrics() if row["name"] == "held_out/pass@1"]
+    if points:
+        rows.append(("held-out pass@1", " → ".join(f"{100 * value:.1f}%" for value in (points[0], points[-1]))))
+    outcomes = Counter(sample["outcome"] for sample in samples)
+    rows.append(("outcomes", ", ".join(f"{name} {count}" for name, count in outcomes.most_common())))
+    marks = Counter(mark for sample in samples for mark in sample["marks"])
+    rows.append(("frequent diagnostics", ", ".join(f"[{mark}] {count}" for mark, count in marks.most_common(6))))
+    listed = [
+        (
+            f"step {each['step']}",
+            each["problem_id"],
+            each["outcome"],
+            f"{each['reward']:+.2f}",
+            " ".join(f"[{mark}]" for mark in each["marks"]),
+        )
+        for each in samples[-_LISTED:]
+    ]
+    heading = f"<h3>rltf run {escape(run.name)}</h3>"
+    return heading + _table(rows) + _table(listed, ("step", "problem", "outcome", "reward", "diagnostics"))
+
+
+def record_table(record: Mapping[str, Any]) -> str:
+    """One sample as plain HTML: verdict, program, and its error spans as text."""
+    findings = [
+        (
+            {"U_global": "G", "U_line": "L", "U_ignore": "I"}.get(each["category"], "?"),
+            f"{each['source']} {each['code']}",
+            "whole program" if each["line"] is None else f"{each['line']}:{each['column']}",
+            each["message"],
+        )
+        for each in record.get("diagnostics", ())
+    ]
+    tokens = record.get("tokens") or ()
+    reward = sum(token["reward"] for token in tokens) / len(tokens) if tokens else None
+    facts = [
+        ("verdict", record.get("verdict", "")),
+        ("tests passed", f"{100 * record.get('pass_ratio', 0):.0f}%"),
+        ("mean token reward", "" if reward is None else f"{reward:+.3f}"),
+    ]
+    program = f"<pre>{escape(record.get('program', ''))}</pre>"
+    return _table(facts) + program + _table(findings, ("class", "diagnostic", "place", "message"))
+
+
+def _table(rows: Sequence[Sequence[str]], header: Sequence[str] = ()) -> str:
+    if not rows:
+        return ""
+    head = "<tr>" + "".join(f"<th>{escape(cell)}</th>" for cell in header) + "</tr>" if header else ""
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table>{head}{body}</table>"

@@ -1,0 +1,128 @@
+// One view put together: panels over one store, keys, records on request, light or dark as the host is.
+// Not here: where data comes from (source), or any panel's insides.
+
+import { chartStrip } from "./charts.js";
+import { codePanel, nextError } from "./code.js";
+import { h, replace } from "./dom.js";
+import { header, toggleFollow } from "./header.js";
+import { inspector } from "./inspector.js";
+import { sampleList } from "./list.js";
+import { COMPONENTS } from "./record.js";
+import { NO_FILTER } from "./samples.js";
+import { createStore } from "./store.js";
+
+/** Draw a view of `source` into `root`; returns a function that takes it away. */
+export function mount(root, source) {
+  const store = createStore(source.initial ?? {});
+  const single = source.kind === "sample";
+  let connection = null;
+  const parts = single ? [] : [header(store, source, (command) => connection.ask(command)), chartStrip(store)];
+  const list = single ? null : sampleList(store);
+  const main = [list, codePanel(store), inspector(store)].filter(Boolean);
+  const help = helpPanel();
+  const view = h("div", { class: "rltf", "data-kind": source.kind, "data-host": source.host ?? "cell", "data-lm-suppress-shortcuts": "true" },
+    h("div", { class: "frame" }, parts.map((part) => part.element), h("div", { class: "main" }, main.map((part) => part.element)), help));
+  replace(root, view);
+  const unsubscribe = store.subscribe((state) => {
+    [...parts, ...main].forEach((part) => part.paint(state));
+  });
+  const undo = [unsubscribe, followRecord(store, source), followTheme(view, source.theme), onResize(view, store)];
+  connection = source.connect?.(store) ?? null;
+  view.addEventListener("keydown", (event) => viewKey(store, view, help, event));
+  if (!single && !store.get().follow) chooseFirst(store);
+  store.update({});
+  return () => {
+    connection?.close();
+    undo.forEach((stop) => stop?.());
+  };
+}
+
+/** A first sample worth seeing: the newest with a drawn span, else the newest. */
+function chooseFirst(store) {
+  const { samples, selected } = store.get();
+  if (selected !== null || !samples.length) return;
+  const telling = samples.findLast((sample) => sample.held !== false && sample.marks.some((mark) => mark.startsWith("L")));
+  store.update({ selected: (telling ?? samples.findLast((sample) => sample.held !== false) ?? samples.at(-1)).seq });
+}
+
+/** Load the record of whichever sample is chosen. */
+function followRecord(store, source) {
+  let wanted = null;
+  return store.subscribe(({ selected }) => {
+    if (selected === null || selected === wanted) return;
+    wanted = selected;
+    const current = () => wanted === selected;
+    source.record(selected).then(
+      (record) => current() && store.update({ record, failure: "", token: null }),
+      (error) => current() && store.update({ record: null, failure: String(error.message ?? error), token: null }),
+    );
+  });
+}
+
+/** Accents follow the host's theme: read off the colour its text has, whoever set it. */
+function followTheme(view, theme) {
+  const look = () => {
+    const [red, green, blue] = (getComputedStyle(view).color.match(/[\d.]+/g) ?? [0, 0, 0]).map(Number);
+    view.dataset.dark = String(theme ? theme === "dark" : 0.299 * red + 0.587 * green + 0.114 * blue > 140);
+  };
+  if (theme) view.dataset.theme = theme;
+  look();
+  const observer = new MutationObserver(look);
+  observer.observe(document.body, { attributes: true });
+  const media = globalThis.matchMedia?.("(prefers-color-scheme: dark)");
+  media?.addEventListener("change", look);
+  return () => {
+    observer.disconnect();
+    media?.removeEventListener("change", look);
+  };
+}
+
+function onResize(view, store) {
+  if (typeof ResizeObserver === "undefined") return null;
+  const observer = new ResizeObserver(() => store.update({}));
+  observer.observe(view);
+  return () => observer.disconnect();
+}
+
+const KEYS = [
+  ["j k ↑ ↓", "next, previous sample (in the list)"],
+  ["← → ↑ ↓", "move between tokens (in the program)"],
+  ["[ ]", "previous, next error"],
+  ["1 – 7", "what the heat shows"],
+  ["/", "search samples"],
+  ["f", "follow the latest sample"],
+  ["x", "clear filters"],
+  ["?", "this help"],
+];
+
+function helpPanel() {
+  const rows = KEYS.map(([keys, text]) => h("div", {}, h("dt", {}, h("kbd", {}, keys)), h("dd", {}, text)));
+  return h("aside", { class: "help", hidden: true, "aria-label": "keys" }, h("h4", {}, "Keys"), h("dl", {}, rows));
+}
+
+/** Keys that work anywhere in the view. Handled ones go no further, so JupyterLab's own keys are not disturbed. */
+function viewKey(store, view, help, event) {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const typing = event.target.matches("input, select, textarea, [contenteditable]");
+  if (typing) {
+    event.stopPropagation(); // a letter typed here must not run a notebook command
+    if (event.key === "Escape") view.querySelector(".listbox")?.focus();
+    return;
+  }
+  const { record, token } = store.get();
+  const component = COMPONENTS[Number(event.key) - 1];
+  const actions = {
+    "/": () => view.querySelector("input[type=search]")?.focus(),
+    f: () => toggleFollow(store),
+    x: () => store.update({ filters: NO_FILTER }),
+    "?": () => (help.hidden = !help.hidden),
+    Escape: () => (help.hidden = true),
+    "[": () => record && store.update({ token: nextError(record, token, -1), follow: false }),
+    "]": () => record && store.update({ token: nextError(record, token, 1), follow: false }),
+  };
+  const action = component ? () => store.update({ component: component.key }) : actions[event.key];
+  if (!action) return;
+  event.preventDefault();
+  event.stopPropagation();
+  action();
+}

@@ -1,0 +1,91 @@
+// A run that a kernel follows: hello and resync, records on request, commands, and honesty about whether clicks arrive.
+// Not here: drawing. The kernel's half is notebook_ext/monitor.py.
+
+import { withBatch } from "./store.js";
+
+const PATIENCE = 1500; // milliseconds without an answer before the view says so
+const RETRIES = 3;
+const KEPT_RECORDS = 200;
+const MOST_LAG = 4; // batches: over a second
+const SILENT = "The kernel does not answer: clicks wait until it is free. If they stay unanswered, reload the page, or call run.send(\"pause\") or run.send(\"stop\").";
+
+/** Data that a kernel sends; `timer` is `setTimeout` but in tests. */
+export function liveSource(model, { name, timer = setTimeout } = {}) {
+  const view = Math.random().toString(36).slice(2);
+  const records = new Map();
+  const waiting = new Map();
+  const send = (message) => model.send({ view, ...message });
+
+  function record(seq) {
+    if (records.has(seq)) return Promise.resolve(records.get(seq));
+    return new Promise((resolve, reject) => {
+      waiting.set(seq, [...(waiting.get(seq) ?? []), { resolve, reject }]);
+      send({ kind: "record", seq });
+    });
+  }
+
+  function answerRecord({ seq, record: found, failure }) {
+    if (found) remember(records, seq, found);
+    for (const { resolve, reject } of waiting.get(seq) ?? []) found ? resolve(found) : reject(new Error(failure));
+    waiting.delete(seq);
+  }
+
+  function connect(store) {
+    let alive = true;
+    let greeted = false;
+    const later = (check) => timer(() => alive && check() && store.update({ notice: SILENT }), PATIENCE);
+    const handlers = {
+      batch(message) {
+        greeted ||= message.to === view;
+        send({ kind: "ack", batch: message.batch });
+        store.update({ ...withBatch(store.get(), message), ...heard(message, store.get()) });
+        settle(store);
+      },
+      record: answerRecord,
+      sent({ command, id }) {
+        store.update({ asked: command, askedId: id, notice: "" });
+        settle(store);
+      },
+    };
+    const listen = (message) => (message?.to === view || message?.to === "") && handlers[message.kind]?.(message);
+    const hello = (left) => {
+      send({ kind: "hello", seq: 0 });
+      if (left > 0) timer(() => alive && !greeted && hello(left - 1), PATIENCE);
+      else later(() => !greeted);
+    };
+    model.on("msg:custom", listen);
+    hello(RETRIES);
+    return {
+      ask(command) {
+        store.update({ asked: command, askedId: null });
+        send({ kind: "command", command });
+        later(() => store.get().asked === command && !store.get().askedId);
+      },
+      close() {
+        alive = false;
+        model.off("msg:custom", listen);
+      },
+    };
+  }
+
+  return { kind: "run", host: "cell", controls: true, initial: { run: { name, state: "connecting", step: 0 }, follow: true }, record, connect };
+}
+
+function remember(records, seq, record) {
+  records.set(seq, record);
+  if (records.size > KEPT_RECORDS) records.delete(records.keys().next().value);
+}
+
+/** News that arrives does not show that clicks do: the kernel says which of our answers it heard, and that must not lag. */
+function heard(message, { notice }) {
+  if (message.to === "") return { notice: SILENT };
+  const lags = message.batch - message.heard > MOST_LAG;
+  return lags ? { notice: SILENT } : { notice: notice === SILENT ? "" : notice };
+}
+
+/** A command is done when the trainer's state answers its number, or has ended. */
+function settle(store) {
+  const { asked, askedId, run } = store.get();
+  const ended = ["finished", "stopped", "failed"].includes(run?.state);
+  if (asked && askedId && (run?.id >= askedId || ended)) store.update({ asked: null, askedId: null });
+}

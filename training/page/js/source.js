@@ -1,0 +1,32 @@
+// Data that a page carries with it: a whole run, or one record.
+// Not here: a live kernel (live), drawing.
+
+import { EMPTY, withBatch } from "./store.js";
+
+/** Data embedded in a page: `{run, metrics, samples, records: base64 of gzipped JSON {seq: record}}`. */
+export function pageSource(data) {
+  const records = unpack(data.records);
+  return {
+    kind: "run",
+    host: data.host ?? "page",
+    theme: data.theme,
+    initial: withBatch(EMPTY, data),
+    async record(seq) {
+      const record = (await records)[seq];
+      if (!record) throw new Error("This sample's details are not in this file: it keeps those of a selection of samples. The run directory has them all.");
+      return record;
+    },
+  };
+}
+
+async function unpack(text) {
+  if (!text) return {};
+  const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return JSON.parse(await new Response(stream).text());
+}
+
+/** One record and nothing else. */
+export function recordSource(record, { host = "cell", theme } = {}) {
+  return { kind: "sample", host, theme, initial: { record }, record: async () => record };
+}

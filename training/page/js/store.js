@@ -1,0 +1,79 @@
+// The state of one view and who is told when it changes. Panels are functions of this state.
+// Not here: elements, or where the data comes from.
+
+import { NO_FILTER } from "./samples.js";
+import { addMetrics } from "./series.js";
+
+export const EMPTY = {
+  run: null, // {name, state, step, steps, summary}; null for a single sample
+  asked: null, // a command that was sent and is not yet acknowledged
+  askedId: null, // its number, once the kernel passed it on
+  notice: "", // what the reader must know about the connection
+  metrics: new Map(),
+  samples: [],
+  selected: null,
+  record: null,
+  failure: "", // why there is no record
+  token: null,
+  component: "reward",
+  filters: NO_FILTER,
+  sort: "newest",
+  follow: false,
+  hoverStep: null,
+  pinned: null,
+  page: "samples",
+};
+
+let views = 0;
+
+/** A store; listeners are told once per frame, however often the state changes. */
+export function createStore(initial = {}, schedule = requestAnimationFrame) {
+  let state = { ...EMPTY, ...initial };
+  let waiting = false;
+  const listeners = new Set();
+  const tell = () => {
+    waiting = false;
+    for (const listener of listeners) listener(state);
+  };
+  return {
+    id: (views += 1),
+    get: () => state,
+    update(change) {
+      state = { ...state, ...change };
+      if (waiting) return;
+      waiting = true;
+      schedule(tell);
+    },
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
+
+const MOST_SAMPLES = 20000;
+
+/** The state after news: `{run?, metrics: [[step, name, value]], samples: [summary]}`; news may come twice, or late. */
+export function withBatch(state, batch) {
+  const samples = merged(state.samples, batch.samples ?? []);
+  const follows = state.follow && samples !== state.samples;
+  return {
+    ...state,
+    run: batch.run ? { ...state.run, ...batch.run } : state.run,
+    metrics: batch.metrics?.length ? addMetrics(state.metrics, batch.metrics) : state.metrics,
+    samples,
+    selected: follows ? samples.at(-1).seq : state.selected,
+  };
+}
+
+/** Samples by rising `seq`, each once. A run that was resumed does steps again: what came after them before is gone. */
+function merged(samples, fresh) {
+  const known = new Set(samples.map((sample) => sample.seq));
+  const added = fresh.filter((sample) => !known.has(sample.seq));
+  if (!added.length) return samples;
+  const kept = samples.filter((sample) => sample.seq > added[0].seq || sample.step <= added[0].step);
+  const late = kept.length && kept.at(-1).seq > added[0].seq;
+  const all = [...kept, ...added];
+  if (late) all.sort((left, right) => left.seq - right.seq);
+  return all.slice(-MOST_SAMPLES);
+}
