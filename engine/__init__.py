@@ -4,6 +4,8 @@ What this package does not do: know tokens, rewards or torch. See docs/architect
 """
 
 from engine.comparison import outputs_match, values_match
+from engine.judge import Judge
+from engine.limits import Limits
 from engine.problems import ProblemError, parse_problem
 from engine.records import (
     AssertTest,
@@ -23,6 +25,7 @@ from engine.records import (
     TestResult,
     Verdict,
 )
+from engine.sandbox.isolation import Isolation, SandboxError
 
 __all__ = [
     "AssertTest",
@@ -32,10 +35,14 @@ __all__ = [
     "ErrorKind",
     "Execution",
     "Frame",
+    "Isolation",
+    "Judge",
+    "Limits",
     "Problem",
     "ProblemError",
     "ProgramError",
     "Report",
+    "SandboxError",
     "Source",
     "Span",
     "StdinTest",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import builtins
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import cast
 
@@ -58,6 +59,7 @@ def _with_common_fields(problem: Problem, data: Mapping[str, object], identity: 
     rule = _text(data, "comparison") or ComparisonRule.STRICT.value
     if rule not in rules:
         raise ProblemError("comparison", f"is {rule!r}; allowed: {', '.join(rules)}")
+    _parse(_text(data, "prelude"), "prelude")
     limit = data.get("time_limit")
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int | float) or not 0 < limit < 1e6):
         raise ProblemError("time_limit", f"must be a positive number of seconds, is {limit!r}")
@@ -177,8 +179,9 @@ def _mbpp(data: Mapping[str, object]) -> Problem:
 
 def _called_name(source: str, setup: str) -> str | None:
     """The function under test: the first name called in `source` that neither Python nor the set-up defines."""
-    bound = {node.name for node in ast.walk(ast.parse(setup)) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
-    calls = [node.func.id for node in ast.walk(ast.parse(source)) if _is_plain_call(node)]  # type: ignore[attr-defined]
+    tree = _parse(setup, "test_setup_code")
+    bound = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    calls = [node.func.id for node in ast.walk(_parse(source, "test_list[0]")) if _is_plain_call(node)]  # type: ignore[attr-defined]
     return next((name for name in calls if name not in bound and not hasattr(builtins, name)), None)
 
 
@@ -212,8 +215,8 @@ def _human_eval(data: Mapping[str, object]) -> Problem:
 def _before_definition(prompt: str, entry: str) -> str:
     """The imports and auxiliary functions that a prompt gives before the function to write."""
     try:
-        tree = ast.parse(prompt)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = _parse(prompt, "prompt")
+    except ProblemError:
         return ""
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == entry:
@@ -227,7 +230,9 @@ def _before_definition(prompt: str, entry: str) -> str:
 
 def _parse(source: str, field: str) -> ast.Module:
     try:
-        return ast.parse(source)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # "\\d" and its like: the data set's business
+            return ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ProblemError(field, f"is not valid Python ({error})") from None
 

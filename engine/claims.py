@@ -1,0 +1,97 @@
+"""What a child claims, read without belief: numbers clamped, texts cut and made printable, places put into the program.
+
+What this module does not do: decide verdicts.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+from typing import Any
+
+from engine.positions import SourceMap
+from engine.records import ErrorKind, Frame, ProgramError
+from engine.text import ProgramText
+
+_TEXT = 500
+_FRAMES = 40
+
+
+class Claims:
+    """Reads what children say about one program."""
+
+    def __init__(self, program: bytes) -> None:
+        self._program = program
+
+    @cached_property
+    def _source(self) -> SourceMap:
+        return SourceMap(self._program)
+
+    @cached_property
+    def _line_count(self) -> int:
+        return ProgramText(self._program).line_count
+
+    def error(self, claim: dict[str, Any]) -> ProgramError:
+        """An exception that left the program while it ran: never more than a run-time error."""
+        kind = ErrorKind.MEMORY if claim.get("memory") is True else ErrorKind.RUNTIME
+        return ProgramError(kind, self._name(claim), self.text(claim.get("message")), self._frames(claim))
+
+    def compile_error(self, claim: dict[str, Any]) -> ProgramError:
+        """What the compiler said, in a process that had not run a line of the program."""
+        kind = ErrorKind.MEMORY if claim.get("memory") is True else ErrorKind.SYNTAX
+        position, span = claim.get("position"), None
+        if isinstance(position, list) and len(position) == 4:
+            span = self._source.syntax_span(position, claim.get("bytes") is True)
+        elif kind is ErrorKind.SYNTAX:
+            span = self._source.bad_byte_span()
+        frames = () if span is None else (Frame("<module>", span),)
+        return ProgramError(kind, self._name(claim), self.text(claim.get("message")), frames)
+
+    def _name(self, claim: dict[str, Any]) -> str:
+        return self.text(claim.get("type")) or "Exception"
+
+    def _frames(self, claim: dict[str, Any]) -> tuple[Frame, ...]:
+        frames = claim.get("frames")
+        if not isinstance(frames, list):
+            return ()
+        return tuple(frame for frame in map(self._frame, frames[-_FRAMES:]) if frame is not None)
+
+    def _frame(self, claim: object) -> Frame | None:
+        if not isinstance(claim, list) or len(claim) != 5:
+            return None
+        function, *numbers = claim
+        if not isinstance(numbers[0], int) or not all(number is None or type(number) is int for number in numbers):
+            return None
+        return Frame(self.text(function), self._source.span(*numbers))
+
+    def lines(self, record: dict[str, Any]) -> frozenset[int] | None:
+        """1-based lines that ran; None where none were collected."""
+        lines = record.get("lines")
+        if not isinstance(lines, list):
+            return None
+        return frozenset(line for line in lines if type(line) is int and 0 < line <= self._line_count)
+
+    @staticmethod
+    def seconds(record: dict[str, Any]) -> float:
+        """CPU seconds of a test."""
+        spent = record.get("cpu")
+        if isinstance(spent, bool) or not isinstance(spent, int | float) or not math.isfinite(spent):
+            return 0.0
+        return min(max(spent / 1e9, 0.0), 1e6)
+
+    @staticmethod
+    def shown(output: bytes) -> str:
+        return output.decode(errors="replace")
+
+    @staticmethod
+    def text(claim: object) -> str:
+        """A short text without lone surrogates; it is still hostile, and shown escaped only."""
+        return claim[:_TEXT].encode(errors="replace").decode() if isinstance(claim, str) else ""
+
+    @classmethod
+    def repr(cls, value: object) -> str:
+        """A decoded value for display."""
+        try:
+            return cls.text(repr(value))
+        except (ValueError, RecursionError):  # an integer beyond the digit limit, deep nesting
+            return f"<{type(value).__name__}>"

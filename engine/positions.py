@@ -1,0 +1,89 @@
+"""Places that CPython reports, as byte ranges of the program as it was written.
+
+CPython counts bytes of the source decoded and encoded again as UTF-8, without its byte order mark; the program's
+own bytes differ from those after a mark and under another encoding cookie.
+
+What this module does not do: find errors. It believes no number: all are clamped into the text.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import tokenize
+
+from engine.records import Span
+from engine.text import ProgramText
+
+
+class SourceMap:
+    """Turns CPython's lines and columns into spans of `program`."""
+
+    def __init__(self, program: bytes) -> None:
+        self._text = ProgramText(program)
+        self._program = program
+        self._mark = len(codecs.BOM_UTF8) if program.startswith(codecs.BOM_UTF8) else 0
+        self._encoding = _encoding(program)
+
+    def span(self, line: int, end_line: int | None, column: int | None, end_column: int | None) -> Span:
+        """The span between two places: 1-based lines, columns in bytes (`co_positions`); None for the whole line."""
+        if end_line is None or column is None or end_column is None:
+            return self._text.line_span(line)
+        start, end = self._byte(line, column), self._byte(end_line, end_column)
+        return self._text.span(start, end) if start < end else self._text.line_span(line)
+
+    def syntax_span(self, position: list[int | None], in_bytes: bool) -> Span | None:
+        """The span of a `SyntaxError`: line, offset, end line and end offset as it gives them (1-based, or nothing)."""
+        line, offset, end_line, end_offset = position
+        if line is None or line < 1:
+            return self.bad_byte_span()
+        if not offset or offset < 1:
+            return self._text.line_span(line)
+        convert = self._byte if in_bytes else self._byte_of_character
+        start = convert(line, offset - 1)
+        end = convert(end_line or line, end_offset - 1) if end_offset and end_offset > 0 else start
+        if end <= start:  # the parser points at one place: its token, or what little there is
+            return (
+                self._text.span(start, start + 1) if start < len(self._program) else self._text.span(start - 1, start)
+            )
+        return self._text.span(start, end)
+
+    def bad_byte_span(self) -> Span | None:
+        """The first byte that no source may hold: a NUL, or one that is wrong in the source's encoding."""
+        place = self._program.find(b"\0")
+        if place < 0:
+            try:
+                self._program.decode(self._encoding)
+            except UnicodeDecodeError as error:
+                place = error.start
+            except LookupError:
+                return None
+        return None if place < 0 else self._text.span(place, place + 1)
+
+    def _line(self, line: int) -> tuple[int, bytes]:
+        start, end = self._text.line_start(line), self._text.line_end(line)
+        start += self._mark if line == 1 else 0
+        return start, self._program[start:end]
+
+    def _byte(self, line: int, column: int) -> int:
+        start, text = self._line(line)
+        if self._encoding == "utf-8":
+            return start + min(max(column, 0), len(text))
+        prefix = text.decode(self._encoding, "replace").encode()[: max(column, 0)]
+        return start + len(prefix.decode(errors="ignore").encode(self._encoding, "replace"))
+
+    def _byte_of_character(self, line: int, column: int) -> int:
+        start, text = self._line(line)
+        prefix = text.decode(self._encoding, "replace")[: max(column, 0)]
+        if self._encoding == "utf-8" and "\ufffd" in prefix:  # a wrong byte took one character, not three bytes
+            return start + min(column, len(text))
+        return start + len(prefix.encode(self._encoding, "replace"))
+
+
+def _encoding(program: bytes) -> str:
+    """The source's encoding by mark or cookie; UTF-8 where the cookie is not to be believed."""
+    try:
+        name = tokenize.detect_encoding(io.BytesIO(program[:4096]).readline)[0]
+    except (SyntaxError, LookupError, UnicodeDecodeError):
+        return "utf-8"
+    return "utf-8" if name == "utf-8-sig" else name

@@ -1,0 +1,106 @@
+"""The forked child: takes its descriptors and limits, compiles the program and runs its tests, one record for each.
+
+From the first line of the program on, everything here is in the program's hands; nothing that matters depends on it.
+A record is a claim: "this was printed, this was returned, this was raised". Whether it is right is decided outside.
+
+What this module does not do: know expected outputs (except as a referee, which runs no program), or decide a
+verdict.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from engine.sandbox import program
+from engine.sandbox.failures import describe_compile_error
+from engine.sandbox.recorder import Recorder, release_reserve, watch_descriptors
+from engine.sandbox.referee import referee
+from engine.sandbox.serve import serve
+from engine.sandbox.values import encode
+from engine.sandbox.wire import (
+    CHANNEL,
+    OUT_OF_MEMORY,
+    REPORT,
+    REPORT_LIMIT,
+    STDIN,
+    Request,
+    Task,
+    dump_line,
+    unpack_task,
+)
+
+
+def run_child(request: Request, confine: Callable[[], None], channel: bool) -> NoReturn:
+    """The child's whole life; its descriptors are in place, `confine` puts the last walls up."""
+    try:
+        task = _read_task()
+        cpu = int(request.total_cpu) + 2
+        resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (request.file_bytes, request.file_bytes))
+        os.closerange(CHANNEL + channel, 1 << 16)
+        confine()
+        if task.mode == "referee":
+            os.close(REPORT)
+            referee(task, Recorder(task))
+        else:
+            _run_program(task)
+        os._exit(0)
+    except MemoryError:
+        os._exit(OUT_OF_MEMORY)
+    finally:
+        os._exit(1)
+
+
+def _read_task() -> Task:
+    size = os.fstat(STDIN).st_size
+    parts = []
+    while size > 0 and (part := os.read(STDIN, size)):
+        parts.append(part)
+        size -= len(part)
+    return unpack_task(b"".join(parts))
+
+
+def _run_program(task: Task) -> None:
+    try:
+        prelude = program.compile_prelude(task.prelude)
+        code = program.compile_program(task.source)
+    except MemoryError as error:
+        release_reserve()
+        _report(describe_compile_error(error, task.source))
+        return
+    except Exception as error:
+        _report(describe_compile_error(error, task.source))
+        return
+    os.close(REPORT)
+    watch_descriptors()
+    recorder = Recorder(task)
+    if task.mode == "serve":
+        serve(task, recorder, code, prelude)
+        return
+
+    def stdin_test(_text: str) -> dict[str, object]:
+        program.run_module(code, prelude, "__main__")
+        return {}
+
+    def call_test(test: tuple[str, tuple[object, ...], dict[str, object]]) -> dict[str, object]:
+        namespace = program.run_module(code, prelude)
+        name, arguments, keywords = test
+        value = program.find_function(namespace, name)(*arguments, **keywords)
+        return {"value": encode(value)}
+
+    body: Callable[[Any], dict[str, object]] = stdin_test if task.mode == "stdin" else call_test
+    for index, test in enumerate(task.tests, task.first):
+        recorder.begin(index, test if task.mode == "stdin" else "")
+        if not recorder.run(lambda test=test: body(test)):  # type: ignore[misc]
+            return
+
+
+def _report(failure: dict[str, object]) -> None:
+    """What the compiler said; only this process before the program's first line can say it."""
+    line = dump_line(failure)
+    if len(line) > REPORT_LIMIT:
+        line = dump_line({**failure, "message": str(failure["message"])[:300], "frames": []})
+    os.write(REPORT, line[:REPORT_LIMIT])

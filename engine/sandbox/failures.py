@@ -1,0 +1,85 @@
+"""What is told about an exception: its type, its text and the places in the program it passed through.
+
+What this module does not do: format tracebacks, or turn positions into byte offsets of the program as it was written
+(`engine.positions` does, outside).
+"""
+
+from __future__ import annotations
+
+import itertools
+from types import CodeType, TracebackType
+
+PROGRAM_NAME = "<program>"
+"""File name of the code compiled from the program."""
+_FIRST, _LAST = 8, 24
+"""Frames kept of a long traceback, at its two ends."""
+_TEXT = 500
+
+Failure = dict[str, object]
+Place = tuple[str, int, int | None, int | None, int | None]
+"""Function name, line, end line, column and end column (UTF-8 bytes of the decoded source)."""
+
+
+def describe(error: BaseException) -> Failure:
+    """The report of an exception that left the program."""
+    kind = type(error)
+    return {
+        "type": type.__dict__["__name__"].__get__(kind)[:_TEXT],
+        "message": _text_of(error),
+        "memory": issubclass(kind, MemoryError),
+        "exit": issubclass(kind, SystemExit),
+        "frames": places(error.__traceback__),
+    }
+
+
+def describe_compile_error(error: BaseException, source: bytes) -> Failure:
+    """The report of the compiler's refusal, with `position` (line, column, end line, end column) where it has one."""
+    failure = describe(error)
+    failure["frames"] = []
+    if isinstance(error, SyntaxError):
+        failure["message"] = str(error.msg)[:_TEXT]
+    if isinstance(error, SyntaxError) and error.lineno is not None:
+        failure["position"] = [error.lineno, error.offset, error.end_lineno, error.end_offset]
+        failure["bytes"] = _parses(source)
+    return failure
+
+
+def _parses(source: bytes) -> bool:
+    """Whether the parser accepts the source: then the compiler refused it, and its columns count bytes."""
+    try:
+        compile(source, PROGRAM_NAME, "exec", 0x400, dont_inherit=True)  # PyCF_ONLY_AST, without importing ast
+    except BaseException:
+        return False
+    return True
+
+
+def _text_of(error: BaseException) -> str:
+    """The exception's text; its `__str__` may be the program's own."""
+    try:
+        text = str(error)[:_TEXT]
+    except BaseException as failure:
+        text = f"<its __str__ raised {type(failure).__name__}>"[:_TEXT]
+    return text
+
+
+def places(traceback: TracebackType | None) -> list[Place]:
+    """The program's own frames of a traceback, outermost first; the middle of a very long one is left out."""
+    own: list[tuple[CodeType, int, int]] = []
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        if code.co_filename == PROGRAM_NAME:
+            own.append((code, traceback.tb_lasti, traceback.tb_lineno))
+            if len(own) > 4 * (_FIRST + _LAST):
+                del own[_FIRST:-_LAST]
+        traceback = traceback.tb_next
+    if len(own) > _FIRST + _LAST:
+        del own[_FIRST:-_LAST]
+    return [_place(*frame) for frame in own]
+
+
+def _place(code: CodeType, last_instruction: int, line: int) -> Place:
+    position = next(itertools.islice(code.co_positions(), last_instruction // 2, None), (None,) * 4)
+    start, end, column, end_column = position
+    if start is None:
+        return code.co_qualname[:_TEXT], line, None, None, None
+    return code.co_qualname[:_TEXT], start, end, column, end_column

@@ -1,0 +1,124 @@
+"""How well programs are confined here: measured by attempts inside a real child, never by what was asked for.
+
+Level 3: system call filter, Landlock and name spaces. Level 2: the filter, and no file of the host within reach.
+Level 1: the filter alone (files can be read). Level 0: resource limits alone.
+
+What this module does not do: confine anything.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engine.sandbox import namespaces
+from engine.sandbox.wire import Request, Task
+from engine.sandbox.worker import Worker, WorkerError
+
+PROCESS_PROBES = ("fork", "exec", "signal", "socket", "trace", "chmod", "raise_limit")
+FILE_PROBES = ("read", "write")
+
+_PROBE = """
+import ctypes, json, os, resource, socket, sys
+target = json.loads(input())
+def fork():
+    if os.fork() == 0: os._exit(0)
+    os.wait()
+def exec_(): os.execv("/", ["/"])
+def signal_(): os.kill(os.getppid(), 0)
+def socket_(): socket.socket(socket.AF_INET).close()
+def trace():
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.ptrace(0x4206, os.getppid(), 0, 0) != 0: raise PermissionError
+def chmod(): os.chmod(target["file"], 0o644)
+def raise_limit(): resource.setrlimit(resource.RLIMIT_NOFILE, resource.getrlimit(resource.RLIMIT_NOFILE))
+def read(): open(target["file"]).read()
+def write(): open(target["folder"] + "/written", "w").close()
+stopped = {}
+for name, attempt in dict(fork=fork, exec=exec_, signal=signal_, socket=socket_, trace=trace, chmod=chmod,
+                          raise_limit=raise_limit, read=read, write=write).items():
+    try: attempt(); stopped[name] = False
+    except FileNotFoundError: stopped[name] = True
+    except PermissionError as error: stopped[name] = name != "exec" or error.errno == 1
+    except ValueError: stopped[name] = name == "raise_limit"
+    except OSError: stopped[name] = name == "fork"
+limits = [resource.getrlimit(kind)[1] for kind in (resource.RLIMIT_AS, resource.RLIMIT_CPU, resource.RLIMIT_FSIZE)]
+stopped["limits"] = all(limit != resource.RLIM_INFINITY for limit in limits)
+stopped["environment"] = not dict(os.environ)
+print(json.dumps({"stopped": stopped, "parent": os.getppid()}))
+"""
+
+
+class SandboxError(RuntimeError):
+    """The sandbox is weaker than what is required; the message says what is missing and how to get it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Isolation:
+    """What was measured."""
+
+    level: int
+    layers: tuple[str, ...]
+    missing: dict[str, str] = field(default_factory=dict)
+    """Layer -> why it is not there."""
+    open_probes: tuple[str, ...] = ()
+    """Attempts that succeeded inside the child."""
+
+    def __str__(self) -> str:
+        return f"{self.level}: {'+'.join(self.layers)}"
+
+
+def measure(worker: Worker) -> Isolation:
+    """Tries, inside a child of `worker`, to do what must not be possible.
+
+    Raises:
+        WorkerError: the attempt itself failed.
+    """
+    with tempfile.TemporaryDirectory(prefix="rltf-probe-") as folder:
+        file = Path(folder) / "canary"
+        file.write_text("canary")
+        Path(folder).chmod(0o755)
+        given = json.dumps({"file": str(file), "folder": folder})
+        answer = _ask(worker, given)
+    stopped = answer["stopped"]
+    spaces = namespaces.identities()
+    apart = bool(worker.spaces) and all(spaces.get(kind) != inode for kind, inode in worker.spaces.items())
+    layers = ["rlimits"] if stopped["limits"] else []
+    processes = all(stopped[name] for name in PROCESS_PROBES)
+    files = all(stopped[name] for name in FILE_PROBES)
+    layers += ["seccomp"] if "seccomp" in worker.layers and processes else []
+    layers += ["landlock"] if "landlock" in worker.layers and files else []
+    layers += ["namespaces"] if apart and answer["parent"] == 1 else []
+    level = 0
+    if "seccomp" in layers and "rlimits" in layers:
+        level = 1 + files + (files and "landlock" in layers and "namespaces" in layers)
+    return Isolation(level, tuple(layers), worker.missing, tuple(name for name, held in stopped.items() if not held))
+
+
+def _ask(worker: Worker, given: str) -> dict[str, Any]:
+    task = Task("stdin", _PROBE.encode(), "", "", "", (given,), 0, 1 << 16, False)
+    outcome = worker.run(task, Request(10.0, 30.0, 11.0, 1 << 17))
+    try:
+        answer: dict[str, Any] = json.loads(outcome.output)
+    except ValueError:
+        raise WorkerError(f"the sandbox probe failed (status {outcome.reply.status})") from None
+    return answer
+
+
+def check(isolation: Isolation, require: int) -> None:
+    """Refuses a sandbox below `require`; as root, always refuses one without a system call filter.
+
+    Raises:
+        SandboxError: programs must not run here.
+    """
+    reasons = [f"{layer}: {reason}" for layer, reason in isolation.missing.items()]
+    reasons = reasons or [f"attempts that succeeded: {', '.join(isolation.open_probes)}"]
+    advice = f"({'; '.join(reasons)}); `rltf doctor` says how to get the missing layers"
+    if isolation.level == 0 and os.geteuid() == 0:
+        raise SandboxError(f"programs do not run as root without a system call filter {advice}")
+    if isolation.level < require:
+        raise SandboxError(f"isolation level {isolation.level} is below the required {require} {advice}")

@@ -1,0 +1,53 @@
+"""What a worker gives up before it meets a program: session, capabilities, dumpability, resources.
+
+What this module does not do: raise anything back. Nothing given up here can be had again by this process or its
+children.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
+_CAPABILITY_VERSION = 0x20080522
+_LAST_CAPABILITY = 63
+STACK_BYTES = 64 << 20
+"""Stack of the main thread: deep recursion through C (`functools.lru_cache`, `sorted`) is legal."""
+OPEN_FILES = 64
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.prctl.argtypes = [ctypes.c_int, *[ctypes.c_ulong] * 4]
+_libc.capset.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
+
+
+def die_with_parent() -> None:
+    """Asks the kernel to kill this process when its parent dies."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def drop_privileges() -> None:
+    """No capabilities, none to be had, and no look into this process's memory by others of the same user."""
+    for capability in range(_LAST_CAPABILITY + 1):
+        _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
+    nothing = (ctypes.c_uint32 * 6)()
+    if _libc.capset(header, nothing) != 0 and os.geteuid() == 0:
+        raise OSError(ctypes.get_errno(), "capabilities could not be dropped")
+    if _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "no_new_privs refused")
+    _libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def limit_resources(memory_bytes: int, processes: int | None) -> None:
+    """Limits that every child of this process inherits; it can lower them, never lift them."""
+    limits = [(resource.RLIMIT_AS, memory_bytes), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_NOFILE, OPEN_FILES)]
+    limits += [(resource.RLIMIT_STACK, STACK_BYTES), (resource.RLIMIT_MEMLOCK, 0), (resource.RLIMIT_MSGQUEUE, 0)]
+    if processes is not None:
+        limits.append((resource.RLIMIT_NPROC, processes))
+    for kind, value in limits:
+        _soft, hard = resource.getrlimit(kind)
+        limit = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(kind, (limit, limit))

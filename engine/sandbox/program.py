@@ -1,0 +1,123 @@
+"""One program as CPython would run it: a fresh module for every test, real standard streams, the usual way of ending.
+
+What this module does not do: limit anything or report anything; it runs in a process that is already confined.
+"""
+
+from __future__ import annotations
+
+import atexit
+import io
+import os
+import sys
+from collections.abc import Callable
+from types import CodeType, ModuleType
+from typing import Any
+
+from engine.sandbox.failures import PROGRAM_NAME
+
+_RECURSION_LIMIT = sys.getrecursionlimit()
+_IMPORTED_NAME = "solution"
+"""`__name__` where functions of the program are called: as when a test imports it, a main guard stays shut."""
+
+
+def compile_program(source: bytes) -> CodeType:
+    """The program's code; whatever the compiler raises."""
+    return compile(source, PROGRAM_NAME, "exec", dont_inherit=True)
+
+
+def compile_prelude(prelude: str) -> CodeType | None:
+    """Code of the source that runs in the program's namespace before it; None if there is none."""
+    return compile(prelude, "<prelude>", "exec", dont_inherit=True) if prelude else None
+
+
+def run_module(code: CodeType, prelude: CodeType | None, name: str = _IMPORTED_NAME) -> dict[str, Any]:
+    """Runs the program as a fresh module called `name` and gives its namespace."""
+    module = ModuleType(name)
+    module.__builtins__ = sys.modules["builtins"]  # type: ignore[attr-defined]
+    sys.modules[name] = module
+    if prelude is not None:
+        exec(prelude, module.__dict__)  # noqa: S102
+    exec(code, module.__dict__)  # noqa: S102
+    return module.__dict__
+
+
+def find_function(namespace: dict[str, Any], name: str) -> Callable[..., Any]:
+    """The entry point: a method of `class Solution` if it has one of that name, else a top-level name."""
+    solution = namespace.get("Solution")
+    if isinstance(solution, type) and hasattr(solution, name):
+        method: Callable[..., Any] = getattr(solution(), name)
+        return method
+    if name not in namespace:
+        raise NameError(f"name {name!r} is not defined")
+    function: Callable[..., Any] = namespace[name]
+    return function
+
+
+def open_streams() -> None:
+    """Standard streams on descriptors 0, 1 and 2, as CPython makes them in a UTF-8 locale."""
+    sys.stdin = sys.__stdin__ = _stream(0, "r", "<stdin>")  # type: ignore[misc]
+    sys.stdout = sys.__stdout__ = _stream(1, "w", "<stdout>")  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = _stream(2, "w", "<stderr>")  # type: ignore[misc]
+
+
+def _stream(descriptor: int, mode: str, name: str) -> io.TextIOWrapper:
+    raw = io.FileIO(descriptor, mode, closefd=False)
+    raw.name = name
+    buffer: Any = io.BufferedReader(raw) if mode == "r" else io.BufferedWriter(raw)
+    errors = "backslashreplace" if descriptor == 2 else "strict"
+    newline = None if mode == "r" else "\n"
+    stream = io.TextIOWrapper(buffer, "utf-8", errors, newline, line_buffering=descriptor == 2)
+    stream.mode = mode  # type: ignore[misc]
+    return stream
+
+
+def reset() -> None:
+    """Undoes what an earlier test may have set and CPython sets afresh in every process."""
+    sys.setrecursionlimit(_RECURSION_LIMIT)
+    sys.argv = [""]
+    open_streams()
+
+
+def finish() -> bool:
+    """Ends a test as the interpreter ends: waits for threads, runs exit handlers, flushes.
+
+    Returns:
+        Whether nothing of the test is left, so that another may run in this process.
+    """
+    clean = _join_threads()
+    atexit._run_exitfuncs()
+    atexit._clear()
+    for stream in (sys.stdout, sys.__stdout__):
+        if stream is not None and not getattr(stream, "closed", False):
+            stream.flush()
+    return clean
+
+
+def _join_threads() -> bool:
+    """Waits for the threads that CPython waits for; whether no other is left."""
+    threading = sys.modules.get("threading")
+    if threading is None:
+        return True
+    endings = getattr(threading, "_threading_atexits", [])
+    for ending in reversed(endings):
+        ending()
+    me = threading.current_thread()
+    while waiting := [thread for thread in threading.enumerate() if thread is not me and not thread.daemon]:
+        for thread in waiting:
+            thread.join()
+    return not endings and bool(threading.active_count() == 1)
+
+
+def exit_code(error: SystemExit) -> int:
+    """The status with which CPython would leave because of `error`."""
+    if error.code is None:
+        return 0
+    return error.code if isinstance(error.code, int) else 1
+
+
+def same_files(expected: tuple[int, int], descriptors: tuple[int, int] = (0, 1)) -> bool:
+    """Whether standard input and output still are the files (inodes) they were."""
+    try:
+        return tuple(os.fstat(descriptor).st_ino for descriptor in descriptors) == expected
+    except OSError:
+        return False

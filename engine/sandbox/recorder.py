@@ -1,0 +1,110 @@
+"""The child's records: where it stands, then how each test ended.
+
+What this module does not do: judge. All it writes may be forged by the program it reports on.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+
+from engine.sandbox import program
+from engine.sandbox.failures import describe
+from engine.sandbox.lines import LineTrace
+from engine.sandbox.wire import PROGRESS, RECORDS, STDIN, STDOUT, Task, dump_line
+
+_reopened = [False]
+"""Whether the program opened a descriptor of its own: such a file closes the descriptor when it is collected, later."""
+_reserve = [bytearray(1 << 22)]
+"""Address space given back to the process when the program has used up all of it."""
+
+
+def watch_descriptors() -> None:
+    """Notes from now on when a file is opened on a descriptor (`open(0)`), until this process ends."""
+
+    def hook(event: str, arguments: tuple[object, ...]) -> None:
+        if event == "open" and type(arguments[0]) is int:
+            _reopened[0] = True
+
+    sys.addaudithook(hook)
+
+
+def release_reserve() -> None:
+    """Makes room to report that memory has run out."""
+    _reserve.clear()
+
+
+class Recorder:
+    """Writes what each test did: where it stands (for the deadline), then a record of how it ended."""
+
+    def __init__(self, task: Task) -> None:
+        self._position = PROGRESS.size
+        self._output_bytes = task.output_bytes
+        self._files = (os.fstat(STDIN).st_ino, os.fstat(STDOUT).st_ino)
+        self._may_exit = task.mode == "stdin"
+        self._trace = LineTrace() if task.trace else None
+        self._index, self._started, self._thread_started = -1, 0, 0
+
+    def begin(self, index: int, stdin: str = "") -> None:
+        """A new test: its input in place, its clock started."""
+        data = stdin.encode("utf-8", "surrogatepass")
+        os.ftruncate(STDIN, 0)
+        os.pwrite(STDIN, data, 0)
+        os.lseek(STDIN, 0, os.SEEK_SET)
+        program.reset()
+        _reopened[0] = False
+        self._index = index
+        self._started, self._thread_started = time.process_time_ns(), time.thread_time_ns()
+        os.pwrite(RECORDS, PROGRESS.pack(index, self._started, time.monotonic_ns()), 0)
+        if self._trace is not None:
+            self._trace.start()
+
+    def run(self, body: Callable[[], dict[str, object]]) -> bool:
+        """Runs `body` as the test that has begun; whether this process may run another."""
+        record: dict[str, object] = {}
+        clean = True
+        try:
+            try:
+                record.update(body())
+            finally:
+                lines = self._trace.stop() if self._trace is not None else None
+                clean = program.finish()
+        except SystemExit as error:
+            if not self._may_exit or program.exit_code(error) != 0:
+                record["error"] = describe(error)
+        except BaseException as error:
+            clean = clean and not self._note_failure(record, error)
+        if lines is not None:
+            record["lines"] = lines
+        return self.write(record) and clean
+
+    def _note_failure(self, record: dict[str, object], error: BaseException) -> bool:
+        """Puts the error into `record`; whether the process is short of memory."""
+        short = isinstance(error, MemoryError)
+        if short:
+            release_reserve()
+            error.__context__ = error.__cause__ = None
+        record["error"] = describe(error)
+        return short
+
+    def write(self, record: dict[str, object]) -> bool:
+        """Appends the record of the test that has begun; whether this process may run another test."""
+        output = os.fstat(STDOUT).st_size
+        record["i"] = self._index
+        record["end"] = output
+        # The process's clock moves in ticks under a CPU limit; the thread's leaves other threads out.
+        record["cpu"] = max(time.process_time_ns() - self._started, time.thread_time_ns() - self._thread_started)
+        line = dump_line(record)
+        if len(line) > self._output_bytes and "value" in record:
+            line = dump_line(
+                {**record, "value": {"t": "object", "v": f"value of more than {self._output_bytes} bytes"}}
+            )
+        os.pwrite(RECORDS, line, self._position)
+        self._position += len(line)
+        full = max(output, self._position) > self._output_bytes
+        if full or _reopened[0] or not program.same_files(self._files):
+            return False
+        os.lseek(STDOUT, output, os.SEEK_SET)
+        return True

@@ -1,0 +1,107 @@
+"""What supervisor, zygote and child tell each other, byte by byte.
+
+A task goes down as a fixed header with descriptors; its content lies in a memory file that only the child reads, so
+nothing of a program or its inputs ever enters the zygote. The answer comes up as a fixed header and what the
+compiler said; the child's records lie in another memory file, as lines of JSON that are trusted in nothing.
+
+What this module does not do: interpret records, or use pickle.
+"""
+
+from __future__ import annotations
+
+import json
+import marshal
+import struct
+from typing import Any, NamedTuple, cast
+
+REQUEST = struct.Struct("<dddQ")
+REPLY = struct.Struct("<iBqqqI")
+PROGRESS = struct.Struct("<qqq")
+"""Test index (-1 before the first), CPU and monotonic clock in ns at its start; at offset 0 of the records."""
+LENGTH = struct.Struct("<I")
+
+STDIN, STDOUT, STDERR, RECORDS, REPORT, CHANNEL = range(6)
+"""Descriptors of a child. `REPORT` is closed before the program's first line; `CHANNEL` exists with a referee only."""
+OUT_OF_MEMORY = 77
+"""Exit status of a child that has no memory left even to say so."""
+
+REPORT_LIMIT = 4096
+"""Bytes of a compile report: what a pipe takes without blocking."""
+MESSAGE_LIMIT = 1 << 26
+"""Bytes of one message between referee and program."""
+
+
+class Request(NamedTuple):
+    """Limits of one child."""
+
+    test_cpu: float
+    """CPU seconds of one test."""
+    test_wall: float
+    """Wall-clock seconds of one test."""
+    total_cpu: float
+    """CPU seconds of the child."""
+    file_bytes: int
+    """Largest file it may write: its output and its records."""
+
+
+class Reply(NamedTuple):
+    """How a child ended."""
+
+    status: int
+    """As `os.waitpid` gives it."""
+    stopped: int
+    """One of `EXITED`, `CPU`, `WALL`: whether the zygote had to kill it, and why."""
+    cpu_ns: int
+    wall_ns: int
+    peak_memory: int
+    """Bytes."""
+    report: int
+    """Bytes of the compile report that follows."""
+
+
+EXITED, CPU, WALL = range(3)
+
+
+class Task(NamedTuple):
+    """What one child is to do; read by the child alone. Holds no expected output unless `mode` is `referee`."""
+
+    mode: str
+    """`stdin`, `call`, `serve` (answer a referee's calls) or `referee` (run tests against a served program)."""
+    source: bytes
+    """The program; the tests' prelude for a referee."""
+    prelude: str
+    setup: str
+    entry_point: str
+    tests: tuple[Any, ...]
+    """Inputs: text for `stdin`, (name, args, kwargs) for `call`, test source for a referee."""
+    first: int
+    """Index of the first of `tests` within the problem."""
+    output_bytes: int
+    trace: bool
+
+
+def pack_task(task: Task) -> bytes:
+    """The content of a task file."""
+    return marshal.dumps(tuple(task))
+
+
+def unpack_task(data: bytes) -> Task:
+    """The task in a task file."""
+    return Task(*marshal.loads(data))  # noqa: S302 (comes from the supervisor, through a file nobody else has)
+
+
+def dump_line(record: dict[str, object]) -> bytes:
+    """A record as one line of ASCII."""
+    return _dumps(record).encode("ascii") + b"\n"
+
+
+def load_line(line: bytes) -> dict[str, Any] | None:
+    """A record as a dict; None for anything else, whoever made it up."""
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return cast("dict[str, Any]", record) if isinstance(record, dict) else None
+
+
+_dumps = json.JSONEncoder(ensure_ascii=True, check_circular=False, separators=(",", ":")).encode

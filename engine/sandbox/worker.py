@@ -1,0 +1,195 @@
+"""A worker process as its supervisor sees it: start it, give it a task, read how the child ended, replace it.
+
+What this module does not do: compare or judge; and it never forks, because the supervisor may hold a model and
+threads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.sandbox.wire import REPLY, REQUEST, Reply, Request, Task, dump_line, load_line, pack_task
+
+_BOOT = """
+import sys, types
+for name, path in (("engine", {engine!r}), ("engine.sandbox", {sandbox!r})):
+    sys.modules[name] = types.ModuleType(name); sys.modules[name].__path__ = [path]
+from engine.sandbox.zygote import main
+main()
+"""
+"""Imports the worker's modules without the packages around them, which import much that a worker does not need."""
+_ENVIRONMENT = {"LANG": "C.UTF-8", "PYTHONHASHSEED": "0", "MALLOC_ARENA_MAX": "2"}
+_START_SECONDS = 60.0
+_GRACE_SECONDS = 10.0
+"""How long a worker may be silent beyond the time that its task can take."""
+LAYERS = ("seccomp", "landlock", "namespaces")
+
+
+class WorkerError(RuntimeError):
+    """The worker process died, fell silent or could not start: our fault, not the program's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one child ended and what it left."""
+
+    reply: Reply
+    report: bytes
+    """What the compiler said, in a process that had not run a line of the program; empty if it agreed."""
+    records: bytes
+    output: bytes
+
+
+class Worker:
+    """One zygote and its children. Not thread-safe: each worker belongs to one thread, which must outlive it."""
+
+    def __init__(self, layers: Sequence[str] = LAYERS, memory_bytes: int = 1 << 30) -> None:
+        """Starts the process with those of `layers` that the kernel offers.
+
+        Raises:
+            WorkerError: it did not start.
+        """
+        self._memory_bytes = memory_bytes
+        self.missing: dict[str, str] = {}
+        try:
+            self._start(layers)
+        except WorkerError as error:
+            if "namespaces" not in layers:
+                raise
+            reason = str(error)
+            self._start([layer for layer in layers if layer != "namespaces"])
+            self.missing["namespaces"] = reason
+
+    def _start(self, layers: Sequence[str]) -> None:
+        here = Path(__file__).resolve().parent
+        boot = _BOOT.format(engine=str(here.parent), sandbox=str(here))
+        self._socket, theirs = socket.socketpair()
+        self._socket.settimeout(_START_SECONDS)
+        self._process = subprocess.Popen(
+            [sys.executable, "-s", "-S", "-P", "-B", "-c", boot],
+            stdin=theirs.fileno(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=_ENVIRONMENT,
+            cwd="/",
+            start_new_session=True,
+        )
+        theirs.close()
+        try:
+            self._socket.sendall(dump_line({"layers": list(layers), "memory_bytes": self._memory_bytes}))
+            with self._socket.makefile("rb") as stream:
+                hello = load_line(stream.readline())
+        except OSError as error:
+            hello, reason = None, str(error)
+        else:
+            reason = "it ended"
+        if hello is None:
+            raise WorkerError(f"a worker did not start: {self._last_words() or reason}")
+        self.layers: tuple[str, ...] = tuple(hello["layers"])
+        self.spaces: dict[str, int] = hello["spaces"]
+        self.landlock_abi: int = hello["landlock_abi"]
+        self.missing.update(hello["missing"])
+
+    def _last_words(self) -> str:
+        """What the worker wrote before it ended; ends it if it has not."""
+        self._kill()
+        assert self._process.stderr is not None
+        lines = self._process.stderr.read().decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else ""
+
+    @property
+    def pid(self) -> int:
+        pid: int = self._process.pid
+        return pid
+
+    def run(self, task: Task, request: Request) -> Outcome:
+        """Runs one task to its end.
+
+        Raises:
+            WorkerError: the worker is gone; it must be replaced.
+        """
+        with self.begin(task, request) as running:
+            return running.wait()
+
+    def begin(self, task: Task, request: Request, channel: socket.socket | None = None) -> Running:
+        """Starts one task; the worker takes no other until `Running.wait` has returned."""
+        return Running(self._socket, task, request, channel)
+
+    def close(self) -> None:
+        """Ends the process and all its children."""
+        self._socket.close()
+        if self._process.stderr is not None:
+            self._process.stderr.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(2)
+        self._kill()
+
+    def _kill(self) -> None:
+        if self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+
+class Running:
+    """A task under way, with the memory files that the child reads and writes."""
+
+    def __init__(self, control: socket.socket, task: Task, request: Request, channel: socket.socket | None) -> None:
+        self._control = control
+        self._files = [os.memfd_create(name) for name in ("task", "output", "records")]
+        self._file_bytes = request.file_bytes
+        try:
+            _write(self._files[0], pack_task(task))
+            descriptors = self._files if channel is None else [*self._files, channel.fileno()]
+            total_wall = request.total_cpu * request.test_wall / request.test_cpu
+            control.settimeout(total_wall + _GRACE_SECONDS)
+            socket.send_fds(control, [REQUEST.pack(*request)], descriptors)
+        except OSError as error:
+            self.__exit__()
+            raise WorkerError(f"a worker is gone: {error}") from None
+
+    def wait(self) -> Outcome:
+        """Waits for the child's end; raises WorkerError if the worker dies or falls silent."""
+        reply = Reply(*REPLY.unpack(self._receive(REPLY.size)))
+        report = self._receive(reply.report)
+        return Outcome(reply, report, *(_read(file, self._file_bytes) for file in (self._files[2], self._files[1])))
+
+    def _receive(self, size: int) -> bytes:
+        parts: list[bytes] = []
+        while size:
+            try:
+                part = self._control.recv(size)
+            except OSError as error:
+                raise WorkerError(f"a worker fell silent: {error}") from None
+            if not part:
+                raise WorkerError("a worker died")
+            parts.append(part)
+            size -= len(part)
+        return b"".join(parts)
+
+    def __enter__(self) -> Running:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file in self._files:
+            os.close(file)
+        self._files = []
+
+
+def _write(file: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(file, view) :]
+    os.lseek(file, 0, os.SEEK_SET)
+
+
+def _read(file: int, limit: int) -> bytes:
+    return os.pread(file, min(os.fstat(file).st_size, limit), 0)

@@ -1,0 +1,261 @@
+"""The worker process: confines itself once, then forks one child for every task and sees it to its end.
+
+It imports little, starts no thread and never reads a task: a task arrives as descriptors of memory files that only
+the child opens, so nothing of one program (and no expected output, ever) is left in memory for the next.
+
+What this module does not do: run anything of a program, look at results, or talk to anybody but its supervisor.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import gc
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from typing import Any, NoReturn
+
+from engine.sandbox import child, landlock, namespaces, privileges, program, seccomp
+from engine.sandbox.wire import (
+    CPU,
+    EXITED,
+    PROGRESS,
+    REPLY,
+    REPORT_LIMIT,
+    REQUEST,
+    WALL,
+    Reply,
+    Request,
+    dump_line,
+    load_line,
+)
+
+_RESERVED = 8
+"""Descriptors below this are the child's; the zygote's own lie above."""
+_MODULES = (
+    "array", "bisect", "collections", "copy", "ctypes", "datetime", "decimal", "fractions", "functools", "heapq", "io",
+    "itertools", "json", "math", "operator", "random", "re", "statistics", "string", "threading", "typing",
+)  # fmt: skip
+"""Imported before the first fork, because programs import them; a program still has to import them itself."""
+_SAMPLE = b"""
+import sys
+from collections import Counter, defaultdict
+class A:
+    def f(self, x): return [y for y in x if y]
+n = 3
+try:
+    print(sum(map(int, "1 2 3".split())), f"{n:.3f}", sorted({1: 2}.items(), key=lambda kv: -kv[1]))
+    for i in range(n): n = A().f([i]) or max(n, 2)
+except ValueError: pass
+"""
+"""Compiled and run once before the first fork: what this touches, no child has to build again."""
+
+
+def main() -> None:
+    """Serves the supervisor at descriptor 0 until it closes its end."""
+    control = socket.socket(fileno=os.dup2(0, 100))
+    settings: dict[str, Any] = load_line(control.makefile("rb").readline()) or {}
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in range(_RESERVED):
+        if descriptor != 2:
+            os.dup2(null, descriptor)
+    os.umask(0o077)
+    privileges.die_with_parent()
+    hello = _confine(settings)
+    os.dup2(null, 2)
+    writable = "landlock" in hello["layers"] or "namespaces" in hello["layers"]
+    filtering = seccomp.Filter(writable) if "seccomp" in hello["layers"] else None
+    _forget_ourselves()
+    control.sendall(dump_line(hello))
+    try:
+        _serve_tasks(control, filtering)
+    finally:
+        os._exit(0)
+
+
+def _confine(settings: dict[str, Any]) -> dict[str, Any]:
+    """Puts up the layers that are asked for and offered; tells which, and why not the others."""
+    layers, missing, spaces = ["rlimits"], {}, {}
+    readable, visible, hidden = python_files()
+    if "namespaces" in settings["layers"]:
+        try:
+            spaces = namespaces.enter(visible, hidden)
+            layers.append("namespaces")
+        except OSError as error:
+            os.write(2, f"namespaces: {error}".encode())
+            os._exit(3)
+    _warm_up()
+    privileges.drop_privileges()
+    if "landlock" in settings["layers"]:
+        try:
+            landlock.restrict(readable, [os.devnull, *([namespaces.TEMPORARY] if spaces else [])])
+            layers.append("landlock")
+        except OSError as error:
+            missing["landlock"] = str(error)
+    if "seccomp" in settings["layers"]:
+        try:
+            _try_filter(seccomp.Filter(True))
+            layers.append("seccomp")
+        except OSError as error:
+            missing["seccomp"] = str(error)
+    processes = (64 if spaces else None) if "seccomp" in layers else 0
+    privileges.limit_resources(settings["memory_bytes"], processes)
+    return {"layers": layers, "missing": missing, "spaces": spaces, "landlock_abi": landlock.abi()}
+
+
+def _try_filter(filtering: seccomp.Filter) -> None:
+    """Installs the filter in a child that does nothing else; raises OSError if that does not work."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            filtering.install(os.getpid())
+            os._exit(0)
+        except OSError as error:
+            os._exit(error.errno or 1)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if code:
+        raise OSError(code, f"seccomp filter refused: {os.strerror(code) if code > 0 else code}")
+
+
+def python_files() -> tuple[list[str], list[str], list[str]]:
+    """Where Python's own files lie: paths to grant, directories to show, and those in them to hide.
+
+    Installed packages are left out: a data set with the answers may be among them.
+    """
+    library = os.path.dirname(os.path.realpath(os.__file__))
+    hidden = [os.path.join(library, name) for name in ("site-packages", "dist-packages")]
+    readable = [entry.path for entry in os.scandir(library) if entry.path not in hidden]
+    with open("/proc/self/maps") as maps:
+        objects = {line.split(None, 5)[5].strip() for line in maps if ".so" in line}
+    folders = sorted({os.path.dirname(path) for path in objects if path.startswith("/")})
+    folders += ["/usr/share/zoneinfo"]
+    folders = [folder for folder in folders if not folder.startswith(library)]
+    return readable + folders, [library, *folders, *_library_links(folders)], hidden
+
+
+def _library_links(folders: list[str]) -> list[str]:
+    """`/lib/...` for `/usr/lib/...` where the loader looks there through a link."""
+    return [folder.removeprefix("/usr") for folder in folders if folder.startswith("/usr/lib")]
+
+
+def _warm_up() -> None:
+    """Imports and touches what most programs need, so that children share it."""
+    import importlib  # noqa: PLC0415
+    import site  # noqa: PLC0415
+
+    site.setquit()
+    for name in _MODULES:
+        importlib.import_module(name)
+    sys.modules["random"].seed(0)
+    program.open_streams()
+    sys.stdout = open(os.devnull, "w")
+    for _ in range(3):
+        program.run_module(program.compile_program(_SAMPLE), None, "__main__")
+    sys.stdout.close()
+    program.reset()
+
+
+def _forget_ourselves() -> None:
+    """Leaves no trace of this package for a program to import, then freezes what is shared."""
+    for name in [name for name in sys.modules if name.split(".")[0] in ("engine", "solution")]:
+        del sys.modules[name]
+    os.environ.clear()
+    gc.collect()
+    gc.freeze()
+
+
+def _serve_tasks(control: socket.socket, filtering: seccomp.Filter | None) -> None:
+    report_read, report_write = (_move_up(descriptor) for descriptor in os.pipe())
+    os.set_blocking(report_read, False)
+    while True:
+        header, descriptors, _flags, _address = socket.recv_fds(control, REQUEST.size, 8)
+        if len(header) < REQUEST.size:
+            return
+        request = Request(*REQUEST.unpack(header))
+        started = time.monotonic()
+        pid = os.fork()
+        if pid == 0:
+            _enter_child(request, descriptors, report_write, filtering)
+        reply = _supervise(control, pid, request, descriptors, started)
+        try:
+            report = os.read(report_read, REPORT_LIMIT)
+        except BlockingIOError:
+            report = b""
+        control.sendall(REPLY.pack(*reply._replace(report=len(report))) + report)
+
+
+def _move_up(descriptor: int) -> int:
+    moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 50)
+    os.close(descriptor)
+    return moved
+
+
+def _enter_child(request: Request, descriptors: list[int], report: int, filtering: seccomp.Filter | None) -> NoReturn:
+    """Puts the child's descriptors in place: task, output, records, report, channel."""
+    privileges.die_with_parent()
+    stdin, stdout, records, *channel = descriptors
+    for source, target in zip((stdin, stdout, records, report, *channel), (0, 1, 3, 4, 5), strict=False):
+        os.dup2(source, target)
+    pid = os.getpid()
+    child.run_child(request, lambda: filtering.install(pid) if filtering else None, bool(channel))
+
+
+def _supervise(control: socket.socket, pid: int, request: Request, descriptors: list[int], started: float) -> Reply:
+    """Waits for the child, stops it at its deadline, and leaves nothing of it."""
+    records = descriptors[2]
+    for descriptor in descriptors:
+        if descriptor != records:
+            os.close(descriptor)
+    handle = os.pidfd_open(pid)
+    poller = select.poll()
+    poller.register(handle, select.POLLIN)
+    poller.register(control, select.POLLIN)
+    stopped, wait = EXITED, min(request.test_cpu, request.test_wall)
+    while True:
+        ready = dict(poller.poll(int(wait * 1000) + 1))
+        if control.fileno() in ready:
+            os.kill(pid, signal.SIGKILL)
+            os._exit(0)  # the supervisor is gone, and so are we
+        if handle in ready:
+            break
+        stopped, wait = _time_left(pid, records, request, started)
+        if stopped != EXITED:
+            os.kill(pid, signal.SIGKILL)
+            break
+    _pid, status, usage = os.wait4(pid, 0)
+    if os.getpid() == 1:
+        _kill_all()
+    os.close(handle)
+    os.close(records)
+    cpu = int((usage.ru_utime + usage.ru_stime) * 1e9)
+    wall = int((time.monotonic() - started) * 1e9)
+    return Reply(status, stopped, cpu, wall, usage.ru_maxrss * 1024, 0)
+
+
+def _kill_all() -> None:
+    """As process 1: whatever the child may have left dies with it."""
+    try:
+        os.kill(-1, signal.SIGKILL)
+        while True:
+            os.waitpid(-1, 0)
+    except (ProcessLookupError, ChildProcessError):
+        return
+
+
+def _time_left(pid: int, records: int, request: Request, started: float) -> tuple[int, float]:
+    """Why to stop the child now (`EXITED`: do not), and how long to wait before looking again.
+
+    Where a test began is the child's word: a program that lies about it gets the time of the whole child, no more.
+    """
+    cpu, now = time.clock_gettime((~pid << 3) | 2), time.monotonic()
+    data = os.pread(records, PROGRESS.size, 0)
+    _index, cpu_start, wall_start = PROGRESS.unpack(data) if len(data) == PROGRESS.size else (-1, 0, 0)
+    cpu_left = min(request.test_cpu - (cpu - cpu_start / 1e9), request.total_cpu - cpu)
+    total_wall = request.total_cpu * request.test_wall / request.test_cpu
+    wall_left = min(request.test_wall - (now - max(wall_start / 1e9, started)), total_wall - (now - started))
+    if cpu_left <= 0:
+        return CPU, 0.0
+    return (WALL, 0.0) if wall_left <= 0 else (EXITED, min(cpu_left, wall_left))

@@ -1,0 +1,325 @@
+"""One program on trial: what to run in the sandbox, and what to make of what comes back.
+
+Everything a child says is a claim about what was printed, returned or raised. Expected outputs are compared here,
+outside. A child that ends before its last test (it left, crashed, ran out of time, or left threads behind) is
+followed by another for the tests that remain, so that every test has a result of its own.
+
+What this module does not do: start processes, or know what a verdict is worth.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from engine.assertions import equality
+from engine.claims import Claims
+from engine.comparison import outputs_match, values_match
+from engine.limits import Limits
+from engine.records import (
+    CallTest,
+    ErrorKind,
+    Execution,
+    Problem,
+    ProgramError,
+    StdinTest,
+    Test,
+    TestResult,
+    Verdict,
+)
+from engine.sandbox.values import decode
+from engine.sandbox.wire import EXITED, OUT_OF_MEMORY, PROGRESS, Reply, Request, Task, load_line
+from engine.sandbox.worker import Outcome, Worker, WorkerError
+
+_REFEREE_PATIENCE = 5.0
+"""Seconds a referee waits longer than the program may take."""
+_TRACE_FACTOR = 20.0
+"""How much longer a traced run may take; it decides nothing."""
+
+_SHOWN, _TAIL = 500, 2000
+
+
+class Step(NamedTuple):
+    """A test as it is run."""
+
+    kind: str
+    """`stdin`, `call` or `assert`."""
+    given: Any
+    """What the child gets: text, (name, args, kwargs), or, for the referee alone, the test's source."""
+    expected: object = None
+    exact: bool = False
+    """Whether Python's own `==` decides (an assertion) and not a comparison rule."""
+
+
+class _Round(NamedTuple):
+    """What one child brought: results for the first of the tests it was given, in order."""
+
+    results: list[TestResult]
+    cpu_ns: int
+    peak_memory: int
+    output: bytes
+
+
+class CompilerError(Exception):
+    """The compiler refused the program."""
+
+    def __init__(self, error: ProgramError, reply: Reply) -> None:
+        super().__init__(error.message)
+        self.error, self.reply = error, reply
+
+
+class Trial:
+    """Runs one program on the tests of one problem."""
+
+    def __init__(self, program: bytes, problem: Problem, limits: Limits) -> None:
+        self._program, self._problem, self._limits = program, problem, limits
+        self._steps = [_step(test, problem) for test in problem.tests]
+        self._claims = Claims(program)
+        expected = max((len(step.expected) for step in self._steps if isinstance(step.expected, str)), default=0)
+        self._output_bytes = 1 << (max(limits.output_bytes, 2 * expected) - 1).bit_length()
+
+    def run(self, worker: Worker, referee: Worker | None, isolation: str, trace_lines: bool) -> Execution:
+        """Runs all tests and gives the verdict; with `trace_lines`, runs them a second time to see which lines ran.
+
+        Raises:
+            WorkerError: a worker is gone; nothing is known about the program.
+        """
+        try:
+            results, rounds = self._run_steps(worker, referee, trace=False)
+            if trace_lines:
+                traced, _ = self._run_steps(worker, referee, trace=True)
+                results = [
+                    replace(result, executed_lines=other.executed_lines)
+                    for result, other in zip(results, traced, strict=True)
+                ]
+        except CompilerError as refused:
+            seconds = refused.reply.cpu_ns / 1e9
+            return Execution(Verdict.ERROR, (), refused.error, seconds, isolation, refused.reply.peak_memory)
+        return Execution(
+            verdict=_worst(result.verdict for result in results),
+            tests=tuple(results),
+            error=next((result.error for result in results if result.error is not None), None),
+            seconds=sum(one.cpu_ns for one in rounds) / 1e9,
+            isolation=isolation,
+            peak_memory_bytes=max(one.peak_memory for one in rounds),
+            stdout_tail=self._claims.shown(rounds[-1].output[-_TAIL:]),
+            infra_reason="the referee ended early" if any(r.verdict is Verdict.INFRA for r in results) else "",
+        )
+
+    def _run_steps(self, worker: Worker, referee: Worker | None, trace: bool) -> tuple[list[TestResult], list[_Round]]:
+        results: list[TestResult] = []
+        rounds: list[_Round] = []
+        for kind, group in groupby(self._steps, key=lambda step: step.kind):
+            steps = list(group)
+            while steps:
+                if _timeouts(results) >= self._limits.timeouts and not trace:
+                    results += [_not_run(self._limits.timeouts)] * len(steps)
+                    break
+                first = len(results)
+                if kind == "assert":
+                    assert referee is not None
+                    one = self._assert_round(worker, referee, steps, first, trace)
+                else:
+                    one = self._round(worker, kind, steps, first, trace)
+                rounds.append(one)
+                results += one.results
+                steps = steps[len(one.results) :]
+        return results, rounds
+
+    @property
+    def needs_referee(self) -> bool:
+        return any(step.kind == "assert" for step in self._steps)
+
+    # One child
+
+    def _task(self, mode: str, steps: Sequence[Step], first: int, trace: bool) -> Task:
+        problem, tests = self._problem, tuple(step.given for step in steps)
+        source = b"" if mode == "referee" else self._program
+        setup = problem.setup if mode == "referee" else ""
+        entry = problem.entry_point or ""
+        return Task(mode, source, problem.prelude, setup, entry, tests, first, self._output_bytes, trace)
+
+    def _request(self, tests: int, inputs: int, trace: bool, patience: float = 0.0) -> Request:
+        cpu = (self._problem.time_limit or self._limits.cpu_seconds) * (_TRACE_FACTOR if trace else 1.0)
+        wall = cpu * self._limits.wall_factor + patience
+        return Request(cpu, wall, cpu * tests + 1.0, max(2 * self._output_bytes, inputs))
+
+    def _round(self, worker: Worker, kind: str, steps: Sequence[Step], first: int, trace: bool) -> _Round:
+        largest = max(4 * len(step.given) for step in steps) if kind == "stdin" else 0
+        request = self._request(len(steps), largest, trace)
+        outcome = worker.run(self._task(kind, steps, first, trace), request)
+        self._raise_refusal(outcome)
+        results: list[TestResult] = []
+        start = 0
+        for record in _records(outcome, first, len(steps)):
+            end = min(max(record.get("end", 0), start), len(outcome.output))
+            output, start = outcome.output[start:end], end
+            results.append(self._result(steps[len(results)], record, output, request))
+        index = _progress(outcome)
+        if len(results) < len(steps) and (index >= first + len(results) or not results):
+            spent = outcome.reply.cpu_ns / 1e9 - sum(result.seconds for result in results)
+            result = self._interrupted(steps[len(results)], outcome, outcome.output[start:], max(spent, 0.0))
+            remaining = len(steps) - len(results) if index < 0 else 1  # it fell while compiling: so will the others
+            results += [result] * remaining
+        return _Round(results, outcome.reply.cpu_ns, outcome.reply.peak_memory, outcome.output)
+
+    def _raise_refusal(self, outcome: Outcome) -> None:
+        if outcome.report:
+            raise CompilerError(self._claims.compile_error(load_line(outcome.report) or {}), outcome.reply)
+        if _progress(outcome) < 0 and outcome.reply.stopped == EXITED and outcome.reply.status == 1 << 8:
+            raise WorkerError("a child failed before the program began")
+
+    def _result(self, step: Step, record: dict[str, Any], output: bytes, request: Request) -> TestResult:
+        """The verdict on one test whose child said how it ended."""
+        seconds = self._claims.seconds(record)
+        lines = self._claims.lines(record)
+        if self._flooded(output, request):
+            return TestResult(Verdict.ERROR, seconds, _output_limit(self._output_bytes), self._shown(output), lines)
+        if isinstance(record.get("error"), dict):
+            error = self._claims.error(record["error"])
+            return TestResult(Verdict.ERROR, seconds, error, self._shown(output), lines)
+        if step.kind == "stdin":
+            right, actual = self._printed_right(step, output), self._shown(output)
+        elif "value" in record:
+            value = decode(record["value"])
+            right, actual = self._returned_right(step, value), self._claims.repr(value)
+        else:
+            right, actual = False, ""
+        return TestResult(Verdict.PASSED if right else Verdict.FAILED, seconds, None, actual, lines)
+
+    def _printed_right(self, step: Step, output: bytes) -> bool:
+        try:
+            text = output.decode()
+        except UnicodeDecodeError:
+            return False
+        return outputs_match(str(step.expected), text, self._problem.comparison)
+
+    def _returned_right(self, step: Step, value: object) -> bool:
+        if step.exact:
+            return bool(value == step.expected)
+        return values_match(step.expected, value, self._problem.comparison)
+
+    def _flooded(self, output: bytes, request: Request) -> bool:
+        return len(output) > self._output_bytes or len(output) >= request.file_bytes
+
+    def _shown(self, output: bytes) -> str:
+        return self._claims.shown(output[:_SHOWN])
+
+    def _interrupted(self, step: Step, outcome: Outcome, output: bytes, seconds: float) -> TestResult:
+        """The verdict on the test during which the child ended."""
+        status, shown = os.waitstatus_to_exitcode(outcome.reply.status), self._shown(output)
+        if len(output) > self._output_bytes:
+            return TestResult(Verdict.ERROR, seconds, _output_limit(self._output_bytes), shown)
+        if outcome.reply.stopped != EXITED or status == -signal.SIGXCPU:
+            return TestResult(Verdict.ERROR, seconds, _timeout("ran out of time"), shown)
+        if status == OUT_OF_MEMORY:
+            error = ProgramError(ErrorKind.MEMORY, "MemoryError", "out of memory")
+        elif status < 0:
+            name = signal.Signals(-status).name if -status in set(signal.Signals) else f"signal {-status}"
+            error = ProgramError(ErrorKind.CRASHED, name, f"the interpreter died of {name}")
+        elif status == 0 and step.kind == "stdin" and _progress(outcome) >= 0:  # `os._exit(0)`: what it printed counts
+            right = self._printed_right(step, output)
+            return TestResult(Verdict.PASSED if right else Verdict.FAILED, seconds, None, shown)
+        else:
+            error = ProgramError(ErrorKind.CRASHED, "SystemExit", f"left with status {status} before it answered")
+        return TestResult(Verdict.ERROR, seconds, error, shown)
+
+    # Program and referee
+
+    def _assert_round(self, worker: Worker, referee: Worker, steps: Sequence[Step], first: int, trace: bool) -> _Round:
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            request = self._request(len(steps), 0, trace)
+            patient = self._request(len(steps), 0, trace, _REFEREE_PATIENCE)
+            with worker.begin(self._task("serve", (), first, trace), request, ours) as served:
+                judging = referee.begin(self._task("referee", steps, first, False), patient, theirs)
+                ours.close()
+                theirs.close()
+                with judging:
+                    judged = judging.wait()
+                played = served.wait()
+        self._raise_refusal(played)
+        lines = map(load_line, played.records[PROGRESS.size :].split(b"\n"))
+        seen = {str(record.get("i")): record for record in lines if record}
+        results: list[TestResult] = []
+        for record in _records(judged, first, len(steps)):
+            said = seen.get(str(first + len(results)), {})
+            results.append(self._judged(steps[len(results)], record, said, played))
+        if not results:
+            results.append(self._referee_failed(judged, played, steps[0]))
+        elif len(results) < len(steps) and _progress(judged) >= first + len(results):
+            results.append(self._referee_failed(judged, played, steps[len(results)]))
+        peak, cpu = played.reply.peak_memory, played.reply.cpu_ns
+        return _Round(results, cpu, peak, played.output)
+
+    def _judged(self, step: Step, record: dict[str, Any], said: dict[str, Any], played: Outcome) -> TestResult:
+        """The verdict on one test that the referee has run."""
+        if record.get("lost"):
+            return self._interrupted(step, played, b"", played.reply.cpu_ns / 1e9)
+        seconds, lines = self._claims.seconds(said), self._claims.lines(said)
+        actual = self._claims.text(record.get("actual", ""))
+        if isinstance(record.get("error"), dict):
+            return TestResult(Verdict.ERROR, seconds, self._claims.error(record["error"]), "", lines)
+        verdict = Verdict.PASSED if record.get("passed") is True else Verdict.FAILED
+        return TestResult(verdict, seconds, None, actual, lines)
+
+    def _referee_failed(self, judged: Outcome, played: Outcome, step: Step) -> TestResult:
+        """A test that the referee did not finish: too slow for what it was given, or our own fault."""
+        if played.reply.stopped != EXITED:
+            return self._interrupted(step, played, b"", played.reply.cpu_ns / 1e9)
+        if judged.reply.stopped != EXITED:
+            return TestResult(Verdict.ERROR, 0.0, _timeout("its answer took the test too long to check"))
+        return TestResult(Verdict.INFRA, 0.0)
+
+
+def _step(test: Test, problem: Problem) -> Step:
+    if isinstance(test, StdinTest):
+        return Step("stdin", test.stdin, test.expected)
+    if isinstance(test, CallTest):
+        return Step("call", (problem.entry_point or "", test.args, test.kwargs), test.expected)
+    plain = None if problem.setup else equality(test.source)
+    if plain is None:
+        return Step("assert", test.source)
+    return Step("call", (plain.name, plain.args, plain.kwargs), plain.expected, exact=True)
+
+
+def _records(outcome: Outcome, first: int, count: int) -> Iterable[dict[str, Any]]:
+    """The child's records of consecutive tests from `first` on; ends at the first thing that is not one."""
+    for index, line in enumerate(outcome.records[PROGRESS.size :].split(b"\n")[:count], first):
+        record = load_line(line)
+        if record is None or record.get("i") != index or not isinstance(record.get("end", 0), int):
+            return
+        yield record
+
+
+def _progress(outcome: Outcome) -> int:
+    """Index of the last test that the child began; -1 where it began none."""
+    if len(outcome.records) < PROGRESS.size:
+        return -1
+    return int(PROGRESS.unpack_from(outcome.records)[0])
+
+
+def _worst(verdicts: Iterable[Verdict]) -> Verdict:
+    order = (Verdict.PASSED, Verdict.FAILED, Verdict.ERROR, Verdict.INFRA)
+    return max(verdicts, key=order.index)
+
+
+def _timeouts(results: Sequence[TestResult]) -> int:
+    return sum(result.error is not None and result.error.kind is ErrorKind.TIMEOUT for result in results)
+
+
+def _timeout(message: str) -> ProgramError:
+    return ProgramError(ErrorKind.TIMEOUT, "TimeoutError", message)
+
+
+def _not_run(timeouts: int) -> TestResult:
+    return TestResult(Verdict.ERROR, 0.0, _timeout(f"not run: {timeouts} tests had timed out before it"))
+
+
+def _output_limit(limit: int) -> ProgramError:
+    return ProgramError(ErrorKind.OUTPUT_LIMIT, "OutputLimit", f"printed more than {limit} bytes")
