@@ -1,0 +1,234 @@
+"""This project's own checks, on libcst trees: what pylint does not see, or sees only with the problem unknown.
+
+Runs only in a worker process that may die (libcst's parser can hang or overflow on hostile text). What this module
+does not do: decide what a finding is worth (`feedback/taxonomy.toml`), or report what it is not sure of.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import libcst as cst
+from libcst.metadata import ByteSpanPositionProvider, MetadataWrapper
+
+from engine.analysis.bindings import Use, descendants, uses
+from engine.analysis.calls import arity_fault, entry_function, shadowed_calls
+from engine.analysis.facts import ProblemFacts
+from engine.analysis.linter import bound_names
+from engine.analysis.paths import follow
+from engine.records import Diagnostic, Source
+from engine.text import ProgramText
+
+CODES = (
+    "missing-entry-point",
+    "entry-point-arity",
+    "call-arity",
+    "undefined-name",
+    "unbound-on-a-path",
+    "shadowed-builtin-called",
+    "unreachable-code",
+    "missing-return",
+    "never-returns-value",
+    "never-prints",
+    "never-reads-input",
+)
+_DYNAMIC = frozenset({"open", "exec", "eval", "__import__", "import_module", "system"})
+_WRITERS = _DYNAMIC | {"print", "pprint", "stdout", "__stdout__", "write", "writelines", "run", "Popen"}
+_READERS = _DYNAMIC | {"input", "stdin", "__stdin__", "read", "readline", "readlines", "fileinput"}
+_IMPLICIT = frozenset(dir(builtins)) | {
+    "__file__",
+    "__name__",
+    "__doc__",
+    "__builtins__",
+    "__annotations__",
+    "__class__",
+}
+
+
+class Finding(NamedTuple):
+    """One finding; `node` is None for the whole program."""
+
+    code: str
+    message: str
+    node: cst.CSTNode | None
+
+
+class Tree(NamedTuple):
+    """A program's tree with the names used in it."""
+
+    module: cst.Module
+    functions: tuple[cst.FunctionDef, ...]
+    uses: tuple[Use, ...]
+    bound: frozenset[str]
+    has_star_import: bool
+
+
+def structural_findings(source: str, text: ProgramText, facts: ProblemFacts) -> Sequence[Diagnostic]:
+    """Findings about one program that compiles.
+
+    Args:
+        source: The program, with line ends as LF.
+        text: The program as it was written, for spans.
+        facts: How the problem's tests use it.
+
+    Raises:
+        Exception: whatever libcst fails with; such a program has no findings.
+    """
+    module = cst.parse_module(source)
+    every = tuple(uses(module))
+    nodes = list(descendants(module))
+    tree = Tree(
+        module,
+        tuple(node for node in nodes if isinstance(node, cst.FunctionDef)),
+        every,
+        frozenset(use.name for use in every if use.kind == "bind"),
+        any(isinstance(node, cst.ImportStar) for node in nodes),
+    )
+    found = [finding for check in _CHECKS for finding in check(tree, facts)]
+    return _located(found, module, source, text) if found else ()
+
+
+def _located(found: list[Finding], module: cst.Module, source: str, text: ProgramText) -> tuple[Diagnostic, ...]:
+    """Positions are computed only for programs with findings: they cost more than parsing."""
+    spans = MetadataWrapper(module, unsafe_skip_copy=True).resolve(ByteSpanPositionProvider)
+    plain = ProgramText(source.encode())
+
+    def span_of(node: cst.CSTNode | None) -> object:
+        if node is None or node not in spans:
+            return None
+        place = spans[node]
+        end = place.start + place.length
+        if isinstance(node, cst.FunctionDef):  # the header, not the body
+            end = plain.line_end(plain.span(spans[node.params].start, spans[node.params].start).line)
+            end = max(end, spans[node.params].start + spans[node.params].length)
+        begin, finish = plain.span(place.start, place.start), plain.span(end, end)
+        first = place.start - plain.line_start(begin.line)
+        last = end - plain.line_start(finish.line)
+        return text.span_of_columns(begin.line, first, finish.line, last)
+
+    return tuple(Diagnostic(Source.LIBCST, item.code, item.message, span_of(item.node)) for item in found)  # type: ignore[arg-type]
+
+
+def _entry_point(tree: Tree, facts: ProblemFacts) -> Iterator[Finding]:
+    if facts.entry_point is None:
+        return
+    function, is_method = entry_function(tree.module, facts.entry_point)
+    if function is None:
+        known = tree.has_star_import or facts.entry_point in tree.bound
+        if not known and facts.entry_point not in set(bound_names(facts.prelude)):
+            yield Finding("missing-entry-point", f"the tests call {facts.entry_point}(), which is not defined", None)
+        return
+    for call in facts.calls:
+        if fault := arity_fault(function, call.positional, call.keywords, is_method=is_method):
+            yield Finding("entry-point-arity", f"the tests' call does not fit: {fault}", function)
+            return
+    if facts.wants_value and not _gives_value(function):
+        yield Finding("never-returns-value", f"{facts.entry_point}() never returns a value", function)
+
+
+def _gives_value(function: cst.FunctionDef) -> bool:
+    """Whether the function can return anything but None (or its last word is an exception)."""
+    own = [node for part in [function.body] for node in descendants(part, into_scopes=False)]
+    return bool(function.decorators) or any(
+        (isinstance(node, cst.Return) and node.value is not None) or isinstance(node, cst.Yield | cst.Raise)
+        for node in own
+    )
+
+
+def _local_calls(tree: Tree, _: ProblemFacts) -> Iterator[Finding]:
+    """Calls of a top-level function that is bound once, with arguments that cannot fit it."""
+    binds = [use.name for use in tree.uses if use.kind == "bind"]
+    top = {
+        node.name.value: node for node in tree.module.body if isinstance(node, cst.FunctionDef) and not node.decorators
+    }
+    once = {name: node for name, node in top.items() if binds.count(name) == 1}
+    for node in descendants(tree.module):
+        if not isinstance(node, cst.Call) or not isinstance(node.func, cst.Name) or node.func.value not in once:
+            continue
+        if any(argument.star for argument in node.args):
+            continue
+        keywords = tuple(argument.keyword.value for argument in node.args if argument.keyword)
+        if fault := arity_fault(once[node.func.value], len(node.args) - len(keywords), keywords):
+            yield Finding("call-arity", fault, node)
+
+
+def _undefined(tree: Tree, facts: ProblemFacts) -> Iterator[Finding]:
+    """Names that nothing binds, in any scope of the program, its prelude or Python."""
+    dynamic = {"exec", "globals", "eval", "vars"} & {use.name for use in tree.uses}
+    if tree.has_star_import or dynamic:
+        return
+    known = tree.bound | _IMPLICIT | set(bound_names(facts.prelude))
+    for use in tree.uses:
+        if use.kind == "read" and use.name not in known:
+            yield Finding("undefined-name", f"{use.name} is never bound", use.node)
+
+
+def _paths(tree: Tree, _: ProblemFacts) -> Iterator[Finding]:
+    outer = follow(tree.module, frozenset(), frozenset())
+    yield from (Finding("unreachable-code", "no path leads here", node) for node in outer.unreachable)
+    for function in tree.functions:
+        yield from _paths_of(function)
+
+
+def _paths_of(function: cst.FunctionDef) -> Iterator[Finding]:
+    own = list(descendants(function.body, into_scopes=False))
+    parameters = frozenset(node.name.value for node in descendants(function.params) if isinstance(node, cst.Param))
+    shared = {item.name.value for node in own if isinstance(node, cst.Global | cst.Nonlocal) for item in node.names}
+    assigned = _assigned(function) - shared
+    found = follow(function.body, assigned | parameters, parameters)
+    for node in found.unreachable:
+        yield Finding("unreachable-code", "no path leads here", node)
+    for name, node in found.unbound.items():
+        yield Finding("unbound-on-a-path", f"{name} is not bound on every path to here", node)
+    values = [
+        node for node in own if isinstance(node, cst.Return) and node.value is not None and not _is_none(node.value)
+    ]
+    generates = any(isinstance(node, cst.Yield) for node in own)
+    if values and found.end_reachable and not generates:
+        yield Finding("missing-return", f"{function.name.value}() returns a value on some paths only", function)
+
+
+def _assigned(function: cst.FunctionDef) -> frozenset[str]:
+    """Names that the function's own statements bind; those of comprehensions are theirs alone."""
+    own = frozenset(use.name for use in uses(function.body, into_scopes=False) if use.kind == "bind")
+    inner = [node for node in descendants(function.body, into_scopes=False) if isinstance(node, cst.CompFor)]
+    return own - {use.name for node in inner for use in uses(cst.AssignTarget(node.target)) if use.kind == "bind"}
+
+
+def _is_none(value: cst.BaseExpression) -> bool:
+    return isinstance(value, cst.Name) and value.value == "None"
+
+
+def _streams(tree: Tree, facts: ProblemFacts) -> Iterator[Finding]:
+    mentioned = {node.value for node in descendants(tree.module) if isinstance(node, cst.Name)}
+    if facts.wants_output and not tree.has_star_import:
+        if not mentioned & _WRITERS:
+            yield Finding("never-prints", "the tests compare what is printed; nothing is", None)
+        elif tree.module.body and all(
+            isinstance(node, cst.FunctionDef) or _is_import(node) for node in tree.module.body
+        ):
+            yield Finding("never-prints", "only definitions: nothing is ever called", None)
+    if facts.reads_input and not tree.has_star_import and not mentioned & _READERS:
+        yield Finding("never-reads-input", "the tests give input; nothing reads it", None)
+
+
+def _is_import(node: cst.CSTNode) -> bool:
+    return isinstance(node, cst.SimpleStatementLine) and isinstance(node.body[0], cst.Import | cst.ImportFrom)
+
+
+def _shadowed(tree: Tree, _: ProblemFacts) -> Iterator[Finding]:
+    for function in tree.functions:
+        for call, name in shadowed_calls(function):
+            yield Finding("shadowed-builtin-called", f"{name} holds a value here, not Python's {name}()", call)
+
+
+_CHECKS: tuple[Callable[[Tree, ProblemFacts], Iterator[Finding]], ...] = (
+    _entry_point,
+    _local_calls,
+    _undefined,
+    _paths,
+    _shadowed,
+    _streams,
+)

@@ -1,0 +1,64 @@
+"""What the static checks need to know of a problem: how its tests use a program.
+
+What this module does not do: carry expected values; the process that reads hostile text has no use for them.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from engine.records import AssertTest, CallTest, Problem, StdinTest
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The shape of one call of the entry point."""
+
+    positional: int
+    keywords: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemFacts:
+    """How the tests use a program."""
+
+    entry_point: str | None = None
+    calls: tuple[Call, ...] = ()
+    """Distinct calls of the entry point; empty where they are unknown."""
+    wants_value: bool = False
+    """Some test compares the returned value with something other than None."""
+    reads_input: bool = False
+    """Every test feeds standard input that is not blank."""
+    wants_output: bool = False
+    """Every test compares standard output with text that is not blank."""
+    prelude: str = ""
+
+
+def facts_of(problem: Problem) -> ProblemFacts:
+    """The facts of one problem."""
+    streams = [test for test in problem.tests if isinstance(test, StdinTest)]
+    only_streams = bool(streams) and len(streams) == len(problem.tests)
+    calls = dict.fromkeys(call for test in problem.tests for call in _calls(test, problem.entry_point))
+    return ProblemFacts(
+        entry_point=None if only_streams else problem.entry_point,
+        calls=tuple(calls),
+        wants_value=any(isinstance(test, CallTest) and test.expected is not None for test in problem.tests)
+        or any(isinstance(test, AssertTest) for test in problem.tests),
+        reads_input=only_streams and all(test.stdin.strip() for test in streams),
+        wants_output=only_streams and all(test.expected.strip() for test in streams),
+        prelude=problem.prelude,
+    )
+
+
+def _calls(test: StdinTest | CallTest | AssertTest, entry_point: str | None) -> Iterator[Call]:
+    if isinstance(test, CallTest):
+        yield Call(len(test.args), tuple(sorted(test.kwargs)))
+    elif isinstance(test, AssertTest):
+        names = {entry_point, "candidate"}  # HumanEval's check calls its parameter
+        for node in ast.walk(ast.parse(test.source)):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names:
+                plain = not any(isinstance(argument, ast.Starred) for argument in node.args)
+                if plain and all(keyword.arg for keyword in node.keywords):
+                    yield Call(len(node.args), tuple(sorted(str(keyword.arg) for keyword in node.keywords)))

@@ -1,0 +1,147 @@
+"""pylint on program text, many programs per second: one warm linter, in-memory source.
+
+Runs only in a worker process (`engine.analysis.worker`) that may hang, explode or die on hostile text. The analysed
+code is never executed or imported; no file, plugin or configuration beside the program is read; comments that switch
+linters off are never looked at. What this module does not do: limits, and deciding what a message means.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+
+from astroid import MANAGER
+from astroid.builder import AstroidBuilder
+from astroid.context import _invalidate_cache
+from astroid.exceptions import AstroidError
+from astroid.inference_tip import clear_inference_tip_cache
+from astroid.interpreter.objectmodel import ObjectModel
+from astroid.nodes._base_nodes import LookupMixIn
+from astroid.nodes.scoped_nodes import ClassDef
+from pylint import checkers
+from pylint.checkers.clear_lru_cache import clear_lru_caches
+from pylint.lint import PyLinter
+from pylint.message import Message
+from pylint.reporters import BaseReporter
+from pylint.utils import ASTWalker, FileState
+
+from engine.records import Diagnostic, Source
+from engine.text import ProgramText
+
+NOT_CHECKED = ("E0606", "E0102", "E0202", "E0401", "E1200", "E1201", "E1205", "E1206")
+"""Errors left out: too often wrong on correct programs (measured), dependent on the machine, or about logging."""
+ALSO_CHECKED = ("W0104", "W0106", "R1726", "R1727", "R0124")
+"""Warnings that point at real bugs more often than not: statements without effect, conditions that never change."""
+_NAME = "program"
+_PATH = "<program>"
+
+
+class _Collector(BaseReporter):  # type: ignore[misc]  pylint is untyped here
+    """Keeps messages instead of writing them."""
+
+    name = "collector"
+
+    def _display(self, layout: object) -> None:
+        """Nothing is displayed."""
+
+
+class Linter:
+    """A warm pylint; `check` may be called for any number of programs."""
+
+    def __init__(self) -> None:
+        self._reporter = _Collector()
+        self._linter = PyLinter((), reporter=self._reporter)
+        checkers.initialize(self._linter)
+        self._linter.disable("all")
+        self._linter.enable("E")
+        for code in ALSO_CHECKED:
+            self._linter.enable(code)
+        for code in NOT_CHECKED:
+            self._linter.disable(code)
+        self._linter.initialize()
+        self._walker = ASTWalker(self._linter)
+        for checker in self._linter.prepare_checkers():
+            checker.open()
+            self._walker.add_checker(checker)  # token and raw checkers have no visit methods: they never run
+        self._prelude_names: dict[str, tuple[str, ...]] = {}
+
+    @property
+    def codes(self) -> frozenset[str]:
+        """Identifiers of all messages that can be given."""
+        every = {definition.msgid for definition in self._linter.msgs_store.messages}
+        return frozenset(code for code in every if self._linter.is_message_enabled(code))
+
+    def check(self, source: str, text: ProgramText, prelude: str = "") -> tuple[Diagnostic, ...]:
+        """Messages about one program that compiles, in the order of their places.
+
+        Args:
+            source: The program, with line ends as LF.
+            text: The program as it was written, for spans.
+            prelude: Source that runs before the program: its names are known.
+
+        Raises:
+            Exception: whatever pylint or astroid fail with; such a program has no findings.
+        """
+        self._linter.config.additional_builtins = self._names_of(prelude)
+        self._reporter.messages.clear()
+        try:
+            self._linter.set_current_module(_NAME, _PATH)
+            module = AstroidBuilder(MANAGER).string_build(source, _NAME, _PATH)
+            self._linter.file_state = FileState(_NAME, self._linter.msgs_store, module)
+            self._walker.walk(module)
+            found = {_diagnostic(message, text) for message in self._reporter.messages}
+            return tuple(sorted(found, key=lambda item: (item.span.start_byte if item.span else 0, item.code)))
+        finally:
+            MANAGER.astroid_cache.pop(_NAME, None)
+            _forget()
+
+    def _names_of(self, prelude: str) -> tuple[str, ...]:
+        if prelude not in self._prelude_names:
+            self._prelude_names[prelude] = tuple(sorted(set(bound_names(prelude))))
+        return self._prelude_names[prelude]
+
+
+def bound_names(prelude: str) -> Iterator[str]:
+    """Names that a prelude binds at its top level; star imports of the standard library are looked up by parsing."""
+    try:
+        tree = ast.parse(prelude)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return
+    for node in ast.walk(tree):
+        match node:
+            case ast.ImportFrom(module=str(module), names=[ast.alias(name="*")]):
+                yield from _star_names(module)
+            case ast.Import(names=names) | ast.ImportFrom(names=names):
+                yield from (entry.asname or entry.name.partition(".")[0] for entry in names)
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name
+            case ast.Name(id=name, ctx=ast.Store()):
+                yield name
+
+
+def _star_names(module: str) -> list[str]:
+    if module.partition(".")[0] not in sys.stdlib_module_names:
+        return []
+    try:
+        return list(MANAGER.ast_from_module_name(module).wildcard_import_names())
+    except AstroidError:
+        return []
+
+
+def _diagnostic(message: Message, text: ProgramText) -> Diagnostic:
+    if message.end_line is None or message.end_column is None:
+        span = text.line_span(message.line)
+    else:
+        span = text.span_of_columns(message.line, message.column, message.end_line, message.end_column)
+    return Diagnostic(Source.PYLINT, message.msg_id, message.msg.splitlines()[0] if message.msg else "", span)
+
+
+def _forget() -> None:
+    """Drop what astroid keeps about the program (12 KB each otherwise); what it knows of the library stays."""
+    clear_lru_caches()
+    _invalidate_cache()
+    clear_inference_tip_cache()
+    LookupMixIn.lookup.cache_clear()
+    ObjectModel.attributes.cache_clear()
+    ClassDef._metaclass_lookup_attribute.cache_clear()

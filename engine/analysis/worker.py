@@ -1,0 +1,136 @@
+"""The process that reads hostile text: pylint, then libcst, one program at a time, findings sent as they come.
+
+It has limits on memory and on wall-clock time for each program, and dies of them: whatever it had already sent
+stands, its parent starts another. What this module does not do: execute or import the analysed code.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import struct
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import IO
+
+import msgspec
+
+from engine.analysis.facts import ProblemFacts
+from engine.analysis.source import UnreadableError, parsable_part, readable_source
+from engine.records import Diagnostic
+from engine.text import ProgramText
+
+_LENGTH = struct.Struct("<I")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What analysing one program may take."""
+
+    seconds: float = 2.0
+    """Wall-clock time for each of the two tools."""
+    memory_bytes: int = 2 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One program to read."""
+
+    program: bytes
+    facts: ProblemFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Findings of one tool; the `last` answer ends a request."""
+
+    diagnostics: tuple[Diagnostic, ...] = ()
+    last: bool = False
+    resident_bytes: int = 0
+
+
+def send(stream: IO[bytes], message: Request | Answer | Limits) -> None:
+    """Write one message."""
+    data = msgspec.msgpack.encode(message)
+    stream.write(_LENGTH.pack(len(data)) + data)
+    stream.flush()
+
+
+def receive(stream: IO[bytes]) -> bytes | None:
+    """Read one message, still encoded; None where the other side is gone."""
+    head = stream.read(_LENGTH.size)
+    if len(head) < _LENGTH.size:
+        return None
+    (length,) = _LENGTH.unpack(head)
+    data = stream.read(length)
+    return data if len(data) == length else None
+
+
+def main() -> None:
+    """Answer requests from standard input until it ends."""
+    requests = sys.stdin.buffer
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what the tools print is no answer
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # the alarm kills: nothing else stops a loop in C
+    limits = msgspec.msgpack.decode(receive(requests) or b"", type=Limits)
+    tools = _warm_tools()
+    resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    send(answers, Answer(last=True, resident_bytes=_resident_bytes()))
+    while (data := receive(requests)) is not None:
+        request = msgspec.msgpack.decode(data, type=Request)
+        for tool in tools:  # the alarm covers reading and parsing too
+            signal.setitimer(signal.ITIMER_REAL, limits.seconds)
+            found = _findings(tool, request)
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            send(answers, Answer(found))
+        send(answers, Answer(last=True, resident_bytes=_resident_bytes()))
+
+
+CERTAIN_IN_A_PART = frozenset({"E1101", "E1120", "E1121", "E1123", "E1124", "E1136", "E1111", "E1128", "call-arity"})
+"""What can be said of a program with a part cut out: nothing about names, paths or what is missing."""
+
+Tool = Callable[[str, ProgramText, ProblemFacts], Sequence[Diagnostic]]
+
+
+def _warm_tools() -> tuple[Tool, ...]:
+    """Both tools, loaded and used once; from then on the analysed code finds only the standard library."""
+    from engine.analysis.checks import structural_findings  # noqa: PLC0415  imports take half a second
+    from engine.analysis.linter import Linter  # noqa: PLC0415
+
+    linter = Linter()
+
+    def pylint_findings(source: str, text: ProgramText, facts: ProblemFacts) -> Sequence[Diagnostic]:
+        return linter.check(source, text, facts.prelude)
+
+    warm = "import collections, itertools, math, heapq, re, sys\nfor x in range(3):\n    print(x, len('a'), sys.argv)\n"
+    tools: tuple[Tool, ...] = (pylint_findings, structural_findings)
+    for tool in tools:
+        tool(warm, ProgramText(warm.encode()), ProblemFacts())
+    sys.path[:] = [entry for entry in sys.path if "site-packages" not in entry and "dist-packages" not in entry]
+    return tools
+
+
+def _findings(tool: Tool, request: Request) -> tuple[Diagnostic, ...]:
+    """A tool that fails has no findings: its failure says nothing about the program."""
+    try:
+        source, text = readable_source(request.program)
+        part = parsable_part(source)
+        if part == source:
+            return tuple(tool(source, text, request.facts))
+        found = tool(part, text, ProblemFacts(prelude=request.facts.prelude))
+        return tuple(item for item in found if item.code in CERTAIN_IN_A_PART)
+    except UnreadableError:
+        return ()
+    except (Exception, RecursionError, MemoryError, SystemExit):
+        return ()
+
+
+def _resident_bytes() -> int:
+    try:
+        with open("/proc/self/statm", "rb") as statm:  # noqa: PTH123  read after every program
+            return int(statm.read().split()[1]) * resource.getpagesize()
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
