@@ -3,7 +3,9 @@
 What this package does not do: know tokens, rewards or torch. See docs/architecture.md.
 """
 
+from engine.analysis import Analyser, AnalysisLimits
 from engine.comparison import outputs_match, values_match
+from engine.engine import Engine
 from engine.judge import Judge
 from engine.limits import Limits
 from engine.problems import ProblemError, parse_problem
@@ -28,10 +30,13 @@ from engine.records import (
 from engine.sandbox.isolation import Isolation, SandboxError
 
 __all__ = [
+    "Analyser",
+    "AnalysisLimits",
     "AssertTest",
     "CallTest",
     "ComparisonRule",
     "Diagnostic",
+    "Engine",
     "ErrorKind",
     "Execution",
     "Frame",

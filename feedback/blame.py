@@ -86,20 +86,18 @@ def _merge(blames: list[Blame], found: Blame, rule: Rule) -> None:
         if found.category is Category.IGNORE or not _agree(blame, found, rule):
             continue
         strength = min(1.0, max(blame.strength, found.strength) + _AGREEMENT)
-        blames[index] = replace(
-            blame, strength=strength, span=blame.span or found.span, also=(*blame.also, found.diagnostic)
-        )
+        where = blame if blame.span is not None else found
+        also = (*blame.also, found.diagnostic)
+        blames[index] = replace(blame, category=where.category, span=where.span, strength=strength, also=also)
         return
     blames.append(found)
 
 
 def _agree(blame: Blame, found: Blame, rule: Rule) -> bool:
-    if blame.category is not found.category:
-        return False
-    if blame.span is None and found.span is not None:  # a call from the tests: the error has no frame of the program's
+    if blame.category is Category.LINE and blame.span is None:  # raised by the tests' call: no frame of the program's
         return blame.diagnostic.code in rule.confirms
     if blame.span is None or found.span is None:
-        return blame.span is found.span
+        return blame.category is found.category
     return blame.span.start_byte < found.span.end_byte and found.span.start_byte < blame.span.end_byte
 
 

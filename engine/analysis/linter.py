@@ -37,7 +37,7 @@ _NAME = "program"
 _PATH = "<program>"
 
 
-class _Collector(BaseReporter):  # type: ignore[misc]  pylint is untyped here
+class _Collector(BaseReporter):  # type: ignore[misc]
     """Keeps messages instead of writing them."""
 
     name = "collector"

@@ -97,8 +97,8 @@ Tool = Callable[[str, ProgramText, ProblemFacts], Sequence[Diagnostic]]
 
 def _warm_tools() -> tuple[Tool, ...]:
     """Both tools, loaded and used once; from then on the analysed code finds only the standard library."""
-    from engine.analysis.checks import structural_findings  # noqa: PLC0415  imports take half a second
-    from engine.analysis.linter import Linter  # noqa: PLC0415
+    from engine.analysis.checks import structural_findings
+    from engine.analysis.linter import Linter
 
     linter = Linter()
 

@@ -166,7 +166,7 @@ def _decode_text(tag: object, text: str) -> object:
     if tag == "bytearray":
         return bytearray(text, "latin-1")
     if tag == "decimal":
-        from decimal import Decimal  # noqa: PLC0415 (rare, and kept out of every worker)
+        from decimal import Decimal
 
         return Decimal(text)
     if tag == "builtin":
@@ -176,7 +176,7 @@ def _decode_text(tag: object, text: str) -> object:
 
 def _decode_items(tag: object, items: list[Any]) -> object:
     if tag == "fraction":
-        from fractions import Fraction  # noqa: PLC0415 (rare, and kept out of every worker)
+        from fractions import Fraction
 
         return Fraction(*items)
     builders: dict[object, Callable[[list[Any]], object]] = {

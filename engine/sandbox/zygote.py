@@ -143,8 +143,8 @@ def _library_links(folders: list[str]) -> list[str]:
 
 def _warm_up() -> None:
     """Imports and touches what most programs need, so that children share it."""
-    import importlib  # noqa: PLC0415
-    import site  # noqa: PLC0415
+    import importlib
+    import site
 
     site.setquit()
     for name in _MODULES:
