@@ -54,7 +54,7 @@ class Engine:
         Raises:
             SandboxError: this machine cannot confine programs as required.
         """
-        self._judge = Judge(judge_workers, limits, require)
+        self.judge = Judge(judge_workers, limits, require)
         self._analyser = Analyser(analysis_workers, analysis_limits)
         self._trace_lines = trace_lines
         self._room = cached_reports
@@ -65,7 +65,7 @@ class Engine:
     @property
     def isolation(self) -> Isolation:
         """How well programs are confined, as measured."""
-        return self._judge.isolation
+        return self.judge.isolation
 
     def submit(self, program: bytes, problem: Problem) -> Future[Report]:
         """The report on `program` as an answer to `problem`; blocks while very many submissions wait."""
@@ -81,7 +81,7 @@ class Engine:
             while len(self._cache) > self._room:
                 self._cache.popitem(last=False)
         try:
-            judged = self._judge.submit(program, problem)
+            judged = self.judge.submit(program, problem)
         except BaseException as error:
             self._fail(key, future, error)
             raise
@@ -93,7 +93,7 @@ class Engine:
         with self._lock:
             pending = list(self._pending)
         wait(pending)
-        self._judge.close()
+        self.judge.close()
         self._analyser.close()
 
     def __enter__(self) -> Engine:
@@ -130,7 +130,7 @@ class Engine:
             if not self._trace_lines or not _worth_tracing(execution):
                 self._finish(key, future, report)
                 return
-            traced = self._judge.submit(key[0], problem, trace_lines=True)
+            traced = self.judge.submit(key[0], problem, trace_lines=True)
             traced.add_done_callback(partial(self._traced, key, future, report))
         except BaseException as error:
             self._fail(key, future, error)

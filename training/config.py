@@ -23,6 +23,9 @@ Positive = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
+Extract = Literal["whole", "fence"]
+
+
 class ConfigError(ValueError):
     """A key or value of the configuration is not allowed; the message names it, its value and what is allowed."""
 
@@ -51,7 +54,7 @@ class ModelSection(_Section):
     """Hugging Face hub name, local folder, or embedded:short | embedded:long (the shipped tiny models)."""
     prompt_format: str = "{prompt}\n"
     """What the policy reads; may use {prompt} and {starter_code}."""
-    extract: Literal["whole", "fence"] = "whole"
+    extract: Extract = "whole"
     """The program in a completion: all of it, or its first Markdown code fence."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     """Type of the weights; log-probabilities are always float32."""
@@ -98,9 +101,9 @@ class EngineSection(_Section):
     """Sandbox worker processes."""
     analysis_workers: Positive = 1
     """Linter processes."""
-    time_limit: Annotated[float, Field(gt=0)] = 1.0
+    time_limit: Annotated[float, Field(gt=0)] = 4.0
     """CPU seconds for one test, unless the problem says otherwise."""
-    memory_limit_mb: Positive = 512
+    memory_limit_mb: Annotated[int, Field(ge=64)] = 1024
     """Address space of one program, MiB."""
     require: Annotated[int, Field(ge=0, le=3)] = 1
     """Refuse to run below this isolation level (docs/sandbox.md)."""
@@ -119,8 +122,8 @@ class ObjectiveSection(_Section):
     """Weight of the share of tests passed (eq. 10)."""
     static: float = 1.0
     """Weight of what the linters blame in failing programs (not in the paper)."""
-    baseline: Literal["historical_best", "leave_one_out", "group_mean", "none"] = "leave_one_out"
-    """What coarse and adaptive rewards are compared with; the paper: historical_best."""
+    baseline: Literal["historical_best", "leave_one_out", "group_mean", "none"] = "historical_best"
+    """What coarse and adaptive rewards are compared with: the best so far (the paper) or the others."""
     normalisation: Literal["sequence_sum", "token_mean"] = "sequence_sum"
     """Sum of a sample's token terms, averaged over samples (eq. 2), or mean over all tokens (the released code)."""
 
@@ -130,8 +133,8 @@ class BufferSection(_Section):
 
     capacity: Positive = 128
     """Experiences kept; the paper: 6400. problems_per_step * samples_per_problem makes learning on-policy."""
-    initial: Count = 0
-    """Samples of the initial policy put in before the first step; the paper: 6400."""
+    initial: Count = 1024
+    """Samples of the initial policy put in before the first step; they set the first baselines; the paper: 6400."""
     batch_size: Positive = 128
     """Experiences learned from in each step, newest first."""
 
@@ -160,11 +163,11 @@ class OptimizerSection(_Section):
 class TrainingSection(_Section):
     """The loop."""
 
-    steps: Positive = 100
+    steps: Positive = 80
     """Optimizer steps."""
     supervised_batch: Count = 32
     """Reference solutions of training problems in each step's supervised term."""
-    checkpoint_every: Positive = 25
+    checkpoint_every: Positive = 20
     """Steps between checkpoints."""
     keep_checkpoints: Positive = 2
     """Newest checkpoints kept."""
@@ -175,7 +178,7 @@ class TrainingSection(_Section):
 class EvaluationSection(_Section):
     """Pass rate on held-out problems."""
 
-    every: Count = 25
+    every: Count = 20
     """Steps between evaluations (one more before the first and after the last step); 0: only those two."""
     samples_per_problem: Positive = 4
     """Programs sampled for each held-out problem before the first and after the last step, at temperature 1."""

@@ -39,7 +39,7 @@ def render_record(record: dict[str, Any]) -> Panel:
         (visible(str(record.get("problem_id") or record["id"])), "bold"),
         f"  {record['verdict']} ",
         (visible(str(error.get("type", ""))), "red"),
-        f"  {record['pass_ratio']:.0%} of {len(record['tests'])} tests",
+        f"  {record['pass_ratio']:.0%} of {len(record['tests'])} tests" if record["tests"] else "  no test ran",
     )
     return Panel(Group(code, *_messages(record)), title=title, title_align="left", expand=False)
 

@@ -27,8 +27,9 @@ class RunError(RuntimeError):
 class Run:
     """Reads `runs/NAME/` (docs/architecture.md), live or finished, and sends commands to its trainer."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, process: subprocess.Popen[bytes] | None = None) -> None:
         self.path = path
+        self._process = process
 
     @classmethod
     def open(cls, path: str | Path) -> Run:
@@ -96,6 +97,17 @@ class Run:
         write_text(control, json.dumps({"command": command, "id": last + 1}))
         return int(last) + 1
 
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait until the trainer that this object launched has ended; returns its exit status.
+
+        Raises:
+            RunError: the run was launched elsewhere.
+            subprocess.TimeoutExpired: it goes on for more than `timeout` seconds.
+        """
+        if self._process is None:
+            raise RunError(f"{self.path}: launched elsewhere; its state says when it has ended")
+        return self._process.wait(timeout)
+
     @property
     def _database(self) -> Path:
         return self.path / "run.db"
@@ -145,5 +157,5 @@ def launch(config: TrainConfig) -> Run:
     command = [sys.executable, "-m", "training", "train", str(path / "config.toml"), "--run", path.name]
     command += ["--run.folder", str(path.parent), "--stop-with-parent"]
     with (path / "trainer.log").open("wb") as log:
-        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-    return Run(path)
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+    return Run(path, process)

@@ -1,0 +1,35 @@
+"""Makes the README's picture of a run from a real one: `python docs/pictures.py` (a few minutes).
+
+What this script does not do: the screenshots of the report and the notebook (docs/screenshots.py).
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from rich.console import Console
+
+from training import TrainConfig
+from training.display import Display
+from training.loop import train
+
+
+def main(overrides: dict[str, object]) -> None:
+    """Train the embedded default and export what the terminal showed."""
+    console = Console(record=True, width=104, force_terminal=False)
+    display = Display(console=console)
+    with TemporaryDirectory() as folder:
+        config = TrainConfig.load(overrides={"run.folder": "runs", **overrides})
+        path = Path(folder) / "runs" / "minicode"
+        summary = train(config, path, display=display)
+        display.finish(Path("runs/minicode"), summary.held_out["before"], summary.held_out["after"])
+    images = Path(__file__).parent / "images"
+    images.mkdir(exist_ok=True)
+    console.save_svg(str(images / "train.svg"), title="make train")
+
+
+if __name__ == "__main__":
+    words = sys.argv[1:]
+    main(dict(zip([word.removeprefix("--") for word in words[::2]], words[1::2], strict=True)))

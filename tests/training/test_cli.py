@@ -1,0 +1,45 @@
+"""The command line's contract: what it accepts, what it says, how it exits."""
+
+import subprocess
+import sys
+
+import pytest
+
+from training.config import keys
+
+
+def rltf(*arguments, cwd):
+    command = [sys.executable, "-m", "training", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=120, check=False)
+
+
+@pytest.fixture
+def here(request):
+    return request.config.rootpath
+
+
+def test_help_of_train_documents_every_key_with_its_default(here):
+    text = rltf("train", "--help", cwd=here).stdout
+    flat = " ".join(text.split())
+    assert [key.name for key in keys() if f"--{key.name} " not in flat or f"default {key.default!r}" not in flat] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["train", "--sampler.temprature", "1"], "sampler.temprature"),
+        (["train", "--sampler.temperature", "hot"], "sampler.temperature"),
+        (["train", "absent.toml"], "absent.toml"),
+        (["train", "--run", "no-such-run", "--resume"], "no-such-run"),
+        (["eval", "embedded:none", "--data", "minicode:short:held_out"], "embedded:none"),
+        (["eval", "embedded:short", "--data", "minicode:tiny"], "minicode:short|long"),
+        (["eval", "embedded:short", "--data", "minicode:short:held_out", "--samples", "2", "--k", "5"], "--k 5"),
+        (["show", "no/such/run"], "no/such/run"),
+        (["nonsense"], "nonsense"),
+    ],
+)
+def test_bad_input_exits_with_2_and_one_clear_line(here, arguments, part):
+    done = rltf(*arguments, cwd=here)
+    assert done.returncode == 2
+    assert part in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,191 @@
+"""Real runs on the embedded model, small enough to be quick: what they leave behind, and how they stop and go on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+from training.config import TrainConfig
+from training.run import Run, RunError, launch
+
+SMALL = {
+    "data.limit": 12,
+    "data.held_out_limit": 6,
+    "sampler.problems_per_step": 3,
+    "sampler.samples_per_problem": 4,
+    "buffer.capacity": 12,
+    "buffer.batch_size": 12,
+    "buffer.initial": 8,
+    "training.supervised_batch": 4,
+    "training.checkpoint_every": 2,
+    "evaluation.samples_per_problem": 2,
+    "optimizer.warmup_steps": 0,
+}
+
+
+def config(folder: Path, name: str, **changes: object) -> TrainConfig:
+    dotted = {key.replace("__", "."): value for key, value in changes.items()}
+    return TrainConfig.load(overrides={**SMALL, "run.folder": str(folder), "run.name": name, **dotted})
+
+
+def train(config: TrainConfig, **options):
+    from training.loop import train as train_here
+
+    return train_here(config, Path(config.run.folder) / config.run.name, **options)
+
+
+def command(folder: Path, name: str, *more: str) -> list[str]:
+    settings = [word for key, value in SMALL.items() for word in (f"--{key}", str(value))]
+    return [sys.executable, "-m", "training", "train", "--run", name, "--run.folder", str(folder), *settings, *more]
+
+
+def wait_for(condition, seconds=90):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.05)
+
+
+def weights(path: Path, step: int):
+    return load_file(path / "checkpoints" / f"step-{step}" / "model.safetensors")
+
+
+def same(left, right) -> bool:
+    return left.keys() == right.keys() and all((left[name] == right[name]).all() for name in left)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A run of four steps from the command line."""
+    folder = tmp_path_factory.mktemp("runs")
+    done = subprocess.run(
+        command(folder, "whole", "--training.steps", "4"), capture_output=True, text=True, timeout=240, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return folder / "whole", done.stdout
+
+
+def test_the_summary_has_the_promised_shape(finished):
+    path, _ = finished
+    summary = json.loads((path / "summary.json").read_text())
+    assert summary.keys() == {"held_out", "steps", "seconds", "samples", "seed"}
+    assert summary["held_out"].keys() == {"before", "after", "problems", "samples_per_problem"}
+    assert {"pass@1"} <= summary["held_out"]["before"].keys() == summary["held_out"]["after"].keys()
+    assert (summary["steps"], summary["samples"], summary["seed"]) == (4, 48, 0)
+    assert (summary["held_out"]["problems"], summary["held_out"]["samples_per_problem"]) == (6, 2)
+
+
+def test_every_step_is_in_the_database_once(finished):
+    run = Run.open(finished[0])
+    steps = [row["step"] for row in run.metrics() if row["name"] == "pass_rate"]
+    assert steps == [1, 2, 3, 4]
+    assert len(run.samples()) == 48
+    assert run.state["state"] == "finished"
+    assert [row["step"] for row in run.metrics() if row["name"] == "held_out/pass@1"] == [0, 4]
+
+
+def test_a_record_says_where_every_reward_comes_from(finished):
+    run = Run.open(finished[0])
+    for row in run.samples():
+        record = run.record(row["seq"])
+        program = record["program"].encode()
+        pieces = [program[token["start_byte"] : token["end_byte"]] for token in record["tokens"]]
+        assert b"".join(pieces) == program
+        for token in record["tokens"]:
+            assert token["reward"] == pytest.approx(sum(token["components"].values()), abs=1e-5)
+            assert token["logprob"] <= 0
+        if record["verdict"] == "passed":
+            assert not any(token["components"]["fine"] or token["components"]["static"] for token in record["tokens"])
+
+
+def test_the_terminal_shows_before_and_after_and_names_the_report(finished):
+    path, output = finished
+    assert "pass@1, sampled at temperature 1" in output
+    assert (path / "report.html").exists()
+    assert "report.html" in output
+
+
+def test_stopping_and_going_on_gives_the_same_weights_bit_for_bit(finished, tmp_path):
+    from training.loop import Interrupted
+
+    def two_steps_done() -> bool:
+        metrics = Run(tmp_path / "halves").metrics()
+        return max((row["step"] for row in metrics if row["name"] == "pass_rate"), default=0) >= 2
+
+    with pytest.raises(Interrupted):
+        train(config(tmp_path, "halves", training__steps=4), should_stop=two_steps_done)
+    summary = train(config(tmp_path, "halves", training__steps=4), resume=True)
+    assert same(weights(tmp_path / "halves", 4), weights(finished[0], 4))
+    assert summary.samples == 48
+    steps = [row["step"] for row in Run(tmp_path / "halves").metrics() if row["name"] == "pass_rate"]
+    assert steps == [1, 2, 3, 4]
+
+
+def test_a_killed_run_goes_on_to_its_end_with_the_same_weights(finished, tmp_path):
+    path = tmp_path / "killed"
+    with subprocess.Popen(command(tmp_path, "killed", "--training.steps", "4"), stdout=subprocess.DEVNULL) as process:
+        wait_for(lambda: any(row["step"] == 3 for row in Run(path).metrics()))
+        process.kill()
+    assert not (path / "summary.json").exists()
+    done = subprocess.run(
+        [sys.executable, "-m", "training", "train", "--run", "killed", "--run.folder", str(tmp_path), "--resume"],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads((path / "summary.json").read_text())["steps"] == 4
+    assert same(weights(path, 4), weights(finished[0], 4))
+
+
+def test_ctrl_c_writes_a_checkpoint_and_says_how_to_go_on(tmp_path):
+    with subprocess.Popen(
+        command(tmp_path, "cut", "--training.steps", "500"), stdout=subprocess.PIPE, text=True
+    ) as process:
+        wait_for(lambda: any(row["step"] >= 1 for row in Run(tmp_path / "cut").metrics()))
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=90)
+    assert process.returncode == 130
+    assert "--run cut" in output
+    assert "--resume" in output
+    assert Run(tmp_path / "cut").state["state"] == "stopped"
+    assert list((tmp_path / "cut" / "checkpoints").glob("step-*/model.safetensors"))
+
+
+def test_a_launched_run_pauses_resumes_and_stops_on_request(tmp_path):
+    run = launch(config(tmp_path, "remote", training__steps=500))
+    wait_for(lambda: run.state["step"] >= 0 and any(row["step"] >= 1 for row in run.metrics()))
+    pause = run.send("pause")
+    wait_for(lambda: (run.state["state"], run.state["id"]) == ("paused", pause))
+    still = len(run.samples())
+    time.sleep(1.0)
+    assert len(run.samples()) == still
+    run.send("resume")
+    wait_for(lambda: len(run.samples()) > still)
+    stop = run.send("stop")
+    wait_for(lambda: (run.state["state"], run.state["id"]) == ("stopped", stop))
+    assert run.wait(timeout=30) == 130
+    assert list((run.path / "checkpoints").glob("step-*"))
+
+
+def test_two_trainers_on_one_run_are_refused(tmp_path):
+    from filelock import FileLock
+
+    path = tmp_path / "busy"
+    path.mkdir()
+    with FileLock(path / "lock"), pytest.raises(RunError, match="another trainer"):
+        train(config(tmp_path, "busy"))
+
+
+def test_nothing_of_a_run_is_left_running(finished):
+    listing = subprocess.run(["ps", "-eo", "ppid,args"], capture_output=True, text=True, check=True).stdout
+    assert str(os.getpid()) not in [line.split()[0] for line in listing.splitlines() if "zygote" in line]

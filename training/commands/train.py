@@ -1,0 +1,119 @@
+"""`rltf train`: read the configuration, train, say where the results are.
+
+What this module does not do: train (`training.loop`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+from training.config import ConfigError, TrainConfig, keys, unknown_key
+from training.files import write_text
+from training.run import Run, RunError, new_run_path, runs_in
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's own arguments and one option for every configuration key."""
+    parser.add_argument(
+        "config", nargs="?", metavar="CONFIG.toml", help="configuration; without it the embedded default"
+    )
+    parser.add_argument("--run", metavar="NAME", help="name of the run's folder (as run.name)")
+    parser.add_argument("--resume", action="store_true", help="go on with --run NAME, or with the newest run")
+    parser.add_argument(
+        "--stop-with-parent", action="store_true", help="stop, with a checkpoint, when the parent process ends"
+    )
+    groups: dict[str, argparse._ArgumentGroup] = {}
+    for key in keys():
+        section = key.name.partition(".")[0]
+        group = groups.setdefault(section, parser.add_argument_group(f"[{section}]"))
+        text = f"{key.description} ({key.type}, default {key.default!r})".replace("%", "%%")
+        group.add_argument(f"--{key.name}", metavar="VALUE", default=argparse.SUPPRESS, help=text)
+
+
+def explain_unknown(word: str) -> str:
+    """What to say of an option that is not one."""
+    return unknown_key(word.lstrip("-").partition("=")[0])
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train; see `training.cli` for the exit status."""
+    overrides = {name: value for name, value in vars(arguments).items() if "." in name}
+    if arguments.run:
+        overrides["run.name"] = arguments.run
+    try:
+        config, path = _resumed(arguments, overrides) if arguments.resume else _fresh(arguments, overrides)
+    except (ConfigError, RunError) as error:
+        print(f"rltf train: {error}", file=sys.stderr)
+        return 2
+    return _train(config, path, arguments)
+
+
+def _fresh(arguments: argparse.Namespace, overrides: dict[str, object]) -> tuple[TrainConfig, Path]:
+    config = TrainConfig.load(arguments.config, overrides)
+    return config, new_run_path(config)
+
+
+def _resumed(arguments: argparse.Namespace, overrides: dict[str, object]) -> tuple[TrainConfig, Path]:
+    folder = Path(TrainConfig.load(arguments.config, overrides).run.folder)
+    if arguments.run:
+        path = Run.open(folder / arguments.run).path
+    elif runs := runs_in(folder):
+        path = runs[-1].path
+    else:
+        raise RunError(f"{folder}: no run to resume")
+    return TrainConfig.load(path / "config.toml", overrides), path
+
+
+def _train(config: TrainConfig, path: Path, arguments: argparse.Namespace) -> int:
+    # torch and transformers take seconds to load: only once the configuration is known to be good
+    from training.data import DataError
+    from training.display import Display
+    from training.loop import Interrupted, train
+    from training.page import build_page
+    from training.policy import PolicyError
+
+    display = Display()
+    stop = _StopRequest(display)
+    try:
+        summary = train(
+            config,
+            path,
+            resume=arguments.resume,
+            display=display,
+            should_stop=stop.is_requested,
+            stop_with_parent=arguments.stop_with_parent,
+        )
+    except Interrupted as interrupted:
+        write_text(path / "report.html", build_page(Run(path)))
+        display.message(f"checkpoint written: {interrupted.checkpoint}")
+        display.message(f"go on with: rltf train --run {path.name} --run.folder {path.parent} --resume")
+        return 130
+    except (ConfigError, DataError, PolicyError, RunError) as error:
+        print(f"rltf train: {error}", file=sys.stderr)
+        return 2
+    write_text(path / "report.html", build_page(Run(path)))
+    display.finish(path, summary.held_out["before"], summary.held_out["after"])
+    return 0
+
+
+class _StopRequest:
+    """The first Ctrl-C or SIGTERM asks for a checkpoint and a clean end; the second Ctrl-C ends at once."""
+
+    def __init__(self, display: object) -> None:
+        self._display = display
+        self._requested = False
+        signal.signal(signal.SIGINT, self._handle)
+        signal.signal(signal.SIGTERM, self._handle)
+
+    def is_requested(self) -> bool:
+        return self._requested
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self._requested and number == signal.SIGINT:
+            signal.default_int_handler(number, frame)
+        self._requested = True
+        print("\nstopping after this step, with a checkpoint (Ctrl-C again: at once, without one)", file=sys.stderr)

@@ -1,0 +1,55 @@
+"""Feedback from local worker processes: rollout in, future of feedback out.
+
+What this module does not do: judge or lint (the engine's workers do), or decide what happens to `infra` verdicts.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+
+from engine import Engine, Problem, Report
+from feedback import Feedback, RewardSettings, assess, extract_program, token_offsets
+from training.config import Extract
+from training.policy import Policy
+from training.records import Rollout
+
+
+class LocalFeedbackPool:
+    """The embedded `FeedbackPool`: an engine's workers on this machine.
+
+    Args:
+        engine: Judges and reads the programs; closed with the pool.
+        policy: Knows the bytes of the token ids.
+        settings: The reward settings.
+        extract: Which part of a completion is the program (`whole` or `fence`).
+    """
+
+    def __init__(self, engine: Engine, policy: Policy, settings: RewardSettings, extract: Extract) -> None:
+        self.engine = engine
+        self._policy = policy
+        self._settings = settings
+        self._extract = extract
+
+    def submit(self, rollout: Rollout, problem: Problem) -> Future[Feedback]:
+        """Start on a rollout; may block while too much is outstanding."""
+        pieces = self._policy.bytes_of(rollout.token_ids)
+        completion = b"".join(pieces)
+        place = extract_program(completion, self._extract)
+        offsets = token_offsets(pieces, place)
+        feedback: Future[Feedback] = Future()
+
+        def finish(reported: Future[Report]) -> None:
+            try:
+                report = reported.result()
+                feedback.set_result(
+                    assess(report, offsets, finish_reason=rollout.finish_reason, settings=self._settings)
+                )
+            except BaseException as error:  # handed to whoever waits for the feedback
+                feedback.set_exception(error)
+
+        self.engine.submit(completion[place], problem).add_done_callback(finish)
+        return feedback
+
+    def close(self) -> None:
+        """End every worker."""
+        self.engine.close()

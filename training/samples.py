@@ -1,0 +1,95 @@
+"""What a run keeps of each sample, and how a step is summed up in numbers.
+
+What this module does not do: write them (`training.store`) or draw them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from engine import AssertTest, CallTest, Problem, StdinTest, Test
+from feedback import COMPONENTS, to_json
+from training.config import ObjectiveSection
+from training.evaluation import outcome_class
+from training.objective import token_weights
+from training.records import Experience
+from training.store import SampleRow
+
+_SHOWN = 300
+"""Characters of a test's input, expected and actual output that are kept for display."""
+OUTCOMES = ("passed", "failed", "syntax", "runtime", "timeout", "other", "infra")
+
+
+def sample_row(experience: Experience, problem: Problem, step: int, objective: ObjectiveSection) -> SampleRow:
+    """One row of `samples` with its record (docs/architecture.md, "A run directory")."""
+    rollout, feedback = experience.rollout, experience.feedback
+    execution = feedback.report.execution
+    record: dict[str, Any] = {
+        **to_json(feedback, f"{problem.id}/{step}/{rollout.sample}"),
+        "program": feedback.report.program.decode(errors="replace"),
+        "prompt": problem.prompt,
+        "problem_id": problem.id,
+        "step": step,
+        "sample": rollout.sample,
+        "policy_version": rollout.policy_version,
+        "finish_reason": str(rollout.finish_reason),
+        "baseline": {"coarse": experience.baseline.coarse, "adaptive": experience.baseline.adaptive},
+    }
+    # no test ran after a syntax error: then there are none to show
+    for entry, test, result in zip(record["tests"], problem.tests, execution.tests, strict=False):
+        asked, expected = _displayed(test)
+        entry |= {"input": asked[:_SHOWN], "expected": expected[:_SHOWN], "actual": result.actual[:_SHOWN]}
+    advantages = token_weights(experience, objective)
+    columns = zip(record["tokens"], rollout.token_ids, rollout.logprobs, advantages.tolist(), strict=True)
+    for token, token_id, logprob, advantage in columns:
+        token |= {"id": token_id, "logprob": logprob, "advantage": advantage}
+    return SampleRow(
+        problem_id=problem.id,
+        sample=rollout.sample,
+        verdict=str(execution.verdict),
+        error_type=execution.error.type if execution.error else "",
+        pass_ratio=execution.pass_ratio,
+        reward=mean_reward(experience),
+        codes=" ".join(sorted({blame.diagnostic.code for blame in feedback.blames})),
+        record=record,
+    )
+
+
+def _displayed(test: Test) -> tuple[str, str]:
+    """What a test asks and what it expects, as text."""
+    match test:
+        case StdinTest():
+            return test.stdin, test.expected
+        case CallTest():
+            named = [f"{name}={value!r}" for name, value in test.kwargs.items()]
+            return ", ".join([*map(repr, test.args), *named]), repr(test.expected)
+        case AssertTest():
+            return test.source, ""
+
+
+def mean_reward(experience: Experience) -> float:
+    """Mean over a sample's tokens of its total reward; 0 for an empty completion."""
+    total = experience.feedback.total
+    return float(total.mean()) if len(total) else 0.0
+
+
+def step_metrics(experiences: Sequence[Experience], infra: int) -> dict[str, float]:
+    """Rewards and outcome shares of a step's samples; `infra` samples count in the shares and nowhere else."""
+    count = len(experiences)
+    classes = Counter(outcome_class(each.feedback.report.execution) for each in experiences)
+    classes["infra"] += infra
+    metrics = {f"outcome/{name}": classes[name] / max(1, count + infra) for name in OUTCOMES}
+    metrics["pass_rate"] = classes["passed"] / max(1, count)
+    metrics["reward/mean"] = float(np.mean([mean_reward(each) for each in experiences])) if count else 0.0
+    for component in COMPONENTS:
+        values = [each.feedback.rewards[component] for each in experiences]
+        metrics[f"reward/{component}"] = float(np.mean([value.mean() for value in values if len(value)] or [0.0]))
+    lengths = [len(each.rollout.token_ids) for each in experiences]
+    metrics["tokens/mean"] = float(np.mean(lengths)) if count else 0.0
+    blamed = [np.count_nonzero(each.feedback.rewards["fine"]) for each in experiences]
+    metrics["tokens/blamed_share"] = float(sum(blamed)) / max(1, sum(lengths))
+    return metrics

@@ -1,0 +1,170 @@
+"""Everything a running loop works with, and how it is opened, saved, restored and recorded.
+
+What this module does not do: train.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from engine import Engine, Limits, Problem
+from training.baselines import HistoricalBest
+from training.buffer import Buffer
+from training.checkpoint import Progress, checkpoints, load_learner, load_progress, save_checkpoint
+from training.config import TrainConfig
+from training.control import Control
+from training.data import DataError, load_problems
+from training.display import Display
+from training.feedback_pool import LocalFeedbackPool
+from training.learner import LocalLearner
+from training.policy import Policy, encode_prompt, load_policy
+from training.records import Experience
+from training.sampler import TransformersSampler
+from training.samples import sample_row
+from training.store import RunStore
+
+
+@dataclass
+class Session:
+    """The parts of a running loop and where it stands."""
+
+    config: TrainConfig
+    path: Path
+    policy: Policy
+    learner: LocalLearner
+    sampler: TransformersSampler
+    pool: LocalFeedbackPool
+    problems: dict[str, Problem]
+    held_out: list[Problem]
+    store: RunStore
+    control: Control
+    display: Display
+    should_stop: Callable[[], bool]
+    best: HistoricalBest
+    buffer: Buffer
+    step: int = 0
+    samples: int = 0
+    earlier_seconds: float = 0.0
+    before: dict[str, float] = field(default_factory=dict)
+    started: float = field(default_factory=time.monotonic)
+    prompts: dict[str, tuple[int, ...]] = field(default_factory=dict)
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of all sessions of this run."""
+        return self.earlier_seconds + time.monotonic() - self.started
+
+    def prompt(self, problem: Problem) -> tuple[int, ...]:
+        """Token ids of what the policy reads, encoded once."""
+        if problem.id not in self.prompts:
+            self.prompts[problem.id] = encode_prompt(self.policy, problem, self.config.model.prompt_format)
+        return self.prompts[problem.id]
+
+    def record(self, metrics: dict[str, float], experiences: list[Experience]) -> None:
+        """Write and show a step's metrics and samples."""
+        kept = self.config.training.samples_kept_per_step or len(experiences)
+        rows = [
+            sample_row(each, self.problems[each.rollout.problem_id], self.step, self.config.objective)
+            for each in experiences[:kept]
+        ]
+        self.store.write(self.step, metrics, rows)
+        self.display.step(self.step, metrics, rows)
+
+    def announce(self, state: str, identifier: int | None = None) -> None:
+        """Write a state event; `identifier` is the command it answers."""
+        data = {"state": state, "step": self.step, "steps": self.config.training.steps, "id": identifier}
+        self.store.write(self.step, events=[("state", data)])
+
+    def save(self) -> Path:
+        """Write a checkpoint of the present step."""
+        progress = Progress(self.step, self.samples, self.seconds, self.best.best, self.before)
+        path = save_checkpoint(
+            self.path / "checkpoints",
+            self.policy,
+            self.learner,
+            progress,
+            self.buffer.newest(self.config.buffer.capacity),
+            self.config.training.keep_checkpoints,
+        )
+        self.store.write(self.step, events=[("checkpoint", {"step": self.step, "path": path.name})])
+        return path
+
+    def restore(self, checkpoint: Path) -> None:
+        """Go on where a checkpoint stands (the policy is loaded from it already)."""
+        progress, experiences = load_progress(checkpoint)
+        load_learner(checkpoint, self.learner)
+        self.step, self.samples = progress.step, progress.samples
+        self.earlier_seconds, self.before = progress.seconds, progress.before
+        self.best = HistoricalBest(progress.best)
+        self.buffer = Buffer(self.config.buffer.capacity, experiences)
+        self.store.forget_after(progress.step)  # those steps are done again
+        self.display.message(f"going on after step {progress.step} from {checkpoint}")
+
+    def close(self) -> None:
+        """End the workers and close the database."""
+        self.pool.close()
+        self.store.close()
+
+
+def open_session(
+    config: TrainConfig,
+    path: Path,
+    display: Display,
+    should_stop: Callable[[], bool],
+    *,
+    resume: bool,
+    control: Control,
+) -> Session:
+    """Read the data, load the policy, start the workers; on `resume`, from the newest checkpoint if there is one."""
+    problems = load_problems(config.data.train, config.data.limit)
+    held_out = load_problems(config.data.held_out, config.data.held_out_limit)
+    if shared := {problem.id for problem in problems} & {problem.id for problem in held_out}:
+        raise DataError(
+            f"data.train {config.data.train!r} and data.held_out {config.data.held_out!r}: {len(shared)} in both,"
+            f" such as {min(shared)!r}; held-out problems must not be trained on"
+        )
+    newest = checkpoints(path / "checkpoints")[-1:] if resume else []
+    policy = load_policy(config.model, newest[0] if newest else None)
+    store = RunStore(path)
+    limits = Limits(
+        cpu_seconds=config.engine.time_limit,
+        memory_bytes=config.engine.memory_limit_mb << 20,
+        timeouts=1,  # one is enough to know, and a hanging program costs a thousand times another
+    )
+    engine = Engine(
+        judge_workers=config.engine.judge_workers,
+        analysis_workers=config.engine.analysis_workers,
+        limits=limits,
+        require=config.engine.require,
+    )
+    session = Session(
+        config=config,
+        path=path,
+        policy=policy,
+        learner=LocalLearner(policy, config.optimizer, config.training.steps),
+        sampler=TransformersSampler(
+            policy,
+            config.sampler.max_new_tokens,
+            config.sampler.batch_size,
+            temperature=config.sampler.temperature,
+            top_p=config.sampler.top_p,
+            top_k=config.sampler.top_k,
+        ),
+        pool=LocalFeedbackPool(engine, policy, config.feedback, config.model.extract),
+        problems={problem.id: problem for problem in problems},
+        held_out=held_out,
+        store=store,
+        control=control,
+        display=display,
+        should_stop=should_stop,
+        best=HistoricalBest(),
+        buffer=Buffer(config.buffer.capacity),
+    )
+    if newest:
+        session.restore(newest[0])
+    else:
+        store.forget_after(-1)
+    return session
