@@ -2,9 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+SCRIPT_TESTS := tests/notebook_ext/js
 
 .DEFAULT_GOAL := help
-.PHONY: help install train warm-start test lint format types contracts clean
+.PHONY: help install train warm-start test browser lint format types contracts clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,9 +28,18 @@ warm-start: install ## Build minicode's shipped checkpoints anew (minutes, one t
 	@echo "==> warm start: minicode short"
 	@OMP_NUM_THREADS=1 $(BIN)/python -m training.minicode warm-start --tier short
 
-test: install lint types contracts ## Run lint, types, import contracts and the whole test suite
+test: install browser lint types contracts ## Run lint, types, import contracts and the whole test suite
 	@echo "==> pytest"
 	@$(BIN)/python -m pytest
+
+browser: ## Install what the notebook tests drive, where that works: Chromium (apt) and jsdom (npm); else they skip
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
+	  || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "==> installing chromium (apt)" && apt-get update -qq >/dev/null 2>&1 \
+	  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null 2>&1; } \
+	  || echo "==> no Chromium, and apt cannot install it here: the browser tests will be skipped"
+	@[ -d $(SCRIPT_TESTS)/node_modules ] \
+	  || { command -v npm >/dev/null && echo "==> installing jsdom (npm)" && cd $(SCRIPT_TESTS) && npm ci --silent; } \
+	  || echo "==> npm is missing or cannot install here: the tests of the view's script will be skipped"
 
 lint: install ## Check style and formatting
 	@echo "==> ruff"

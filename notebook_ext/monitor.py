@@ -7,6 +7,7 @@ trainer except through `Run.send`.
 from __future__ import annotations
 
 import queue
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -71,6 +72,7 @@ class Monitor:
         self._clock = clock
         self._inbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._viewers = {"": _Viewer("")}  # to whoever listens, until somebody says hello
+        self._events_seen = self._answered = 0
         self._thread = threading.Thread(target=self._serve, name=f"rltf-monitor-{run.name}", daemon=True)
 
     def start(self) -> None:
@@ -95,27 +97,39 @@ class Monitor:
             try:
                 message = self._inbox.get(timeout=max(0.0, due - self._clock()))
             except queue.Empty:
-                state = self.tick()
-                if state.get("state") in ENDED and not ended:
+                state = self._look()
+                due = self._clock() + INTERVAL
+                if state in ENDED and not ended:
                     ended = True
                     self._on_end()
-                due = self._clock() + INTERVAL
                 continue
             if message is None:
                 return
             self.answer(message)
 
+    def _look(self) -> str:
+        try:
+            return str(self.tick().get("state"))
+        except sqlite3.OperationalError:  # the store is just being made, or is locked: the next look will do
+            return "starting"
+
     def answer(self, message: Message) -> None:
-        """Act on one message of a view; what makes no sense is dropped, since it can only come from a broken page."""
-        kind, viewer = message.get("kind"), str(message.get("view"))
+        """Act on one message of a view; what makes no sense is dropped: a broken page ends nothing."""
+        try:
+            self._act(message.get("kind"), str(message.get("view")), message)
+        except (KeyError, TypeError, ValueError):
+            return
+
+    def _act(self, kind: object, viewer: str, message: Message) -> None:
         if kind == "hello":
             self._viewers.pop("", None)
-            self._viewers[viewer] = _Viewer(viewer, seq=int(message.get("seq") or 0))
+            self._viewers[viewer] = _Viewer(viewer, seq=int(message["seq"]))
         elif kind == "ack" and viewer in self._viewers:
-            self._viewers[viewer].answered = int(message.get("batch") or 0)
+            self._viewers[viewer].answered = int(message["batch"])
         elif kind == "record":
-            self._send({"kind": "record", "to": viewer, "seq": message["seq"], **self._record(int(message["seq"]))})
-        elif kind == "command" and message.get("command") in COMMANDS:
+            seq = int(message["seq"])
+            self._send({"kind": "record", "to": viewer, "seq": seq, **self._record(seq)})
+        elif kind == "command" and message["command"] in COMMANDS:
             identifier = self._run.send(message["command"])
             self._send({"kind": "sent", "to": viewer, "command": message["command"], "id": identifier})
 
@@ -127,10 +141,18 @@ class Monitor:
 
     def tick(self) -> Message:
         """Send every view what is new to it; returns the run's state."""
-        state = {"name": self._run.name, **self._run.state}
+        state = {"name": self._run.name, **self._run.state, "answered": self._newest_answer()}
         for viewer in self._viewers.values():
             self._update(viewer, state)
         return state
+
+    def _newest_answer(self) -> int:
+        """The id of the newest command the trainer has answered; later state events do not repeat it."""
+        for event in self._run.events(after=self._events_seen):
+            self._events_seen = event["seq"]
+            if event["kind"] == "state":
+                self._answered = max(self._answered, event["data"].get("id") or 0)
+        return self._answered
 
     def _update(self, viewer: _Viewer, state: Message) -> None:
         waited = self._clock() - viewer.last_sent

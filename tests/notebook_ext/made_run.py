@@ -221,7 +221,7 @@ def append_steps(
             counts[classes.get(name, "runtime")] += 1
         metrics = {f"outcome/{name}": count / per_step for name, count in counts.items()}
         metrics |= {"pass_rate": counts["passed"] / per_step, "reward/mean": float(np.mean(rewards))}
-        if step in (first + 1, last) or step % 10 == 0:
+        if step in (1, total) or step % 10 == 0:
             metrics |= {"held_out/pass@1": skill - 0.1, "held_out/greedy": skill - 0.02}
         for name, value in metrics.items():
             database.execute("INSERT INTO metrics VALUES (?, ?, ?, ?)", (next_seq(database), step, name, value))

@@ -87,5 +87,5 @@ function heard(message, { notice }) {
 function settle(store) {
   const { asked, askedId, run } = store.get();
   const ended = ["finished", "stopped", "failed"].includes(run?.state);
-  if (asked && askedId && (run?.id >= askedId || ended)) store.update({ asked: null, askedId: null });
+  if (asked && askedId && (run?.answered >= askedId || ended)) store.update({ asked: null, askedId: null });
 }

@@ -1,0 +1,142 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { fakeModel, makeRecord, makeSamples, painted } from "./setup.mjs";
+
+const { default: view } = await import("../../../training/page/js/index.js");
+const { liveSource } = await import("../../../training/page/js/live.js");
+const { createStore } = await import("../../../training/page/js/store.js");
+
+async function show() {
+  const el = document.createElement("div");
+  document.body.replaceChildren(el);
+  const model = fakeModel({ name: "made" });
+  const close = view.render({ model, el });
+  await painted();
+  const me = model.sent[0].view;
+  const news = (batch, extra = {}) => model.receive({ kind: "batch", to: me, batch, heard: batch - 1, run: { state: "running", step: batch, steps: 9, answered: 0 }, samples: [], metrics: [], ...extra });
+  return { el, model, me, news, close, text: (selector) => el.querySelector(selector).textContent, sent: (kind) => model.sent.filter((message) => message.kind === kind) };
+}
+
+/** A live source whose timers fire when the test says so. */
+function clocked() {
+  const model = fakeModel({});
+  const timers = [];
+  const store = createStore({}, (task) => task());
+  const source = liveSource(model, { name: "made", timer: (task) => timers.push(task) });
+  store.update(source.initial);
+  const connection = source.connect(store);
+  const fire = () => timers.splice(0).forEach((task) => task());
+  return { model, store, source, connection, fire, me: model.sent[0].view };
+}
+
+test("a view says hello, answers each batch, and shows what came", async () => {
+  const { news, sent, text, el } = await show();
+  assert.equal(sent("hello").length, 1);
+  news(1, { samples: makeSamples(3), metrics: [[1, "held_out/pass@1", 0.25]] });
+  await painted();
+  assert.deepEqual(sent("ack").map((message) => message.batch), [1]);
+  assert.match(text(".progress"), /step 1 of 9/);
+  assert.match(text(".result"), /25%/);
+  assert.equal(el.querySelectorAll(".row").length, 3);
+});
+
+test("records are asked for once, when chosen", async () => {
+  const { news, sent, model, me, text, el } = await show();
+  news(1, { samples: makeSamples(2) });
+  await painted();
+  assert.deepEqual(sent("record").map((message) => message.seq), [2]);
+  model.receive({ kind: "record", to: me, seq: 2, record: makeRecord("hello") });
+  await painted();
+  assert.equal(text(".code").includes("hello"), true);
+  el.querySelectorAll(".row")[1].click();
+  await painted();
+  model.receive({ kind: "record", to: me, seq: 1, failure: "gone" });
+  await painted();
+  assert.match(text(".heading"), /gone/);
+  el.querySelectorAll(".row")[0].click();
+  await painted();
+  assert.deepEqual(sent("record").map((message) => message.seq), [2, 1]);
+});
+
+test("a command is shown as pending until the trainer itself answers it", async () => {
+  const { news, sent, model, me, el } = await show();
+  news(1);
+  await painted();
+  const pause = el.querySelector("button.pause");
+  pause.click();
+  await painted();
+  assert.deepEqual(sent("command").map((message) => message.command), ["pause"]);
+  assert.equal(pause.textContent, "pausing…");
+  model.receive({ kind: "sent", to: me, command: "pause", id: 4 });
+  news(2);
+  await painted();
+  assert.equal(pause.textContent, "pausing…");
+  news(3, { run: { state: "paused", step: 2, steps: 9, answered: 4 } });
+  await painted();
+  assert.equal(pause.textContent, "Pause");
+  assert.ok(pause.disabled);
+  assert.ok(!el.querySelector("button.resume").disabled);
+});
+
+test("choosing a sample ends following; following goes back to the newest", async () => {
+  const { news, el } = await show();
+  news(1, { samples: makeSamples(5) });
+  await painted();
+  assert.equal(el.querySelector(".row.selected").getAttribute("aria-posinset"), "1");
+  el.querySelectorAll(".row")[3].click();
+  news(2, { samples: makeSamples(8).slice(5) });
+  await painted();
+  assert.equal(el.querySelector(".row.selected").getAttribute("aria-posinset"), "7");
+  [...el.querySelectorAll("button")].find((button) => button.textContent === "Follow latest").click();
+  await painted();
+  assert.equal(el.querySelector(".row.selected").getAttribute("aria-posinset"), "1");
+});
+
+test("messages to another view of the same widget are not ours", async () => {
+  const { model, el } = await show();
+  model.receive({ kind: "batch", to: "somebody else", batch: 1, heard: 0, run: { state: "paused" }, samples: makeSamples(4), metrics: [] });
+  await painted();
+  assert.equal(el.querySelectorAll(".row").length, 0);
+});
+
+test("an unanswered hello is repeated, then said to be unanswered; an answer takes that back", () => {
+  const { model, store, fire, me } = clocked();
+  for (let round = 0; round < 3; round++) fire();
+  assert.equal(model.sent.filter((message) => message.kind === "hello").length, 4);
+  assert.equal(store.get().notice, "");
+  fire();
+  assert.match(store.get().notice, /does not answer/);
+  model.receive({ kind: "batch", to: me, batch: 1, heard: 0, run: { state: "running" } });
+  assert.equal(store.get().notice, "");
+});
+
+test("snapshots from a busy kernel are shown, with the word that clicks wait", () => {
+  const { model, store } = clocked();
+  model.receive({ kind: "batch", to: "", batch: 1, heard: 0, run: { state: "running", step: 2 }, samples: makeSamples(2) });
+  assert.equal(store.get().samples.length, 2);
+  assert.match(store.get().notice, /clicks wait/);
+});
+
+test("news that arrives while answers do not is no proof that clicks arrive", () => {
+  const { model, store, me } = clocked();
+  for (let batch = 1; batch <= 6; batch++) model.receive({ kind: "batch", to: me, batch, heard: 0, run: { state: "running" } });
+  assert.match(store.get().notice, /does not answer/);
+  model.receive({ kind: "batch", to: me, batch: 7, heard: 6, run: { state: "running" } });
+  assert.equal(store.get().notice, "");
+});
+
+test("a click that the kernel does not take is said to wait", () => {
+  const { model, store, connection, fire, me } = clocked();
+  model.receive({ kind: "batch", to: me, batch: 1, heard: 0, run: { state: "running" } });
+  connection.ask("stop");
+  fire();
+  assert.match(store.get().notice, /clicks wait/);
+});
+
+test("a view that is taken away listens no more", async () => {
+  const { model, close } = await show();
+  assert.equal(model.listening(), 1);
+  close();
+  assert.equal(model.listening(), 0);
+});

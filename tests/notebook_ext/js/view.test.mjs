@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { gzipSync } from "node:zlib";
+import test from "node:test";
+
+import { fakeModel, makeRecord, makeSamples, painted, press, window } from "./setup.mjs";
+
+const { default: view } = await import("../../../training/page/js/index.js");
+
+async function show(data) {
+  const el = document.createElement("div");
+  document.body.replaceChildren(el);
+  const model = fakeModel(data);
+  const close = view.render({ model, el });
+  await painted();
+  await painted();
+  return { el, model, close, find: (selector) => el.querySelector(selector), all: (selector) => [...el.querySelectorAll(selector)] };
+}
+
+function page(samples, records = {}) {
+  const metrics = samples.flatMap((sample) => [[sample.step, "reward/mean", sample.reward], [sample.step, "outcome/passed", 1]]);
+  return { run: { name: "made", state: "finished", step: 3, steps: 3 }, metrics, samples, records: gzipSync(JSON.stringify(records)).toString("base64") };
+}
+
+test("a single sample shows its program, marks, banner and failing test", async () => {
+  const record = makeRecord("x = totl\n", [["U_line", "E0602", "totl"], ["U_global", "timeout", null], ["U_ignore", "C0103", "x"]]);
+  const { find, all } = await show({ record });
+  assert.equal(all(".segment:not(.chip)").map((part) => part.textContent).join("").trim(), "x = totl");
+  assert.equal(find(".mark-L").textContent, "totl");
+  assert.equal(find(".mark-I").textContent, "x");
+  assert.match(find(".banner").textContent, /G whole program blamed: timeout/);
+  assert.deepEqual(all(".gutter .letter").map((letter) => letter.textContent), ["I", "L"]);
+  assert.match(find(".test").textContent, /expected1actual2/);
+});
+
+test("a clicked token is explained: id, components, rules, and that they add up", async () => {
+  const { find, el } = await show({ record: makeRecord("x = totl", [["U_line", "E0602", "totl"]]) });
+  find("[data-token='4']").click();
+  await painted();
+  const text = find(".token").textContent;
+  assert.match(text, /Token 5 of 5/);
+  assert.match(text, /no test passed/);
+  assert.match(text, /✓ the components add to the total/);
+  assert.match(text, /about E0602/);
+  assert.ok(el.querySelector(".segment.focused"));
+});
+
+test("arrow keys move between tokens, [ and ] between errors, and no handled key leaves the view", async () => {
+  const { find, el } = await show({ record: makeRecord("aa = bb\ncc = dd", [["U_line", "A", "dd"], ["U_line", "B", "bb"]]) });
+  const leaked = [];
+  el.addEventListener("keydown", (event) => leaked.push(event.key));
+  const code = find(".code");
+  const focused = async (key) => {
+    assert.ok(press(code, key).defaultPrevented, key);
+    await painted();
+    return find(".segment.focused").textContent;
+  };
+  assert.equal(await focused("]"), "bb");
+  assert.equal(await focused("]"), "dd");
+  assert.equal(await focused("["), "bb");
+  assert.equal(await focused("ArrowLeft"), " ");
+  assert.equal(await focused("Home"), "aa");
+  assert.equal(await focused("ArrowDown"), "cc");
+  assert.deepEqual(leaked, []);
+  press(code, "q");
+  assert.deepEqual(leaked, ["q"]);
+});
+
+test("heat changes with the component, and a component of zeros says so", async () => {
+  const { find, el } = await show({ record: makeRecord("a b") });
+  assert.ok(find(".segment.negative"));
+  press(el.querySelector(".rltf"), "4");
+  await painted();
+  assert.equal(find(".segment.negative"), null);
+  assert.equal(find(".scale").textContent, "fine: all zero");
+  assert.equal(find("[data-component=fine]").getAttribute("aria-pressed"), "true");
+});
+
+test("thousands of samples make a few dozen rows", async () => {
+  const { all, find } = await show(page(makeSamples(5000)));
+  assert.ok(all(".row").length < 60);
+  assert.equal(find(".row").getAttribute("aria-setsize"), "5000");
+  assert.match(find(".count").textContent, /5000 samples/);
+});
+
+test("the list is walked and filtered by keyboard; the record of the chosen sample is loaded", async () => {
+  const samples = makeSamples(20);
+  const records = Object.fromEntries(samples.map((sample) => [sample.seq, makeRecord(`sample_${sample.seq}`)]));
+  const { find, all } = await show(page(samples, records));
+  const box = find(".listbox");
+  press(box, "Home");
+  press(box, "j");
+  await painted();
+  await painted();
+  assert.equal(find(".row.selected").getAttribute("aria-posinset"), "2");
+  assert.equal(box.getAttribute("aria-activedescendant"), find(".row.selected").id);
+  assert.match(find(".code").textContent, /sample_19/);
+  press(box, "/");
+  assert.equal(document.activeElement, find("input[type=search]"));
+  find("input[type=search]").value = "e0602";
+  find("input[type=search]").dispatchEvent(new window.Event("input"));
+  await painted();
+  assert.equal(all(".row").length, 10);
+  press(box, "x");
+  await painted();
+  assert.equal(find(".row").getAttribute("aria-setsize"), "20");
+});
+
+test("a step chosen in a curve filters the samples", async () => {
+  const { find, all } = await show(page(makeSamples(24)));
+  const plot = find(".plot");
+  press(plot, "Home");
+  press(plot, "Enter");
+  await painted();
+  assert.equal(all(".row").length, 8);
+  assert.match(find(".count").textContent, /8 of 24 samples, step 1/);
+  assert.match(plot.getAttribute("aria-valuetext"), /^step 1: mean reward/);
+});
+
+test("a sample whose record is not in the page says where it is", async () => {
+  const { find } = await show(page(makeSamples(2)));
+  assert.match(find(".heading").textContent, /details are not in this file/);
+});
+
+test("hostile text everywhere makes no element and runs nothing", async () => {
+  const hostile = '<img src=x onerror="globalThis.owned=1"></script><b onclick=1>\u202e\u2066';
+  const record = makeRecord(hostile, [["U_line", hostile, "img"]], { problem_id: hostile, prompt: hostile, error: { kind: "runtime", type: hostile, message: hostile } });
+  record.diagnostics[0].message = hostile;
+  record.contributions[0].rule = hostile;
+  record.tests[1].actual = hostile;
+  const samples = makeSamples(1).map((sample) => ({ ...sample, problem_id: hostile, error_type: hostile, marks: [`L pylint ${hostile}`] }));
+  const { el, find } = await show({ ...page(samples, { 1: record }), run: { name: hostile, state: hostile, step: 1 } });
+  find("[data-token='1']").click();
+  await painted();
+  assert.equal(el.querySelector("img, script, b[onclick]"), null);
+  assert.equal(globalThis.owned, undefined);
+  assert.ok(!/[\u202e\u2066]/.test(el.textContent));
+  assert.match(find(".code").textContent, /⟦U\+202E⟧/);
+});
