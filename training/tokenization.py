@@ -1,0 +1,65 @@
+"""Tokens of a whole program, for a tokenizer given by name: what `rltf feedback --tokenizer` lays rewards on.
+
+What this module does not do: sampled ids (`training.sampler` keeps those exactly).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from feedback import token_bytes, token_offsets
+
+
+class TokenizerError(ValueError):
+    """A tokenizer that cannot be loaded, or a program that it does not keep."""
+
+
+class Tokenization:
+    """A tokenizer and the exact bytes of its pieces."""
+
+    def __init__(self, tokenizer: Tokenizer, name: str) -> None:
+        self._tokenizer, self._name = tokenizer, name
+        self._pieces_of: Callable[[Sequence[int]], list[bytes]] = token_bytes(tokenizer)
+
+    @classmethod
+    def load(cls, name: str) -> Tokenization:
+        """The tokenizer of a folder, of a `tokenizer.json`, or of a model by its public name.
+
+        Raises:
+            TokenizerError: there is none, or its pieces have no exact bytes.
+        """
+        path = Path(name)
+        file = path / "tokenizer.json" if path.is_dir() else path
+        try:
+            tokenizer = Tokenizer.from_file(str(file)) if file.is_file() else _of_model(name)
+            return cls(tokenizer, name)
+        except Exception as error:  # `tokenizers` raises bare exceptions
+            raise TokenizerError(f"--tokenizer {name}: {str(error).strip().splitlines()[0]}") from None
+
+    def offsets(self, program: bytes) -> NDArray[np.int32]:
+        """int32 [T, 2]: the byte range of each token of the program.
+
+        Raises:
+            TokenizerError: encoding loses something of the program (not UTF-8, or normalised away).
+        """
+        try:
+            ids = self._tokenizer.encode(program.decode(), add_special_tokens=False).ids
+        except UnicodeDecodeError:
+            raise TokenizerError("the program is not UTF-8, so it has no tokens") from None
+        pieces = self._pieces_of(ids)
+        if b"".join(pieces) != program:
+            raise TokenizerError(f"the tokenizer {self._name} does not keep this program's text")
+        return token_offsets(pieces, slice(0, len(program)))
+
+
+def _of_model(name: str) -> Tokenizer:
+    from transformers import AutoTokenizer
+
+    backend = AutoTokenizer.from_pretrained(name).backend_tokenizer
+    assert isinstance(backend, Tokenizer)
+    return backend
