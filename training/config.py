@@ -163,7 +163,7 @@ class OptimizerSection(_Section):
 class TrainingSection(_Section):
     """The loop."""
 
-    steps: Positive = 80
+    steps: Positive = 60
     """Optimizer steps."""
     supervised_batch: Count = 32
     """Reference solutions of training problems in each step's supervised term."""
