@@ -22,6 +22,19 @@ class DataError(ValueError):
 FORMS = "minicode:TIER:SPLIT, mbpp:FILE.jsonl, apps:FOLDER, or FILE.jsonl"
 
 
+APPS_PRELUDE = """\
+import bisect, collections, copy, functools, heapq, itertools, math, operator, random, re, string, sys
+from bisect import bisect_left, bisect_right
+from collections import Counter, OrderedDict, defaultdict, deque
+from functools import lru_cache, reduce
+from heapq import heapify, heappop, heappush
+from itertools import accumulate, combinations, permutations, product
+from math import ceil, factorial, floor, gcd, inf, sqrt
+from typing import *
+"""
+"""Names that APPS's harness supplies to call-based solutions (LeetCode style), whose published references rely on them."""
+
+
 def load_problems(spec: str, limit: int = 0) -> list[Problem]:
     """Read the problems a spec names.
 
@@ -79,6 +92,8 @@ def _apps(folder: Path) -> Iterator[Problem]:
         raise DataError(f"{folder}: no */input_output.json in it (the published APPS layout)")
     for each in folders:
         data = {**_json(each / "input_output.json"), "prompt": _text(each / "question.txt")}
+        if "fn_name" in data:
+            data["prelude"] = APPS_PRELUDE
         if (each / "starter_code.py").exists():
             data["starter_code"] = _text(each / "starter_code.py")
         references = _json(each / "solutions.json") if (each / "solutions.json").exists() else []
