@@ -32,7 +32,7 @@ from itertools import accumulate, combinations, permutations, product
 from math import ceil, factorial, floor, gcd, inf, sqrt
 from typing import *
 """
-"""Names that APPS's harness supplies to call-based solutions (LeetCode style), whose published references rely on them."""
+"""Names that APPS's harness supplies to call-based solutions; published references (LeetCode style) rely on them."""
 
 
 def load_problems(spec: str, limit: int = 0) -> list[Problem]:
