@@ -24,9 +24,11 @@ train: install ## Train the embedded model online from unit-test and static feed
 	@echo "==> rltf train"
 	@$(BIN)/rltf train $(ARGS)
 
-warm-start: install ## Build minicode's shipped checkpoints anew (minutes, one thread)
+warm-start: install ## Build minicode's shipped checkpoints anew (a quarter of an hour, one thread)
 	@echo "==> warm start: minicode short"
 	@OMP_NUM_THREADS=1 $(BIN)/python -m training.minicode warm-start --tier short
+	@echo "==> warm start: minicode long"
+	@OMP_NUM_THREADS=1 $(BIN)/python -m training.minicode warm-start --tier long
 
 test: install browser lint types contracts ## Run lint, types, import contracts and the whole test suite
 	@echo "==> pytest"

@@ -5,16 +5,25 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+from functools import cache
+from pathlib import Path
 
 import pytest
 
 from engine import CallTest, Problem, StdinTest
+from engine.problems import parse_problem
 from training import minicode
-from training.minicode.__main__ import main, public_shape
+from training.minicode.__main__ import main
+from training.minicode.describe import mistakes
 from training.minicode.generate import split_of
 
 TIERS = tuple(minicode.TIERS)
 SPLITS = ("train", "held_out")
+
+
+@cache
+def split_problems(tier: str, split: str) -> list[Problem]:
+    return minicode.problems(tier, split)
 
 
 def family(problem: Problem) -> tuple[str, ...]:
@@ -38,15 +47,15 @@ def run_reference(problem: Problem, test: object) -> object:
 @pytest.mark.parametrize("tier", TIERS)
 @pytest.mark.parametrize("split", SPLITS)
 def test_references_pass_all_hidden_tests(tier, split):
-    for problem in minicode.problems(tier, split, 200):
+    for problem in split_problems(tier, split)[:200]:
         for test in problem.tests:
             assert run_reference(problem, test) == test.expected, problem.references[0]
 
 
 @pytest.mark.parametrize("tier", TIERS)
 def test_train_and_held_out_share_no_family(tier):
-    train = {family(problem) for problem in minicode.problems(tier, "train")}
-    held_out = {family(problem) for problem in minicode.problems(tier, "held_out")}
+    train = {family(problem) for problem in split_problems(tier, "train")}
+    held_out = {family(problem) for problem in split_problems(tier, "held_out")}
     assert not train & held_out
     assert all(split_of(" | ".join(steps)) == "train" for steps in train)
     assert all(split_of(" | ".join(steps)) == "held_out" for steps in held_out)
@@ -54,14 +63,14 @@ def test_train_and_held_out_share_no_family(tier):
 
 @pytest.mark.parametrize("tier", TIERS)
 def test_every_primitive_occurs_in_train(tier):
-    used = {step for problem in minicode.problems(tier, "train") for step in family(problem)}
+    used = {step for problem in split_problems(tier, "train") for step in family(problem)}
     assert used == {primitive.name for primitive in minicode.TIERS[tier].primitives}
 
 
 @pytest.mark.parametrize("tier", TIERS)
 @pytest.mark.parametrize("split", SPLITS)
 def test_problems_have_enough_distinct_tests_and_both_shapes(tier, split):
-    found = minicode.problems(tier, split)
+    found = split_problems(tier, split)
     assert len(found) >= (1000 if split == "train" else 200)
     assert len({problem.id for problem in found}) == len(found)
     for problem in found:
@@ -72,19 +81,19 @@ def test_problems_have_enough_distinct_tests_and_both_shapes(tier, split):
 
 
 def test_call_prompts_name_the_function_and_its_parameter():
-    for problem in minicode.problems("short", "train", 200):
+    for problem in split_problems("short", "train"):
         if problem.entry_point is not None:
             assert problem.starter_code.removeprefix("def ").removesuffix(":") in problem.prompt
             assert problem.references[0].startswith(problem.starter_code)
 
 
 def test_problems_are_always_the_same_and_a_count_takes_the_first():
-    assert minicode.problems("short", "train", 50) == minicode.problems("short", "train")[:50]
+    assert minicode.problems("short", "train", 50) == split_problems("short", "train")[:50]
 
 
 def test_prompts_of_one_family_are_worded_differently():
     prompts: dict[tuple[str, ...], set[str]] = {}
-    for problem in minicode.problems("short", "train"):
+    for problem in split_problems("short", "train"):
         prompts.setdefault(family(problem), set()).add(problem.prompt)
     assert sum(len(wordings) > 1 for wordings in prompts.values()) > 50
 
@@ -95,9 +104,20 @@ def test_an_unknown_tier_or_split_is_named_with_what_is_allowed(arguments, named
         minicode.problems(*arguments)
 
 
-def test_the_command_writes_the_public_shape(capsys):
-    assert main(["problems", "--tier", "short", "--split", "held_out", "--count", "20"]) == 0
+@pytest.mark.parametrize("tier", TIERS)
+def test_the_command_writes_problems_that_read_back_the_same(tier, capsys):
+    assert main(["problems", "--tier", tier, "--split", "held_out", "--count", "40"]) == 0
     written = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert written == [public_shape(problem) for problem in minicode.problems("short", "held_out", 20)]
-    assert any("fn_name" in shape for shape in written)
-    assert any("fn_name" not in shape for shape in written)
+    assert [parse_problem(data) for data in written] == minicode.problems(tier, "held_out", 40)
+    assert {"fn_name" in data for data in written} == {True, False}
+
+
+def test_references_of_the_long_tier_have_10_to_30_lines():
+    lines = [problem.references[0].count("\n") for problem in split_problems("long", "train")]
+    assert min(lines) >= 10
+    assert max(lines) <= 30
+
+
+def test_the_docs_list_every_planted_mistake():
+    page = (Path(__file__).parents[2] / "docs" / "minicode.md").read_text()
+    assert page.endswith(mistakes(minicode.TIERS.values()))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
 
 from training import minicode
 from training.minicode.corpus import corpus
+from training.minicode.warm_start import RECIPES, warm_start
 
 TIERS = tuple(minicode.TIERS)
 
@@ -60,3 +63,13 @@ def test_the_corpus_is_reproducible_and_free_of_held_out_prompts(tier):
     assert pairs != corpus(minicode.TIERS[tier], 3000, seed=1)
     held_out = {problem.prompt for problem in minicode.problems(tier, "held_out")}
     assert not held_out & {prompt for prompt, _ in pairs}
+
+
+def test_the_same_seed_builds_the_same_checkpoint(tmp_path, monkeypatch):
+    short = minicode.TIERS["short"]
+    monkeypatch.setitem(RECIPES, "short", replace(RECIPES["short"], steps=3, batch=16))
+    for name, seed in (("one", 0), ("same", 0), ("other", 1)):
+        warm_start(short, tmp_path / name, seed)
+    weights = {name: (tmp_path / name / "model.safetensors").read_bytes() for name in ("one", "same", "other")}
+    assert weights["one"] == weights["same"] != weights["other"]
+    assert (tmp_path / "one" / "tokenizer.json").read_bytes() == (tmp_path / "same" / "tokenizer.json").read_bytes()

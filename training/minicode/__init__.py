@@ -10,6 +10,7 @@ from typing import Literal
 
 from engine import Problem
 from training.minicode import generate
+from training.minicode.long import LONG
 from training.minicode.primitives import Tier
 from training.minicode.short import SHORT
 
@@ -21,7 +22,7 @@ PROMPT_FORMAT = "{prompt}\n"
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
 """Where the package keeps its warm-started models."""
 
-TIERS: dict[str, Tier] = {"short": SHORT}
+TIERS: dict[str, Tier] = {"short": SHORT, "long": LONG}
 
 
 def problems(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from engine import CallTest, Problem, StdinTest
 from training.minicode import CHECKPOINTS, TIERS, problems
+from training.minicode.describe import mistakes
 
 
 def public_shape(problem: Problem) -> dict[str, object]:
@@ -28,6 +29,7 @@ def public_shape(problem: Problem) -> dict[str, object]:
         "solutions": list(problem.references),
         "difficulty": problem.difficulty,
         "source": problem.source,
+        "time_limit": problem.time_limit,
     }
     return shape | ({"fn_name": problem.entry_point} if problem.entry_point else {})
 
@@ -44,7 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     building.add_argument("--tier", choices=tuple(TIERS), default="short")
     building.add_argument("--out", type=Path, help="folder to write (default: the one in the package)")
     building.add_argument("--seed", type=int, default=0)
+    commands.add_parser("mistakes", help="write the planted mistakes as Markdown (the end of docs/minicode.md)")
     given = parser.parse_args(arguments)
+    if given.command == "mistakes":
+        sys.stdout.write(mistakes(TIERS.values()))
+        return 0
     if given.command == "warm-start":
         from training.minicode.warm_start import warm_start  # torch only where it is needed
 

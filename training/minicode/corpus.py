@@ -10,7 +10,7 @@ import random
 import re
 from itertools import islice
 
-from training.minicode.generate import VARIABLES, Draft, assemble, drafts, edges
+from training.minicode.generate import Draft, assemble, drafts, edges
 from training.minicode.primitives import Bug, Tier
 from training.minicode.wording import prompt_for
 
@@ -20,14 +20,17 @@ ANYWHERE = {
 }
 """Mistakes that any program may have, with their shares."""
 _LOST, _MISSPELT = ANYWHERE.values()
-_MISSPELLINGS = {"xs": "ys", "n": "m", "s": "t", "ws": "vs"}
+_MISSPELLINGS = {"xs": "ys", "n": "m", "s": "t", "ws": "vs"} | {
+    **{"values": "vals", "result": "results", "text": "txt", "words": "wrods", "scores": "scors"},
+}
 
 
 def corpus(tier: Tier, count: int, seed: int) -> list[tuple[str, str]]:
     """`count` pairs of prompt and program from the train split's families; the same seed gives the same corpus."""
     rng = random.Random(f"minicode corpus {tier.name} {seed}")  # noqa: S311 - reproducible, not secret
     return [
-        (_prompt(draft, rng), program_with_mistakes(draft, rng)) for draft in islice(drafts(tier, "train", rng), count)
+        (_prompt(draft, rng), program_with_mistakes(draft, rng))
+        for draft in islice(drafts(tier, "train", tier.corpus_steps, rng), count)
     ]
 
 
@@ -39,7 +42,7 @@ def program_with_mistakes(draft: Draft, rng: random.Random) -> str:
     if rng.random() < _LOST:
         program = _replace_one(r"[)\]:]", "", program, rng)
     if rng.random() < _MISSPELT:
-        variable = VARIABLES[draft.gives]
+        variable = draft.tier.variables[draft.gives]
         program = _replace_one(rf"\b{variable}\b", _MISSPELLINGS[variable], program, rng)
     return program
 
@@ -50,7 +53,7 @@ def with_bug(code: str, bug: Bug) -> str:
 
 
 def _prompt(draft: Draft, rng: random.Random) -> str:
-    return prompt_for(draft.steps, draft.header, rng)
+    return prompt_for(draft.steps, draft.tier.inputs[draft.takes], draft.header, rng)
 
 
 def _with_bugs(code: str, bugs: tuple[Bug, ...], rng: random.Random) -> str:

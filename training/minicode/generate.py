@@ -6,10 +6,12 @@ Train and held-out problems never share a family (the names of the steps in thei
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from types import CodeType
 from typing import Literal
 
@@ -26,7 +28,6 @@ TIME_LIMIT = 0.5
 """CPU seconds for one test; references need well under a millisecond."""
 _HELD_OUT_PERCENT = 20
 _NAMES = ("solve", "compute", "process", "answer")
-VARIABLES = {Kind.NUMBERS: "xs", Kind.NUMBER: "n", Kind.TEXT: "s", Kind.WORDS: "ws"}
 _WORD_LIST = (
     *("apple", "tree", "river", "stone", "idea", "cat", "sea", "train", "rose", "east", "tea", "lion", "egg", "door"),
     *("mouse", "ant", "night", "star", "oak", "radio", "level", "noon", "zebra", "eel", "kite", "ocean", "data", "see"),
@@ -34,6 +35,7 @@ _WORD_LIST = (
 _LARGEST = 10**9
 _LONGEST = 200
 _ATTEMPTS = 40
+_DRAFTS_PER_PROBLEM = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,34 +75,38 @@ def split_of(family: str) -> Split:
     return "held_out" if hashlib.sha256(family.encode()).digest()[0] * 100 // 256 < _HELD_OUT_PERCENT else "train"
 
 
-def drafts(tier: Tier, split: Split, rng: random.Random) -> Iterator[Draft]:
-    """Endless drafts of one split; every single step comes first in train, where the tier has one-step problems."""
-    if split == "train" and 1 in tier.steps:
+def drafts(tier: Tier, split: Split, counts: tuple[int, ...], rng: random.Random) -> Iterator[Draft]:
+    """Endless drafts of one split, of `counts` steps; train begins with every single step where 1 is among them."""
+    if split == "train" and 1 in counts:
         for primitive in tier.primitives:
             yield _draft(tier, (_with_parameter(primitive, rng),), rng)
     while True:
-        steps = _draw_steps(tier, rng)
+        steps = _draw_steps(tier, rng.choice(counts), rng)
         draft = _draft(tier, steps, rng)
         if split_of(draft.family) == split:
             yield draft
 
 
 def problems(tier: Tier, split: Split, count: int) -> list[Problem]:
-    """The first `count` problems of a split, always the same ones."""
+    """The first `count` problems of a split, always the same ones.
+
+    Raises:
+        ValueError: If the split has fewer.
+    """
     rng = random.Random(f"minicode {tier.name} {split}")  # noqa: S311 - reproducible, not secret
     found: list[Problem] = []
     seen: set[tuple[tuple[Step, ...], Shape]] = set()
-    for draft in drafts(tier, split, rng):
-        if len(found) == count:
-            break
+    for draft in islice(drafts(tier, split, tier.steps, rng), _DRAFTS_PER_PROBLEM * count):
         if (draft.steps, draft.shape) in seen:
             continue
-        tests = tests_for(draft, rng)
+        tests = make_tests(draft, rng) if reference(draft).count("\n") in tier.lines else None
         if tests is None:
             continue
         seen.add((draft.steps, draft.shape))
         found.append(_problem(draft, tests, f"minicode-{tier.name}-{split}-{len(found)}", rng))
-    return found
+        if len(found) == count:
+            return found
+    raise ValueError(f"minicode count {count}: the {split} split of {tier.name!r} has about {len(found)} problems")
 
 
 def reference(draft: Draft) -> str:
@@ -124,11 +130,11 @@ def assemble(draft: Draft, blocks: list[str], first: str, last: str) -> str:
     return first.replace("{name}", draft.entry_point) + "\n" + indent(body) + "\n"
 
 
-def tests_for(draft: Draft, rng: random.Random) -> tuple[StdinTest | CallTest, ...] | None:
+def make_tests(draft: Draft, rng: random.Random) -> tuple[StdinTest | CallTest, ...] | None:
     """Tests from running the steps; None if too few inputs suit them or a step makes no difference."""
     whole = _compile(draft.steps)
     shorter = [_compile(steps) for steps in _with_one_step_left_out(draft.steps)]
-    variable, result = VARIABLES[draft.takes], VARIABLES[draft.gives]
+    variable, result = draft.tier.variables[draft.takes], draft.tier.variables[draft.gives]
     cases: list[tuple[object, object]] = []
     told_apart: set[int] = set()
     for _ in range(_ATTEMPTS):
@@ -144,7 +150,7 @@ def tests_for(draft: Draft, rng: random.Random) -> tuple[StdinTest | CallTest, .
     if len(cases) < TESTS or not varied or len(told_apart) < len(shorter):
         return None
     if draft.shape == "stdin":
-        return tuple(StdinTest(_lines(value), _lines(output)) for value, output in cases)
+        return tuple(StdinTest(draft.tier.stdin(value), _printed(draft, output)) for value, output in cases)
     return tuple(CallTest((value,), output) for value, output in cases)
 
 
@@ -154,22 +160,27 @@ def draw_input(kind: Kind, rng: random.Random) -> object:
         return [rng.randint(-9, 20) for _ in range(rng.randint(4, 8))]
     if kind is Kind.NUMBER:
         return rng.randint(1, 999)
+    if kind is Kind.SCORES:
+        return {name: rng.randint(1, 20) for name in rng.sample(_WORD_LIST, rng.randint(3, 6))}
     words = [rng.choice(_WORD_LIST) for _ in range(rng.randint(3, 6))]
     if rng.random() < 0.5:
         words.append(rng.choice(words))
     return words if kind is Kind.WORDS else " ".join(words)
 
 
-def _lines(value: object) -> str:
-    return (" ".join(map(str, value)) if isinstance(value, list) else str(value)) + "\n"
+def _printed(draft: Draft, output: object) -> str:
+    """What the tier's printer writes for a value."""
+    lines: list[str] = []
+    names = {draft.tier.variables[draft.gives]: output, "print": lambda *items: lines.append(" ".join(map(str, items)))}
+    exec(draft.tier.printers[draft.gives].code, names)  # noqa: S102 - the tables' code, never a model's
+    return "\n".join(lines) + "\n"
 
 
 def _draft(tier: Tier, steps: tuple[Step, ...], rng: random.Random) -> Draft:
     return Draft(tier, steps, "call" if rng.random() < 0.5 else "stdin", rng.choice(_NAMES))
 
 
-def _draw_steps(tier: Tier, rng: random.Random) -> tuple[Step, ...]:
-    count = rng.choice(tier.steps)
+def _draw_steps(tier: Tier, count: int, rng: random.Random) -> tuple[Step, ...]:
     chosen = [rng.choice(tier.primitives)]
     while len(chosen) < count:
         following = [p for p in tier.primitives if p.takes is chosen[-1].gives and p not in chosen]
@@ -194,14 +205,15 @@ def _compile(steps: tuple[Step, ...]) -> CodeType:
 
 def _run(code: CodeType, variable: str, value: object, result: str) -> object | None:
     """The result of this package's own code on one input; None if the code has none or it is too large."""
-    names: dict[str, object] = {variable: list(value) if isinstance(value, list) else value}
+    names: dict[str, object] = {variable: copy.copy(value)}
     try:
         exec(code, names)  # noqa: S102 - the tables' code, never a model's
     except (ValueError, IndexError, ZeroDivisionError, TypeError):
         return None
     output = names[result]
-    numbers = [x for x in (output if isinstance(output, list) else [output]) if isinstance(x, int)]
-    if any(abs(x) > _LARGEST for x in numbers) or len(repr(output)) > _LONGEST or output in ("", []):
+    items = output if isinstance(output, list) else output.values() if isinstance(output, dict) else [output]
+    numbers = [item for item in items if isinstance(item, int)]
+    if any(abs(x) > _LARGEST for x in numbers) or len(repr(output)) > _LONGEST or output in ("", [], {}):
         return None
     return output
 
@@ -211,7 +223,7 @@ def _problem(draft: Draft, tests: tuple[StdinTest | CallTest, ...], name: str, r
     return Problem(
         id=name,
         tests=tests,
-        prompt=prompt_for(draft.steps, header, rng),
+        prompt=prompt_for(draft.steps, draft.tier.inputs[draft.takes], header, rng),
         starter_code=header or "",
         entry_point=draft.entry_point if header else None,
         references=(reference(draft),),

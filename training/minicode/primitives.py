@@ -6,11 +6,14 @@ What this module does not do: hold the tables (`short`, `long`), draw problems (
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
 DOMINANT = 0.65
 """Share of the warm-start corpus in which a dominant wrong idiom replaces the right one."""
+FREQUENT = 0.2
+"""The same for a mistake that is common, but rarer than the right idiom."""
 SLIP = 0.04
 """The same for an occasional mistake."""
 
@@ -22,6 +25,8 @@ class Kind(StrEnum):
     NUMBER = "integer"
     TEXT = "text"
     WORDS = "words"
+    SCORES = "scores"
+    """A dictionary from names to integers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,16 @@ class Bug:
     """What it leads to: an exception's name, `wrong answer` or `timeout`."""
     share: float = SLIP
     """How often the warm-start corpus has it, 0..1."""
+
+
+def often(right: str, wrong: str, effect: str) -> tuple[Bug, ...]:
+    """The dominant wrong idiom of a primitive."""
+    return (Bug(right, wrong, effect, DOMINANT),)
+
+
+def rarely(right: str, wrong: str, effect: str) -> tuple[Bug, ...]:
+    """An occasional mistake of a primitive."""
+    return (Bug(right, wrong, effect),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +93,12 @@ class Tier:
 
     name: str
     primitives: tuple[Primitive, ...]
+    variables: dict[Kind, str]
+    """Name of the variable that holds a value between two steps."""
+    inputs: dict[Kind, tuple[str, ...]]
+    """What prompts call the input: of a function first, then others for standard input."""
+    stdin: Callable[[object], str]
+    """The input as the readers expect it (`one_line`, `rows`)."""
     readers: dict[Kind, Edge]
     """First statements of a program that reads standard input."""
     printers: dict[Kind, Edge]
@@ -87,9 +108,27 @@ class Tier:
     returns: dict[Kind, Edge]
     """Its last line."""
     steps: tuple[int, ...]
-    """Numbers of steps, drawn evenly."""
+    """Numbers of steps of a problem, drawn evenly."""
+    lines: range
+    """Numbers of lines of a reference solution."""
+    corpus_steps: tuple[int, ...]
+    """The same in the warm-start corpus."""
     train_count: int
     held_out_count: int
+
+
+def one_line(value: object) -> str:
+    """A value on one line, list items between blanks."""
+    return (" ".join(map(str, value)) if isinstance(value, list) else str(value)) + "\n"
+
+
+def rows(value: object) -> str:
+    """A list or dictionary as a count and then one line for each item; anything else on one line."""
+    if isinstance(value, dict):
+        return "\n".join([str(len(value)), *(f"{name} {score}" for name, score in value.items())]) + "\n"
+    if isinstance(value, list):
+        return "\n".join([str(len(value)), *map(str, value)]) + "\n"
+    return f"{value}\n"
 
 
 def indent(code: str) -> str:

@@ -37,7 +37,17 @@ class Recipe:
 
 RECIPES = {
     "short": Recipe(pattern=PHRASES, vocabulary=1536, width=128, layers=3, feed_forward=320, positions=256, steps=1200),
-    "long": Recipe(pattern=WORDS, vocabulary=768, width=160, layers=4, feed_forward=416, positions=512, steps=2000),
+    "long": Recipe(
+        pattern=WORDS,
+        vocabulary=768,
+        width=128,
+        layers=4,
+        feed_forward=320,
+        positions=512,
+        steps=1300,
+        batch=32,
+        learning_rate=3e-3,
+    ),
 }
 _TOKENIZER_TEXTS = 8000
 _BUCKET = 16  # batches sorted by length together

@@ -7,29 +7,24 @@ from __future__ import annotations
 
 import random
 
-from training.minicode.primitives import Kind, Step
+from training.minicode.primitives import Step
 
-_INPUT = {
-    Kind.NUMBERS: ("a list of integers", "integers on one line"),
-    Kind.NUMBER: ("an integer", "one integer"),
-    Kind.TEXT: ("a text", "a line of text"),
-    Kind.WORDS: ("a list of words", "words on one line"),
-}
 _STDIN_OPENERS = ("Read {input}. ", "The input is {input}. ", "Given {input} on standard input. ")
 _CALL_OPENERS = ("Write {function} for {input}. ", "Complete {function} that takes {input}. ")
 _STDIN_CLOSERS = ("Print the result.", "Write the result to standard output.")
 _CALL_CLOSERS = ("Return the result.", "The function returns the result.")
 
 
-def prompt_for(steps: tuple[Step, ...], header: str | None, rng: random.Random) -> str:
+def prompt_for(steps: tuple[Step, ...], inputs: tuple[str, ...], header: str | None, rng: random.Random) -> str:
     """One wording of a problem.
 
     Args:
         steps: What to do, in order.
+        inputs: Names for the input; a function's prompt takes the first.
         header: First line of the function to write; None where the program reads standard input.
         rng: Chooses among the wordings.
     """
-    described = rng.choice(_INPUT[steps[0].primitive.takes][: 1 if header else 2])
+    described = rng.choice(inputs[:1] if header else inputs)
     opener = rng.choice(_CALL_OPENERS if header else _STDIN_OPENERS).replace("{input}", described)
     closer = rng.choice(_CALL_CLOSERS if header else _STDIN_CLOSERS)
     if header:

@@ -1,0 +1,55 @@
+"""The planted mistakes as Markdown tables: the last part of docs/minicode.md.
+
+What this module does not do: measure how often a model makes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from training.minicode.corpus import ANYWHERE
+from training.minicode.primitives import Bug, Edge, Kind, Tier
+
+HEADING = "## Planted mistakes"
+
+
+def mistakes(tiers: Iterable[Tier]) -> str:
+    """Every mistake in the warm-start corpora with its effect and share, as Markdown."""
+    return "\n".join(_lines(tiers)) + "\n"
+
+
+def _lines(tiers: Iterable[Tier]) -> Iterator[str]:
+    yield HEADING
+    yield ""
+    yield "Written by `python -m training.minicode mistakes` from the tables that make the warm-start corpus."
+    yield "Share: how often the corpus has the wrong form where the step occurs; `⏎` is a line end, `{k}` a parameter."
+    yield "In any program, besides: " + ", ".join(f"{what} in {share:.0%}" for what, share in ANYWHERE.items()) + "."
+    for tier in tiers:
+        bugs = [bug for primitive in tier.primitives for bug in primitive.bugs]
+        dominant = sum(any(bug.share > 0.5 for bug in primitive.bugs) for primitive in tier.primitives)
+        yield ""
+        yield f"### {tier.name}"
+        yield ""
+        yield f"{len(tier.primitives)} steps, {len(bugs)} mistakes; {dominant} steps are wrong more often than right."
+        yield ""
+        yield "| step | right | wrong | effect | share |"
+        yield "|---|---|---|---|---|"
+        for primitive in tier.primitives:
+            yield from (_row(primitive.name, bug) for bug in primitive.bugs)
+        for what, edges in _edges(tier):
+            for kind, edge in edges.items():
+                yield from (_row(f"{what} {kind.name.lower()}", bug) for bug in edge.bugs)
+
+
+def _edges(tier: Tier) -> tuple[tuple[str, dict[Kind, Edge]], ...]:
+    return ("read", tier.readers), ("print", tier.printers), ("define with", tier.headers), ("return", tier.returns)
+
+
+def _row(name: str, bug: Bug) -> str:
+    return f"| {name} | {_code(bug.right)} | {_code(bug.wrong)} | {bug.effect} | {bug.share:.0%} |"
+
+
+def _code(text: str) -> str:
+    if not text:
+        return "(left out)"
+    return "`` " + text.replace("\n", "⏎").replace("|", "\\|") + " ``"
