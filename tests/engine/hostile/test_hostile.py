@@ -1,0 +1,60 @@
+"""Attacks on the judge, one test for each: no pass that was not computed, no harm done, no honest program refused.
+
+All of them run inside a jail that the `jail` fixture sets up; see `conftest.py` and `driver.py`.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.hostile, pytest.mark.slow]
+
+HERE = Path(__file__).resolve().parent
+PUBLIC = (HERE.parents[3] / "shared" / "data" / "hostile" / "hostile.jsonl").resolve()
+OWN = HERE / "attacks.jsonl"
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+
+
+ITEMS = read(PUBLIC) + read(OWN)
+
+
+def collect(jail: Any, *files: Path, **options: Any) -> dict[str, dict[str, Any]]:
+    finished = jail(HERE / "driver.py", *[file for file in files if file.is_file()], **options)
+    lines = [json.loads(line) for line in finished.stdout.splitlines()]
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    return {line["id"]: line for line in lines}
+
+
+@pytest.fixture(scope="module")
+def results(jail: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """Every attack's result, at the highest level that this machine offers."""
+    return collect(jail, PUBLIC, OWN)
+
+
+def allowed(expect: str, result: dict[str, Any]) -> bool:
+    """Whether a result is one of those that the corpus allows (`|`-separated; `error:` names a type or a kind)."""
+    verdict = result["verdict"]
+    if expect == "not passed":
+        return verdict in ("failed", "error")
+    for choice in expect.split("|"):
+        wanted, _, kind = choice.partition(":")
+        if verdict == wanted and (not kind or kind in (result["type"], result["kind"])):
+            return True
+    return False
+
+
+@pytest.mark.parametrize("item", ITEMS, ids=[item["id"] for item in ITEMS])
+def test_attack(item: dict[str, Any], results: dict[str, dict[str, Any]]) -> None:
+    result = results[item["id"]]
+    assert allowed(item["expect"], result), (item["why"], item["expect"], result)
+
+
+def test_the_host_is_unchanged(results: dict[str, dict[str, Any]]) -> None:
+    assert results["host"] == {"id": "host", "changed": {}, "contacted": []}
