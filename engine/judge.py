@@ -17,7 +17,7 @@ from types import TracebackType
 
 from engine.limits import Limits
 from engine.records import Execution, Problem, Verdict
-from engine.sandbox.isolation import Isolation, check, measure
+from engine.sandbox.isolation import Isolation, SandboxError, check, measure
 from engine.sandbox.worker import Worker, WorkerError
 from engine.trial import Trial
 
@@ -118,6 +118,7 @@ class Judge:
         try:
             started.set_result(crew.start())
         except BaseException as error:
+            crew.close()
             started.set_exception(error)
             return
         with crew:
@@ -172,7 +173,7 @@ class _Crew:
                     self._referee = Worker(memory_bytes=self._memory_bytes)
                 assert self._program is not None
                 return trial.run(self._program, self._referee, str(self._isolation), trace_lines)
-            except WorkerError as error:
+            except (WorkerError, SandboxError) as error:
                 reason = str(error)
                 self.close()
         return _infra(reason, str(self._isolation))

@@ -169,10 +169,12 @@ class Trial:
         return _Round(results, outcome.reply.cpu_ns, outcome.reply.peak_memory, outcome.output)
 
     def _raise_refusal(self, outcome: Outcome) -> None:
-        if outcome.report:
-            raise CompilerError(self._claims.compile_error(load_line(outcome.report) or {}), outcome.reply)
-        if _progress(outcome) < 0 and outcome.reply.stopped == EXITED and outcome.reply.status == 1 << 8:
-            raise WorkerError("a child failed before the program began")
+        if not outcome.report:
+            return
+        report = load_line(outcome.report) or {}
+        if "infra" in report:
+            raise WorkerError(f"a child failed before the program began: {report['infra']}")
+        raise CompilerError(self._claims.compile_error(report), outcome.reply)
 
     def _result(self, step: Step, record: dict[str, Any], output: bytes, request: Request) -> TestResult:
         """The verdict on one test whose child said how it ended."""
@@ -274,6 +276,9 @@ class Trial:
             return self._interrupted(step, played, b"", played.reply.cpu_ns / 1e9)
         if judged.reply.stopped != EXITED:
             return TestResult(Verdict.ERROR, 0.0, _timeout("its answer took the test too long to check"))
+        if os.waitstatus_to_exitcode(judged.reply.status) == OUT_OF_MEMORY:
+            error = ProgramError(ErrorKind.MEMORY, "MemoryError", "its answer took too much memory to check")
+            return TestResult(Verdict.ERROR, 0.0, error)
         return TestResult(Verdict.INFRA, 0.0)
 
 

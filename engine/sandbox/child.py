@@ -9,6 +9,7 @@ verdict.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 from collections.abc import Callable
@@ -50,6 +51,11 @@ def run_child(request: Request, confine: Callable[[], None], channel: bool) -> N
         os._exit(0)
     except MemoryError:
         os._exit(OUT_OF_MEMORY)
+    except BaseException as error:
+        with contextlib.suppress(
+            OSError
+        ):  # the report is closed once the program has begun: then this is its own doing
+            _report({"infra": f"{type(error).__name__}: {error}"[:1000]})
     finally:
         os._exit(1)
 
@@ -102,5 +108,5 @@ def _report(failure: dict[str, object]) -> None:
     """What the compiler said; only this process before the program's first line can say it."""
     line = dump_line(failure)
     if len(line) > REPORT_LIMIT:
-        line = dump_line({**failure, "message": str(failure["message"])[:300], "frames": []})
+        line = dump_line({**failure, "message": str(failure.get("message"))[:300]})
     os.write(REPORT, line[:REPORT_LIMIT])

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import ctypes
 import os
+import stat
+import time
 
 from engine.sandbox.privileges import die_with_parent
 
@@ -68,6 +70,26 @@ def enter(visible: list[str], hidden: list[str]) -> dict[str, int]:
     spaces = identities()
     _build_root(visible, hidden)
     return spaces
+
+
+def sweep() -> None:
+    """Empties the temporary directory, whatever a program has put there.
+
+    Directories are moved up before they are emptied, so that no path gets long and nothing recurses.
+    """
+    top = TEMPORARY.encode()
+    moved = 0
+    while names := os.listdir(top):
+        for name in names:
+            path = top + b"/" + name
+            if not stat.S_ISDIR(os.lstat(path).st_mode):
+                os.unlink(path)
+                continue
+            os.chmod(path, 0o700)
+            for inner in os.listdir(path):
+                moved += 1
+                os.rename(path + b"/" + inner, top + b"/.%d-%d" % (moved, time.monotonic_ns()))
+            os.rmdir(path)
 
 
 def _wait_and_exit(child: int) -> None:

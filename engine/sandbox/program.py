@@ -34,6 +34,7 @@ def run_module(code: CodeType, prelude: CodeType | None, name: str = _IMPORTED_N
     """Runs the program as a fresh module called `name` and gives its namespace."""
     module = ModuleType(name)
     module.__builtins__ = sys.modules["builtins"]  # type: ignore[attr-defined]
+    module.__file__ = "program.py"
     sys.modules[name] = module
     if prelude is not None:
         exec(prelude, module.__dict__)  # noqa: S102

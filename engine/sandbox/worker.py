@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.sandbox.wire import REPLY, REQUEST, Reply, Request, Task, dump_line, load_line, pack_task
+from engine.sandbox.wire import REFUSED, REPLY, REQUEST, Reply, Request, Task, dump_line, load_line, pack_task
 
 _BOOT = """
 import sys, types
@@ -62,7 +62,7 @@ class Worker:
         try:
             self._start(layers)
         except WorkerError as error:
-            if "namespaces" not in layers:
+            if self._process.returncode != REFUSED:
                 raise
             reason = str(error)
             self._start([layer for layer in layers if layer != "namespaces"])
@@ -92,7 +92,9 @@ class Worker:
         else:
             reason = "it ended"
         if hello is None:
-            raise WorkerError(f"a worker did not start: {self._last_words() or reason}")
+            words = self._last_words()
+            self.close()
+            raise WorkerError(f"a worker did not start: {words or reason}")
         self.layers: tuple[str, ...] = tuple(hello["layers"])
         self.spaces: dict[str, int] = hello["spaces"]
         self.landlock_abi: int = hello["landlock_abi"]
@@ -100,6 +102,8 @@ class Worker:
 
     def _last_words(self) -> str:
         """What the worker wrote before it ended; ends it if it has not."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(2)
         self._kill()
         assert self._process.stderr is not None
         lines = self._process.stderr.read().decode(errors="replace").strip().splitlines()
@@ -143,11 +147,12 @@ class Running:
     """A task under way, with the memory files that the child reads and writes."""
 
     def __init__(self, control: socket.socket, task: Task, request: Request, channel: socket.socket | None) -> None:
+        content = pack_task(task)
         self._control = control
         self._files = [os.memfd_create(name) for name in ("task", "output", "records")]
         self._file_bytes = request.file_bytes
         try:
-            _write(self._files[0], pack_task(task))
+            _write(self._files[0], content)
             descriptors = self._files if channel is None else [*self._files, channel.fileno()]
             total_wall = request.total_cpu * request.test_wall / request.test_cpu
             control.settimeout(total_wall + _GRACE_SECONDS)

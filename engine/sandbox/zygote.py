@@ -23,6 +23,7 @@ from engine.sandbox.wire import (
     CPU,
     EXITED,
     PROGRESS,
+    REFUSED,
     REPLY,
     REPORT_LIMIT,
     REQUEST,
@@ -40,6 +41,8 @@ _MODULES = (
     "itertools", "json", "math", "operator", "random", "re", "statistics", "string", "threading", "typing",
 )  # fmt: skip
 """Imported before the first fork, because programs import them; a program still has to import them itself."""
+_PROCESSES = 256
+"""Threads of a program, where they can be counted apart from the user's other processes."""
 _SAMPLE = b"""
 import sys
 from collections import Counter, defaultdict
@@ -71,7 +74,7 @@ def main() -> None:
     _forget_ourselves()
     control.sendall(dump_line(hello))
     try:
-        _serve_tasks(control, filtering)
+        _serve_tasks(control, filtering, bool(hello["spaces"]))
     finally:
         os._exit(0)
 
@@ -86,7 +89,7 @@ def _confine(settings: dict[str, Any]) -> dict[str, Any]:
             layers.append("namespaces")
         except OSError as error:
             os.write(2, f"namespaces: {error}".encode())
-            os._exit(3)
+            os._exit(REFUSED)
     _warm_up()
     privileges.drop_privileges()
     if "landlock" in settings["layers"]:
@@ -101,7 +104,7 @@ def _confine(settings: dict[str, Any]) -> dict[str, Any]:
             layers.append("seccomp")
         except OSError as error:
             missing["seccomp"] = str(error)
-    processes = (64 if spaces else None) if "seccomp" in layers else 0
+    processes = (_PROCESSES if spaces else None) if "seccomp" in layers else 0
     privileges.limit_resources(settings["memory_bytes"], processes)
     return {"layers": layers, "missing": missing, "spaces": spaces, "landlock_abi": landlock.abi()}
 
@@ -167,7 +170,7 @@ def _forget_ourselves() -> None:
     gc.freeze()
 
 
-def _serve_tasks(control: socket.socket, filtering: seccomp.Filter | None) -> None:
+def _serve_tasks(control: socket.socket, filtering: seccomp.Filter | None, temporary: bool) -> None:
     report_read, report_write = (_move_up(descriptor) for descriptor in os.pipe())
     os.set_blocking(report_read, False)
     while True:
@@ -180,6 +183,8 @@ def _serve_tasks(control: socket.socket, filtering: seccomp.Filter | None) -> No
         if pid == 0:
             _enter_child(request, descriptors, report_write, filtering)
         reply = _supervise(control, pid, request, descriptors, started)
+        if temporary:
+            namespaces.sweep()
         try:
             report = os.read(report_read, REPORT_LIMIT)
         except BlockingIOError:

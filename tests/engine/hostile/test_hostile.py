@@ -56,5 +56,13 @@ def test_attack(item: dict[str, Any], results: dict[str, dict[str, Any]]) -> Non
     assert allowed(item["expect"], result), (item["why"], item["expect"], result)
 
 
+def test_an_ordinary_container_is_as_safe(jail: Any) -> None:
+    """Without name spaces (no user may make any), the other layers must do."""
+    found = collect(jail, PUBLIC, OWN, users=False)
+    assert {result["isolation"] for name, result in found.items() if name != "host"} == {"2: rlimits+seccomp+landlock"}
+    assert found["host"] == {"id": "host", "changed": {}, "contacted": []}
+    assert [found[item["id"]] for item in ITEMS if not allowed(item["expect"], found[item["id"]])] == []
+
+
 def test_the_host_is_unchanged(results: dict[str, dict[str, Any]]) -> None:
     assert results["host"] == {"id": "host", "changed": {}, "contacted": []}

@@ -1,0 +1,183 @@
+"""The layers one by one, and what becomes of workers: what is measured, refused, replaced and left behind."""
+
+import gc
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from engine import ErrorKind, Judge, Limits, SandboxError, Verdict, parse_problem
+from engine.sandbox.isolation import Isolation, check, measure
+from engine.sandbox.seccomp import Filter
+from engine.sandbox.wire import Request, Task
+from engine.sandbox.worker import LAYERS, Worker, WorkerError
+
+ECHO = parse_problem({"inputs": ["a\n"], "outputs": ["a\n"]})
+
+
+def offered() -> dict[str, str]:
+    """Layers that this machine does not offer, and why."""
+    worker = Worker()
+    worker.close()
+    return worker.missing
+
+
+MISSING = offered()
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_layer_alone_holds_what_it_promises(layer):
+    if layer in MISSING:
+        pytest.skip(f"not offered here: {MISSING[layer]}")
+    worker = Worker(layers=[layer])
+    found = measure(worker)
+    worker.close()
+    assert found.layers == ("rlimits", layer)
+    assert found.level == (1 if layer == "seccomp" else 0)
+
+
+def test_without_layers_the_probes_succeed_and_the_level_is_zero():
+    worker = Worker(layers=[])
+    found = measure(worker)
+    worker.close()
+    assert (found.level, found.layers) == (0, ("rlimits",))
+    assert {"read", "socket"} <= set(found.open_probes)
+
+
+def test_all_layers_that_are_offered_are_measured():
+    with Judge() as judge:
+        expected = tuple(layer for layer in ("rlimits", *LAYERS) if layer not in MISSING)
+        assert judge.isolation.layers == expected
+        assert judge.isolation.open_probes == ()
+        execution = judge.submit(b"print(input())", ECHO).result(60)
+        assert execution.isolation == str(judge.isolation) == f"{judge.isolation.level}: {'+'.join(expected)}"
+
+
+def test_a_level_below_the_required_one_is_refused():
+    weak = Isolation(1, ("rlimits", "seccomp"), {"landlock": "the kernel offers no Landlock"})
+    check(weak, 1)
+    with pytest.raises(SandboxError, match=r"below the required 2.*no Landlock.*rltf doctor"):
+        check(weak, 2)
+    with pytest.raises(SandboxError, match="level"):
+        Judge(require=4)
+
+
+def test_root_never_runs_programs_without_a_filter(monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    with pytest.raises(SandboxError, match="root"):
+        check(Isolation(0, ("rlimits",)), 0)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    check(Isolation(0, ("rlimits",)), 0)
+
+
+def test_a_filter_for_an_unknown_machine_says_so(monkeypatch):
+    monkeypatch.setattr("platform.machine", lambda: "sparc64")
+    with pytest.raises(OSError, match="no system call table for sparc64"):
+        Filter(writable=True)
+
+
+@pytest.fixture(scope="module")
+def judge() -> Iterator[Judge]:
+    with Judge(limits=Limits(cpu_seconds=2.0)) as judge:
+        yield judge
+
+
+def descendants() -> list[psutil.Process]:
+    return psutil.Process().children(recursive=True)
+
+
+def test_a_worker_that_dies_is_replaced_and_its_program_tried_again(judge):
+    future = judge.submit(b"import time; time.sleep(0.5); print(input())", ECHO)
+    time.sleep(0.2)
+    for process in descendants():
+        process.send_signal(signal.SIGKILL)
+    assert future.result(60).verdict is Verdict.PASSED
+    assert judge.submit(b"print(input())#", ECHO).result(60).verdict is Verdict.PASSED
+
+
+def test_two_dead_workers_are_our_fault_and_never_the_programs(judge):
+    future = judge.submit(b"import time; time.sleep(1.5); print(input())", ECHO)
+    while not future.done():
+        for process in descendants():
+            process.send_signal(signal.SIGKILL)
+        time.sleep(0.1)
+    execution = future.result()
+    assert (execution.verdict, execution.tests, execution.error) == (Verdict.INFRA, (), None)
+    assert execution.infra_reason
+    assert judge.submit(b"print(input())##", ECHO).result(60).verdict is Verdict.PASSED
+
+
+def test_a_worker_that_stops_answering_is_given_up(monkeypatch):
+    monkeypatch.setattr("engine.sandbox.worker._GRACE_SECONDS", 0.5)
+    worker = Worker()
+    stopped = psutil.Process(worker.pid)
+    for process in [stopped, *stopped.children(recursive=True)]:
+        process.send_signal(signal.SIGSTOP)
+    with pytest.raises(WorkerError, match="silent"):
+        worker.run(Task("stdin", b"", "", "", "", ("",), 0, 1 << 16, False), Request(0.1, 0.1, 0.2, 1 << 17))
+    worker.close()
+
+
+def test_nothing_is_left_when_a_judge_is_closed():
+    gc.collect()
+    before = {process.pid for process in descendants()}
+    files = psutil.Process().num_fds()
+    for _ in range(3):
+        with Judge(workers=2, limits=Limits(cpu_seconds=0.2)) as short:
+            futures = [short.submit(f"while True: pass  # {i}".encode(), ECHO) for i in range(2)]
+            futures += [short.submit(f"print(input()) # {i}".encode(), ECHO) for i in range(20)]
+        assert all(future.done() for future in futures)
+    gc.collect()
+    assert {process.pid for process in descendants()} == before
+    assert psutil.Process().num_fds() <= files
+
+
+def test_workers_die_with_the_process_that_owns_them():
+    program = "import os, sys, time; sys.path.insert(0, sys.argv[1])\nfrom engine import Judge\njudge = Judge()\nprint('ready', flush=True)\ntime.sleep(60)"
+    root = str(Path(__file__).resolve().parents[2])
+    owner = psutil.Popen([sys.executable, "-c", program, root], stdout=-1)
+    assert owner.stdout.readline() == b"ready\n"
+    workers = owner.children(recursive=True)
+    assert workers
+    owner.kill()
+    owner.wait()
+    owner.stdout.close()
+    _, alive = psutil.wait_procs(workers, timeout=20)
+    assert not alive
+
+
+def test_a_worker_holds_nothing_of_a_program_that_has_run():
+    secret = "left" + "over"
+    worker = Worker()
+    request = Request(2.0, 6.0, 3.0, 1 << 21)
+    search = """
+import gc
+wanted = "revotfel"[::-1]
+texts = [p for o in gc.get_objects() for p in gc.get_referents(o) if isinstance(p, (str, bytes)) and p is not wanted]
+print([p for p in texts if wanted in (p if isinstance(p, str) else p.decode("latin-1"))])
+"""
+    first = Task("stdin", f"x = '{secret}'; print(input())".encode(), "", "", "", (secret,), 0, 1 << 20, False)
+    assert worker.run(first, request).output == b"leftover\n"
+    assert worker.run(Task("stdin", search.encode(), "", "", "", ("",), 0, 1 << 20, False), request).output == b"[]\n"
+    worker.close()
+
+
+def test_limits_must_make_sense():
+    with pytest.raises(ValueError, match="cpu_seconds must be positive"):
+        Limits(cpu_seconds=0)
+    with pytest.raises(ValueError, match="memory_bytes must be at least"):
+        Limits(memory_bytes=1000)
+    with pytest.raises(ValueError, match="workers must be at least 1"):
+        Judge(workers=0)
+
+
+def test_a_problems_own_time_limit_comes_first(judge):
+    problem = parse_problem({"inputs": ["a\n"], "outputs": ["a\n"], "time_limit": 0.1})
+    execution = judge.submit(b"while True: pass", problem).result(60)
+    assert execution.error.kind is ErrorKind.TIMEOUT
+    assert execution.seconds < 2.0
