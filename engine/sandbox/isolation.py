@@ -21,9 +21,10 @@ from engine.sandbox.worker import Worker, WorkerError
 
 PROCESS_PROBES = ("fork", "exec", "signal", "socket", "trace", "chmod", "raise_limit")
 FILE_PROBES = ("read", "write")
+LIMIT_PROBES = ("memory", "file_size", "limits")
 
 _PROBE = """
-import ctypes, json, os, resource, socket, sys
+import ctypes, json, mmap, os, resource, socket
 target = json.loads(input())
 def fork():
     if os.fork() == 0: os._exit(0)
@@ -36,16 +37,19 @@ def trace():
     if libc.ptrace(0x4206, os.getppid(), 0, 0) != 0: raise PermissionError
 def chmod(): os.chmod(target["file"], 0o644)
 def raise_limit(): resource.setrlimit(resource.RLIMIT_NOFILE, resource.getrlimit(resource.RLIMIT_NOFILE))
+def memory(): mmap.mmap(-1, 1 << 33).close()
+def file_size(): os.ftruncate(0, 1 << 33)
 def read(): open(target["file"]).read()
 def write(): open(target["folder"] + "/written", "w").close()
 stopped = {}
 for name, attempt in dict(fork=fork, exec=exec_, signal=signal_, socket=socket_, trace=trace, chmod=chmod,
-                          raise_limit=raise_limit, read=read, write=write).items():
+                          raise_limit=raise_limit, memory=memory, file_size=file_size, read=read, write=write).items():
     try: attempt(); stopped[name] = False
     except FileNotFoundError: stopped[name] = True
     except PermissionError as error: stopped[name] = name != "exec" or error.errno == 1
     except ValueError: stopped[name] = name == "raise_limit"
-    except OSError: stopped[name] = name == "fork"
+    except MemoryError: stopped[name] = name == "memory"
+    except OSError: stopped[name] = name in ("fork", "memory", "file_size")
 limits = [resource.getrlimit(kind)[1] for kind in (resource.RLIMIT_AS, resource.RLIMIT_CPU, resource.RLIMIT_FSIZE)]
 stopped["limits"] = all(limit != resource.RLIM_INFINITY for limit in limits)
 stopped["environment"] = not dict(os.environ)
@@ -87,7 +91,7 @@ def measure(worker: Worker) -> Isolation:
     stopped = answer["stopped"]
     spaces = namespaces.identities()
     apart = bool(worker.spaces) and all(spaces.get(kind) != inode for kind, inode in worker.spaces.items())
-    layers = ["rlimits"] if stopped["limits"] else []
+    layers = ["rlimits"] if all(stopped[name] for name in LIMIT_PROBES) else []
     processes = all(stopped[name] for name in PROCESS_PROBES)
     files = all(stopped[name] for name in FILE_PROBES)
     layers += ["seccomp"] if "seccomp" in worker.layers and processes else []

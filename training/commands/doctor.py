@@ -1,0 +1,107 @@
+"""`rltf doctor`: what this machine offers. Each layer of the sandbox is tested by trying to break it.
+
+What this module does not do: change anything, or start a program that is not the project's own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+from importlib import metadata
+
+from engine.sandbox.isolation import FILE_PROBES, LIMIT_PROBES, PROCESS_PROBES, Isolation, measure
+from engine.sandbox.worker import LAYERS, Worker, WorkerError
+
+_PACKAGES = ("torch", "transformers", "numpy", "pylint", "libcst", "peft", "vllm", "ray", "jupyterlab", "anywidget")
+_ADVICE = {
+    "rlimits": "run on Linux",
+    "seccomp": "Linux on x86_64 or aarch64 with CONFIG_SECCOMP_FILTER, in a container runtime that lets it through "
+    "(Docker's default profile does, gVisor does not)",
+    "landlock": "Linux 5.13 or later with `landlock` in /sys/kernel/security/lsm (kernel parameter lsm=landlock,...)",
+    "namespaces": "sysctl user.max_user_namespaces above 0, kernel.unprivileged_userns_clone=1 and "
+    "kernel.apparmor_restrict_unprivileged_userns=0 where they exist; ordinary containers go without",
+}
+_PROMISES = {
+    0: "resource limits alone: programs can read your files and harm your processes",
+    1: "no new processes, signals or network; programs can read what you can read",
+    2: "no new processes, signals or network, and no file of this machine but Python's own",
+    3: "the same, in name spaces of their own with a small private /tmp",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """`rltf doctor` has none."""
+    del parser
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints the report; 0 if programs can be judged here, 1 if not."""
+    del arguments
+    system = f"{platform.system()} {platform.release()} {platform.machine()}"
+    print(f"python       {platform.python_version()}, {system}, {os.cpu_count()} processors, user {os.geteuid()}")
+    print(f"packages     {_packages()}")
+    print(f"accelerator  {_accelerator()}")
+    return _sandbox()
+
+
+def _packages() -> str:
+    versions = []
+    for name in _PACKAGES:
+        try:
+            versions.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            versions.append(f"{name} -")
+    return ", ".join(versions)
+
+
+def _accelerator() -> str:
+    try:
+        import torch
+    except ImportError as error:
+        return f"torch cannot be imported ({error})"
+    names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return ", ".join(names) or "none: models run on the CPU"
+
+
+def _sandbox() -> int:
+    print("sandbox, each layer without the others:")
+    for layer in ("rlimits", *LAYERS):
+        print(f"  {layer:<11}{_try(layer)}")
+    try:
+        found = _measured(LAYERS)
+    except WorkerError as error:
+        print(f"rltf doctor: no worker starts: {error}", file=sys.stderr)
+        return 1
+    print(f"sandbox, all together: isolation level {found}")
+    print(f"  level {found.level}: {_PROMISES[found.level]} (docs/sandbox.md)")
+    if found.open_probes:
+        print(f"  attempts that succeeded: {', '.join(found.open_probes)}")
+    if found.level == 0:
+        print("rltf doctor: programs are refused without a system call filter (seccomp above)", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _try(layer: str) -> str:
+    """One line on one layer: whether it holds, what was tried, and how to get it if it is missing."""
+    attempts = {"seccomp": PROCESS_PROBES, "landlock": FILE_PROBES, "namespaces": ("process 1", *FILE_PROBES)}
+    tried = attempts.get(layer, LIMIT_PROBES)
+    try:
+        found = _measured([layer] if layer in LAYERS else [])
+    except WorkerError as error:
+        return f"failed   {error}; to get it: {_ADVICE[layer]}"
+    if layer in found.layers:
+        return f"holds    tried to break it: {', '.join(tried)}"
+    opened = ", ".join(name for name in found.open_probes if name in tried)
+    reason = found.missing.get(layer) or f"these attempts succeeded: {opened or 'none, but its name spaces are shared'}"
+    return f"missing  {reason}; to get it: {_ADVICE[layer]}"
+
+
+def _measured(layers: tuple[str, ...] | list[str]) -> Isolation:
+    worker = Worker(layers=layers)
+    try:
+        return measure(worker)
+    finally:
+        worker.close()
