@@ -5,6 +5,8 @@ What this script does not do: the screenshots of the report and the notebook (do
 
 from __future__ import annotations
 
+import contextlib
+import re
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,14 +22,16 @@ def main(overrides: dict[str, object]) -> None:
     """Train the embedded default and export what the terminal showed."""
     console = Console(record=True, width=104, force_terminal=False)
     display = Display(console=console)
-    with TemporaryDirectory() as folder:
-        config = TrainConfig.load(overrides={"run.folder": "runs", **overrides})
-        path = Path(folder) / "runs" / "minicode"
-        summary = train(config, path, display=display)
-        display.finish(Path("runs/minicode"), summary.held_out["before"], summary.held_out["after"])
-    images = Path(__file__).parent / "images"
+    with TemporaryDirectory() as folder, contextlib.chdir(folder):
+        path = Path("runs/minicode")
+        summary = train(TrainConfig.load(overrides=overrides), path, display=display)
+        display.finish(path, summary.held_out["before"], summary.held_out["after"])
+    images = Path(__file__).resolve().parent / "images"
     images.mkdir(exist_ok=True)
-    console.save_svg(str(images / "train.svg"), title="make train")
+    drawn = console.export_svg(title="make train")
+    (images / "train.svg").write_text(
+        re.sub(r"@font-face \{.*?\}", "", drawn, flags=re.DOTALL)
+    )  # no fonts from the network
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ the rest is JSON and MessagePack of typed records.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,9 @@ from training.files import sync_folder, write_text
 from training.learner import LocalLearner
 from training.policy import Policy
 from training.records import Baseline, Experience
+
+_BUFFER = "buffer.msgpack"
+_CHECKSUMS = "checksums.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +59,9 @@ def save_checkpoint(
     policy.model.save_pretrained(aside)
     policy.tokenizer.save_pretrained(aside)
     torch.save({**learner.state(), "torch_rng": torch.get_rng_state()}, aside / "optimizer.pt")
-    (aside / "buffer.msgpack").write_bytes(msgspec.msgpack.encode(experiences, enc_hook=_array_to_plain))
+    save_experiences(aside / _BUFFER, experiences)
     write_text(aside / "progress.json", msgspec.json.encode(progress).decode())
+    write_text(aside / _CHECKSUMS, json.dumps(_checksums(aside), indent=1))
     sync_folder(aside)
     shutil.rmtree(final, ignore_errors=True)
     aside.replace(final)
@@ -66,17 +72,31 @@ def save_checkpoint(
 
 
 def checkpoints(folder: Path) -> list[Path]:
-    """Complete checkpoints in a folder, oldest first (incomplete ones have another name)."""
+    """Checkpoints in a folder, oldest first (half-written ones have another name)."""
     return sorted(folder.glob("step-*"), key=lambda path: int(path.name.removeprefix("step-")))
+
+
+def newest_valid(folder: Path) -> tuple[Path | None, list[str]]:
+    """The newest checkpoint whose files are as they were written, and what is wrong with the newer ones passed over."""
+    damaged = []
+    for checkpoint in reversed(checkpoints(folder)):
+        try:
+            expected = json.loads((checkpoint / _CHECKSUMS).read_text())
+            found = _checksums(checkpoint)
+        except (OSError, ValueError) as error:
+            damaged.append(f"{checkpoint}: damaged ({error}); passed over")
+            continue
+        if found == expected:
+            return checkpoint, damaged
+        names = [name for name in {**expected, **found} if found.get(name) != expected.get(name)]
+        damaged.append(f"{checkpoint}: damaged ({', '.join(names)}); passed over")
+    return None, damaged
 
 
 def load_progress(checkpoint: Path) -> tuple[Progress, list[Experience]]:
     """Where the run stood, and its buffer."""
     progress = msgspec.json.decode((checkpoint / "progress.json").read_bytes(), type=Progress)
-    experiences = msgspec.msgpack.decode(
-        (checkpoint / "buffer.msgpack").read_bytes(), type=list[Experience], dec_hook=_plain_to_array
-    )
-    return progress, experiences
+    return progress, load_experiences(checkpoint / _BUFFER)
 
 
 def load_learner(checkpoint: Path, learner: LocalLearner) -> None:
@@ -84,6 +104,25 @@ def load_learner(checkpoint: Path, learner: LocalLearner) -> None:
     state = torch.load(checkpoint / "optimizer.pt", weights_only=True)
     torch.set_rng_state(state.pop("torch_rng"))
     learner.load_state(state)
+
+
+def save_experiences(path: Path, experiences: list[Experience]) -> None:
+    """Write experiences as MessagePack."""
+    path.write_bytes(msgspec.msgpack.encode(experiences, enc_hook=_array_to_plain))
+
+
+def load_experiences(path: Path) -> list[Experience]:
+    """Read what `save_experiences` wrote."""
+    return msgspec.msgpack.decode(path.read_bytes(), type=list[Experience], dec_hook=_plain_to_array)
+
+
+def _checksums(folder: Path) -> dict[str, str]:
+    digests = {}
+    for path in sorted(folder.iterdir()):
+        if path.name != _CHECKSUMS:
+            with path.open("rb") as file:
+                digests[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return digests
 
 
 def _array_to_plain(value: object) -> dict[str, object]:

@@ -83,7 +83,7 @@ def _messages(record: dict[str, Any]) -> list[Text]:
         place = f"{entry['line']}:{entry['column']} " if entry.get("line") is not None else ""
         messages.append(
             Text.assemble(
-                (f"{letter} ", _STYLES[letter]),
+                (f"{letter} ", "bold red" if letter != "I" else "dim"),
                 (f"{place}{entry['source']} {visible(entry['code'])} ", "bold"),
                 visible(entry["message"]),
                 (f"  (strength {entry['strength']:g})", "dim"),

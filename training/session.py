@@ -13,7 +13,7 @@ from pathlib import Path
 from engine import Engine, Limits, Problem
 from training.baselines import HistoricalBest
 from training.buffer import Buffer
-from training.checkpoint import Progress, checkpoints, load_learner, load_progress, save_checkpoint
+from training.checkpoint import Progress, load_learner, load_progress, newest_valid, save_checkpoint
 from training.config import TrainConfig
 from training.control import Control
 from training.data import DataError, load_problems
@@ -126,8 +126,10 @@ def open_session(
             f"data.train {config.data.train!r} and data.held_out {config.data.held_out!r}: {len(shared)} in both,"
             f" such as {min(shared)!r}; held-out problems must not be trained on"
         )
-    newest = checkpoints(path / "checkpoints")[-1:] if resume else []
-    policy = load_policy(config.model, newest[0] if newest else None)
+    newest, damaged = newest_valid(path / "checkpoints") if resume else (None, [])
+    for problem in damaged:
+        display.message(problem)
+    policy = load_policy(config.model, newest)
     store = RunStore(path)
     limits = Limits(
         cpu_seconds=config.engine.time_limit,
@@ -164,7 +166,7 @@ def open_session(
         buffer=Buffer(config.buffer.capacity),
     )
     if newest:
-        session.restore(newest[0])
+        session.restore(newest)
     else:
         store.forget_after(-1)
     return session

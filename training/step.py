@@ -13,6 +13,7 @@ import numpy as np
 from engine import Verdict
 from feedback import Feedback
 from training.baselines import NO_BASELINE, group_mean
+from training.checkpoint import save_experiences
 from training.config import ObjectiveSection
 from training.objective import normaliser, token_weights
 from training.policy import encode_reference
@@ -20,6 +21,11 @@ from training.records import Baseline, Experience, Rollout, SampleRequest, Weigh
 from training.sampler import request_seed
 from training.samples import step_metrics
 from training.session import Session
+
+
+class DivergenceError(RuntimeError):
+    """The gradient is not finite: training cannot go on."""
+
 
 INITIAL_STEP = 2**31 - 2
 """Stands for the step in the seeds of the samples that fill the buffer before the first one."""
@@ -42,13 +48,25 @@ def take_step(session: Session) -> tuple[dict[str, float], list[Experience]]:
     session.buffer.add(experiences)
     learned = session.buffer.newest(config.buffer.batch_size)
     loss = session.learner.accumulate(*reinforced(learned, config.objective))
-    metrics = {"loss/reinforced": loss, "loss/supervised": supervised_loss, **session.learner.update()}
+    metrics = {"loss/reinforced": loss, "loss/supervised": supervised_loss, **_update(session, learned)}
     clock.lap("time/learn")
     metrics |= clock.laps | step_metrics(experiences, infra)
     metrics["time/step"] = clock.total
     metrics["samples_per_second"] = len(rollouts) / clock.total
     metrics["feedback_wait_share"] = clock.laps["time/feedback_wait"] / clock.total
     return metrics, experiences
+
+
+def _update(session: Session, learned: list[Experience]) -> dict[str, float]:
+    try:
+        return session.learner.update()
+    except FloatingPointError as error:
+        batch = session.path / f"bad-batch-{session.step + 1}.msgpack"
+        save_experiences(batch, learned)
+        raise DivergenceError(
+            f"step {session.step + 1}: {error}; nothing was learned from it and its batch is kept in {batch}; "
+            "lower optimizer.learning_rate and go on with --resume"
+        ) from error
 
 
 def fill_buffer(session: Session) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import signal
+import sqlite3
 import sys
 from pathlib import Path
 from types import FrameType
@@ -70,11 +71,13 @@ def _resumed(arguments: argparse.Namespace, overrides: dict[str, object]) -> tup
 
 def _train(config: TrainConfig, path: Path, arguments: argparse.Namespace) -> int:
     # torch and transformers take seconds to load: only once the configuration is known to be good
+    from engine import SandboxError
     from training.data import DataError
     from training.display import Display
     from training.loop import Interrupted, train
     from training.page import build_page
     from training.policy import PolicyError
+    from training.step import DivergenceError
 
     display = Display()
     stop = _StopRequest(display)
@@ -92,9 +95,12 @@ def _train(config: TrainConfig, path: Path, arguments: argparse.Namespace) -> in
         display.message(f"checkpoint written: {interrupted.checkpoint}")
         display.message(f"go on with: rltf train --run {path.name} --run.folder {path.parent} --resume")
         return 130
-    except (ConfigError, DataError, PolicyError, RunError) as error:
+    except (ConfigError, DataError, PolicyError, RunError, SandboxError) as error:
         print(f"rltf train: {error}", file=sys.stderr)
         return 2
+    except (DivergenceError, OSError, sqlite3.Error) as error:  # OSError: a full disk, a folder that cannot be written
+        print(f"rltf train: {error}", file=sys.stderr)
+        return 1
     write_text(path / "report.html", build_page(Run(path)))
     display.finish(path, summary.held_out["before"], summary.held_out["after"])
     return 0
