@@ -15,7 +15,7 @@ from types import TracebackType
 from engine.analysis import Analyser, AnalysisLimits
 from engine.judge import Judge
 from engine.limits import Limits
-from engine.records import Diagnostic, ErrorKind, Execution, Problem, ProgramError, Report, Source, Verdict
+from engine.records import Diagnostic, ErrorKind, Execution, Problem, ProgramError, Report, Source, Span, Verdict
 from engine.sandbox.isolation import Isolation
 
 _MOST_ERRORS = 5
@@ -160,8 +160,12 @@ class Engine:
 def diagnostics_of(execution: Execution) -> tuple[Diagnostic, ...]:
     """The errors of an execution as findings: each distinct one once, the first test's first."""
     errors = [execution.error, *(test.error for test in execution.tests)]
-    found = dict.fromkeys(_diagnostic(error) for error in errors if error is not None)
-    return tuple(found)[:_MOST_ERRORS]
+    found: dict[tuple[str, Span | None], Diagnostic] = {}
+    for error in errors:
+        if error is not None:
+            diagnostic = _diagnostic(error)
+            found.setdefault((diagnostic.code, diagnostic.span), diagnostic)
+    return tuple(found.values())[:_MOST_ERRORS]
 
 
 def _diagnostic(error: ProgramError) -> Diagnostic:

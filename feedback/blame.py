@@ -12,12 +12,15 @@ from engine import Diagnostic, Report, Source, Verdict
 from engine.text import ProgramText
 from feedback.records import Blame, Category
 from feedback.spans import Granularity, refine
+from feedback.spectrum import suspect
 from feedback.taxonomy import Gate, Rule, Taxonomy
 
 STATIC_SOURCES = frozenset({Source.PYLINT, Source.LIBCST})
 
 _AGREEMENT = 0.2
 """What a second source on the same place adds (the line is right in 89 % of crashes then, in 58 % without)."""
+_UNSURE = 0.7
+"""An error whose kind is a weaker guide than this to its place is weighed against the lines that failing tests ran."""
 _UNCONFIRMED = 0.5
 """Weight of a static finding that the run-time error does not confirm."""
 _WRONG_ANSWER = 0.3
@@ -25,11 +28,23 @@ _WRONG_ANSWER = 0.3
 
 
 def decide_blames(
-    report: Report, taxonomy: Taxonomy, *, truncated: bool = False, granularity: Granularity = "statement"
+    report: Report,
+    taxonomy: Taxonomy,
+    *,
+    truncated: bool = False,
+    granularity: Granularity = "statement",
+    spectrum: str | None = None,
 ) -> tuple[Blame, ...]:
-    """One blame for each finding or group of findings that agree, in the report's order.
+    """One blame for each finding or group of findings that agree: errors, the suspect, then the linters' own.
 
     A program that passed is blamed for nothing, whatever is found in it; so is one that our own fault left unjudged.
+
+    Args:
+        report: What the engine found.
+        taxonomy: What each finding blames.
+        truncated: Whether generation hit the length limit.
+        granularity: How much text a place takes.
+        spectrum: Formula that finds a suspect where no error has a sure place (`feedback.spectrum`); None for none.
     """
     verdict = report.execution.verdict
     if verdict in (Verdict.PASSED, Verdict.INFRA):
@@ -42,6 +57,11 @@ def decide_blames(
     for diagnostic in observed:
         rule = taxonomy.rule_for(diagnostic, truncated=truncated)
         blames.append(_placed(_blame(diagnostic, rule, rule.strength, rule.reason), text, granularity))
+    if spectrum is not None and not any(blame.span is not None and blame.strength > _UNSURE for blame in blames):
+        hints = [blame.span.line for blame in blames if blame.span is not None]
+        if found := suspect(report.program, report.execution, spectrum, hints):
+            rule = taxonomy.rule_for(found[0])
+            _merge(blames, _blame(found[0], rule, rule.strength * found[1], rule.reason), rule)
     for diagnostic in static:
         rule = taxonomy.rule_for(diagnostic)
         strength, reason = _gated(diagnostic, rule, observed, verdict)
@@ -81,7 +101,7 @@ def _same_line(one: Diagnostic, other: Diagnostic) -> bool:
 
 
 def _merge(blames: list[Blame], found: Blame, rule: Rule) -> None:
-    """Add a static blame, or make the blame it agrees with stronger."""
+    """Add a blame, or make the one it agrees with stronger."""
     for index, blame in enumerate(blames):
         if found.category is Category.IGNORE or not _agree(blame, found, rule):
             continue
@@ -95,7 +115,7 @@ def _merge(blames: list[Blame], found: Blame, rule: Rule) -> None:
 
 def _agree(blame: Blame, found: Blame, rule: Rule) -> bool:
     if blame.category is Category.LINE and blame.span is None:  # raised by the tests' call: no frame of the program's
-        return blame.diagnostic.code in rule.confirms
+        return blame.diagnostic.code in rule.confirms or found.diagnostic.source is Source.COVERAGE
     if blame.span is None or found.span is None:
         return blame.category is found.category
     return blame.span.start_byte < found.span.end_byte and found.span.start_byte < blame.span.end_byte

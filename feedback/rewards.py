@@ -17,6 +17,7 @@ from engine import ErrorKind, Execution, Report, Verdict
 from feedback.blame import STATIC_SOURCES, decide_blames
 from feedback.records import COMPONENTS, Blame, Category, Contribution, Feedback, FinishReason, Rewards
 from feedback.spans import GRANULARITIES, Granularity, token_range
+from feedback.spectrum import FORMULAS, executed_tokens
 from feedback.taxonomy import load_taxonomy
 
 Mode = Literal["default", "paper", "release"]
@@ -56,11 +57,14 @@ class RewardSettings:
     """Largest alpha = T / (E - S) in `default` mode (ours): a one-token blame would weigh as much as T tokens."""
     granularity: Granularity = "statement"
     """How much text a place takes in `default` mode (ours)."""
+    spectrum: str = "ochiai"
+    """Formula that finds a suspicious line where no error has a sure place (ours, `default` mode); `none` for none."""
     taxonomy: str = ""
     """Path of a TOML file whose rows replace the shipped taxonomy's."""
 
     def __post_init__(self) -> None:
-        for name, allowed in (("mode", MODES), ("granularity", GRANULARITIES)):
+        choices = (("mode", MODES), ("granularity", GRANULARITIES), ("spectrum", (*FORMULAS, "none")))
+        for name, allowed in choices:
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; allowed: {', '.join(allowed)}")
         for entry in fields(self):
@@ -95,15 +99,18 @@ def assess(
         Feedback with raw rewards, before any baseline. A verdict `infra` gives zeros: it is no one's reward.
     """
     settings = settings or RewardSettings()
-    granularity = settings.granularity if settings.mode == "default" else "line"
+    ours = settings.mode == "default"
     blames = decide_blames(
         report,
         load_taxonomy(settings.taxonomy),
         truncated=FinishReason(finish_reason) is FinishReason.LENGTH,
-        granularity=granularity,
+        granularity=settings.granularity if ours else "line",
+        spectrum=settings.spectrum if ours and settings.spectrum != "none" else None,
     )
     contributions = tuple(_contributions(report.execution, blames, offsets, settings))
-    return Feedback(report, blames, offsets, _summed(contributions, len(offsets)), contributions=contributions)
+    rewards = _summed(contributions, len(offsets))
+    executed = executed_tokens(report.program, report.execution, offsets)
+    return Feedback(report, blames, offsets, rewards, executed, contributions)
 
 
 def _contributions(

@@ -6,6 +6,7 @@ lines come from the standard tokenizer, and where it gives up the physical line 
 
 from __future__ import annotations
 
+import contextlib
 import io
 import tokenize
 from functools import lru_cache
@@ -52,20 +53,26 @@ def logical_lines(program: bytes) -> dict[int, tuple[int, int]]:
 
     Lines that belong to none (blank ones, comments, those after a tokenizing error) are missing.
     """
-    source = program.decode(errors="replace").replace("\r\n", "\n").replace("\r", "\n")
     lines: dict[int, tuple[int, int]] = {}
     first: int | None = None
-    try:
-        for token in tokenize.generate_tokens(io.StringIO(source).readline):
-            if token.type == tokenize.NEWLINE:
-                if first is not None:
-                    lines.update(dict.fromkeys(range(first, token.start[0] + 1), (first, token.start[0])))
-                first = None
-            elif first is None and token.type not in _LAYOUT:
-                first = token.start[0]
-    except (tokenize.TokenError, SyntaxError, RecursionError, MemoryError):
-        pass  # the lines up to the error stand
+    for token in python_tokens(program):
+        if token.type == tokenize.NEWLINE:
+            if first is not None:
+                lines.update(dict.fromkeys(range(first, token.start[0] + 1), (first, token.start[0])))
+            first = None
+        elif first is None and token.type not in _LAYOUT:
+            first = token.start[0]
     return lines
+
+
+@lru_cache(maxsize=256)
+def python_tokens(program: bytes) -> tuple[tokenize.TokenInfo, ...]:
+    """The program's Python tokens, up to the first tokenizing error; only their lines are places in the program."""
+    source = program.decode(errors="replace").replace("\r\n", "\n").replace("\r", "\n")
+    found: list[tokenize.TokenInfo] = []
+    with contextlib.suppress(tokenize.TokenError, SyntaxError, RecursionError, MemoryError):
+        found.extend(tokenize.generate_tokens(io.StringIO(source).readline))
+    return tuple(found)
 
 
 def token_range(span: Span, offsets: NDArray[np.int32]) -> tuple[int, int]:

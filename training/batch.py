@@ -48,7 +48,11 @@ def run_batch(source: Path, out: Path, workers: int, tokenization: Tokenization 
     Returns:
         0, or 1 where lines were malformed or could not be judged; each is named on standard error.
     """
-    with source.open("rb") as lines, Engine(workers, workers) as engine, out.open("w", encoding="utf-8") as stream:
+    with (
+        source.open("rb") as lines,
+        Engine(workers, workers, trace_lines=True) as engine,
+        out.open("w", encoding="utf-8") as stream,
+    ):
         writer = _Writer(stream, tokenization)
         pending: dict[Future[Report], list[Item]] = {}
         for number, line in enumerate(lines, start=1):

@@ -83,7 +83,7 @@ def _single(arguments: argparse.Namespace, tokenization: Tokenization | None) ->
     except ProblemError as error:
         print(f"rltf feedback: {arguments.problem}: {error}", file=sys.stderr)
         return 2
-    with Engine() as engine:
+    with Engine(trace_lines=True) as engine:
         report = engine.submit(program, problem).result()
     name = arguments.program.name
     if arguments.json:

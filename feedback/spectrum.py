@@ -1,0 +1,139 @@
+"""Which lines ran when tests failed: a place for wrong answers, which no error message has (and RLTF ignores).
+
+Tests rarely tell all lines apart, so how much a line does breaks ties: a bug needs an operator, a call, a name or a
+number to be in. What this module does not do: run anything (the engine collects executed lines), or explain the bug.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import tokenize
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine import Diagnostic, Execution, Source, Verdict
+from engine.text import ProgramText
+from feedback.spans import logical_lines, python_tokens
+
+Formula = Callable[[int, int, int, int], float]
+"""(failing tests that ran the line, passing ones that did, failing ones that did not, passing ones) -> suspicion."""
+
+
+def ochiai(failing: int, passing: int, failing_not: int, _: int) -> float:
+    """Ochiai's coefficient, 0..1."""
+    return failing / math.sqrt((failing + failing_not) * (failing + passing)) if failing else 0.0
+
+
+def tarantula(failing: int, passing: int, failing_not: int, passing_not: int) -> float:
+    """Tarantula, 0..1."""
+    if not failing:
+        return 0.0
+    in_failing = failing / (failing + failing_not)
+    in_passing = passing / (passing + passing_not) if passing + passing_not else 0.0
+    return in_failing / (in_failing + in_passing)
+
+
+def dstar(failing: int, passing: int, failing_not: int, _: int) -> float:
+    """D* with exponent 2, squeezed into 0..1."""
+    if not failing:
+        return 0.0
+    value = failing**2 / max(passing + failing_not, 0.5)
+    return value / (1.0 + value)
+
+
+FORMULAS: dict[str, Formula] = {"ochiai": ochiai, "tarantula": tarantula, "dstar": dstar}
+
+
+_WEIGHTS = {tokenize.OP: 1.0, tokenize.NUMBER: 1.0, tokenize.NAME: 0.5}
+_UNCOUNTED = frozenset("):,]}{.=;")  # an opening `(` or `[` counts: a call, a subscript
+_TIE_BREAK = 0.1
+_HINT = 0.1
+"""What an error's line gains, where the error's kind is an unsure guide to its place."""
+_NO_SUSPECTS = ("def ", "async def ", "class ", "import ", "from ", "@")
+"""Lines that run to no effect on any value: bugs are rarely in them, and every test runs them."""
+_WITHOUT_CODE = re.compile(r"(?:else|try|finally)\s*:|(?:global|nonlocal)\b|[\"']{3}")
+
+
+def suspect(
+    program: bytes, execution: Execution, formula: str = "ochiai", hints: Collection[int] = ()
+) -> tuple[Diagnostic, float] | None:
+    """The most suspicious line as a finding, with its suspicion (0..1); None without executed lines.
+
+    Args:
+        program: The program.
+        execution: Its results, with executed lines.
+        formula: One of `FORMULAS`.
+        hints: Lines where errors came up.
+    """
+    text = ProgramText(program)
+    scores = suspicion(program, execution, formula)
+    weights = _line_weights(program)
+    ranks = {
+        line: score + _TIE_BREAK * math.log1p(weights[line]) + _HINT * (line in hints)
+        for line, score in scores.items()
+        if score > 0 and not _line(text, line).startswith(_NO_SUSPECTS)
+    }
+    if not ranks:
+        return None
+    line = max(ranks, key=lambda line: (ranks[line], line))  # of equals the last: what is set up first is simple
+    message = f"suspicion {scores[line]:.2f} ({formula}): ran when tests failed"
+    return Diagnostic(Source.COVERAGE, "suspicious", message, text.line_span(line)), scores[line]
+
+
+def executed_tokens(program: bytes, execution: Execution, offsets: NDArray[np.int32]) -> NDArray[np.bool_] | None:
+    """Whether any test ran the line of each token, bool [T]; None unless every test's lines are known.
+
+    Lines without code of their own (`else:`, comments) share the fate of the line after them; tokens outside the
+    program (fences, end of text) count as run.
+    """
+    if not execution.tests or any(test.executed_lines is None for test in execution.tests):
+        return None
+    ran = {line for test in execution.tests for line in test.executed_lines or ()}
+    text, lines = ProgramText(program), logical_lines(program)
+    bytes_ran = np.ones(len(program) + 1, dtype=np.int64)
+    fate = True
+    for line in range(text.line_count, 0, -1):
+        first, last = lines.get(line, (0, 0))
+        if first and not _WITHOUT_CODE.match(_line(text, line)):
+            fate = any(part in ran for part in range(first, last + 1))
+        bytes_ran[text.line_start(line) : text.line_start(line + 1)] = fate
+    counts = np.concatenate([[0], np.cumsum(bytes_ran[:-1])])
+    touched = counts[offsets[:, 1]] > counts[offsets[:, 0]]
+    executed: NDArray[np.bool_] = touched | (offsets[:, 0] == offsets[:, 1])
+    return executed
+
+
+def suspicion(program: bytes, execution: Execution, formula: str = "ochiai") -> dict[int, float]:
+    """Suspicion of each line that a failing test ran; empty without executed lines."""
+    lines = logical_lines(program)
+    runs = [
+        ({line for line in test.executed_lines if line in lines}, test.verdict is Verdict.PASSED)
+        for test in execution.tests
+        if test.executed_lines and test.verdict is not Verdict.INFRA
+    ]
+    failing = [lines for lines, passed in runs if not passed]
+    passing = [lines for lines, passed in runs if passed]
+    score = FORMULAS[formula]
+    found = {}
+    for line in set().union(*failing) if failing else ():
+        bad, good = sum(line in lines for lines in failing), sum(line in lines for lines in passing)
+        found[line] = score(bad, good, len(failing) - bad, len(passing) - good)
+    return found
+
+
+def _line(text: ProgramText, line: int) -> str:
+    return text.program[text.line_start(line) : text.line_end(line)].strip().decode(errors="replace")
+
+
+def _line_weights(program: bytes) -> Mapping[int, float]:
+    """How much each line does: its operators, calls, numbers and names."""
+    lines = logical_lines(program)
+    weights: defaultdict[int, float] = defaultdict(float)
+    for token in python_tokens(program):
+        if token.start[0] in lines and token.string not in _UNCOUNTED:
+            weights[token.start[0]] += _WEIGHTS.get(token.type, 0.0)
+    return weights

@@ -1,0 +1,128 @@
+"""Suspicion from executed lines, by hand, and which tokens no test ran."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine import Report, Source
+from feedback import RewardSettings, assess, token_offsets
+from feedback.spectrum import FORMULAS, executed_tokens, suspicion
+from tests.feedback.programs import crashed, failed, passed, span_of
+
+PROGRAM = b"""def f(x):
+    if x > 2:
+        y = x - 1
+    else:
+        # note
+        y = x + 1
+    return y
+"""
+
+
+def with_lines(report: Report, *lines: set[int]) -> Report:
+    tests = [
+        replace(test, executed_lines=frozenset(ran)) for test, ran in zip(report.execution.tests, lines, strict=True)
+    ]
+    return replace(report, execution=replace(report.execution, tests=tuple(tests)))
+
+
+WRONG = with_lines(failed(PROGRAM, tests="ppf"), {1, 2, 6, 7}, {1, 2, 6, 7}, {1, 2, 3, 7})
+
+
+def test_ochiai_by_hand() -> None:
+    assert suspicion(PROGRAM, WRONG.execution) == pytest.approx({1: 3**-0.5, 2: 3**-0.5, 3: 1.0, 7: 3**-0.5})
+
+
+def test_other_formulas_by_hand() -> None:
+    # line 2: 1 of 1 failing, 2 of 2 passing; line 3: 1 of 1 failing, 0 of 2 passing
+    tarantula, dstar = suspicion(PROGRAM, WRONG.execution, "tarantula"), suspicion(PROGRAM, WRONG.execution, "dstar")
+    assert (tarantula[2], tarantula[3]) == pytest.approx((0.5, 1.0))
+    assert (dstar[2], dstar[3]) == pytest.approx((1 / 3, 2 / 3))
+
+
+@given(st.lists(st.integers(0, 20), min_size=4, max_size=4), st.sampled_from(sorted(FORMULAS)))
+def test_every_formula_stays_between_zero_and_one(counts, name) -> None:
+    assert 0.0 <= FORMULAS[name](*counts) <= 1.0
+
+
+def lines_of(program: bytes) -> np.ndarray:
+    return token_offsets(program.splitlines(keepends=True), slice(0, len(program)))
+
+
+def test_a_wrong_answer_is_blamed_on_the_line_that_only_failing_tests_ran() -> None:
+    feedback = assess(WRONG, lines_of(PROGRAM))
+    assert np.flatnonzero(feedback.rewards["fine"]).tolist() == [2]
+    blame = feedback.blames[0]
+    assert (blame.diagnostic.source, blame.diagnostic.code, blame.strength) == (Source.COVERAGE, "suspicious", 1.0)
+
+
+@pytest.mark.parametrize(
+    "settings", [RewardSettings(mode="paper"), RewardSettings(mode="release"), RewardSettings(spectrum="none")]
+)
+def test_without_the_spectrum_a_wrong_answer_has_no_place(settings) -> None:
+    assert not assess(WRONG, lines_of(PROGRAM), settings=settings).rewards["fine"].any()
+
+
+def test_a_passing_program_has_no_suspect() -> None:
+    report = with_lines(passed(PROGRAM, tests="pp"), {1, 2, 3, 7}, {1, 2, 6, 7})
+    assert assess(report, lines_of(PROGRAM)).blames == ()
+
+
+def test_definitions_and_imports_are_no_suspects() -> None:
+    program = b"import math\ndef f(x): return math.pi\n"
+    report = with_lines(failed(program, tests="f"), {1, 2})
+    assert assess(report, lines_of(program)).blames == ()
+
+
+def test_a_sure_error_needs_no_suspect_and_an_unsure_one_is_weighed_against_it() -> None:
+    ran = [{1, 2, 6, 7}, {1, 2, 3, 7}]
+    sure = with_lines(crashed(PROGRAM, "NameError", span_of(PROGRAM, b"y\n", b"return")), *ran)
+    unsure = with_lines(crashed(PROGRAM, "IndexError", span_of(PROGRAM, b"y\n", b"return")), *ran)
+    assert [blame.diagnostic.code for blame in assess(sure, lines_of(PROGRAM)).blames] == ["NameError"]
+    assert [blame.diagnostic.code for blame in assess(unsure, lines_of(PROGRAM)).blames] == ["IndexError", "suspicious"]
+
+
+def test_an_error_on_the_suspicious_line_is_one_stronger_blame() -> None:
+    report = with_lines(crashed(PROGRAM, "IndexError", span_of(PROGRAM, b"x - 1")), {1, 2, 6, 7}, {1, 2, 3})
+    blames = assess(report, lines_of(PROGRAM)).blames
+    assert len(blames) == 1
+    assert blames[0].strength == 1.0
+    assert [item.code for item in blames[0].also] == ["suspicious"]
+
+
+def test_an_error_of_the_call_itself_takes_the_suspects_place() -> None:
+    report = with_lines(crashed(PROGRAM, "TypeError", None), {1, 2, 6, 7}, {1, 2, 3})
+    feedback = assess(report, lines_of(PROGRAM))
+    assert np.flatnonzero(feedback.rewards["fine"]).tolist() == [2]
+
+
+def test_tokens_that_no_test_ran_are_marked() -> None:
+    report = with_lines(failed(PROGRAM, tests="pf"), {1, 2, 3, 7}, {1, 2, 3, 7})
+    assert assess(report, lines_of(PROGRAM)).executed.tolist() == [True, True, True, False, False, False, True]
+    other = with_lines(failed(PROGRAM, tests="f"), {1, 2, 6, 7})
+    assert assess(other, lines_of(PROGRAM)).executed.tolist() == [True, True, False, True, True, True, True]
+
+
+def test_tokens_outside_the_program_count_as_run() -> None:
+    offsets = token_offsets([b"```\n", PROGRAM, b"```", b""], slice(4, 4 + len(PROGRAM)))
+    report = with_lines(failed(PROGRAM, tests="f"), set())
+    assert executed_tokens(PROGRAM, report.execution, offsets).tolist() == [True, False, True, True]
+
+
+def test_nothing_is_marked_where_some_tests_lines_are_unknown() -> None:
+    report = with_lines(failed(PROGRAM, tests="pf"), {1}, {1})
+    unknown = replace(
+        report.execution, tests=(report.execution.tests[0], replace(report.execution.tests[1], executed_lines=None))
+    )
+    assert executed_tokens(PROGRAM, unknown, lines_of(PROGRAM)) is None
+
+
+def test_continuation_lines_share_their_statements_fate() -> None:
+    program = b"x = [\n    1,\n    2,\n]\ndef f():\n    return (\n        x\n    )\n"
+    report = with_lines(failed(program, tests="f"), {1, 3, 5})
+    assert executed_tokens(program, report.execution, lines_of(program)).tolist() == [True] * 5 + [False] * 3
