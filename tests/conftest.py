@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("rltf", deadline=None)  # machines are busy: time is no property
+hypothesis.settings.load_profile("rltf")
 
 
 @pytest.fixture(scope="session")
