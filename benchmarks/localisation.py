@@ -2,9 +2,9 @@
 
 A corpus line has `program`, `fixed_program`, `tests` (`{call, args, expected}` or `{assert}`), `buggy_lines` and,
 where its tests need it, `support` source. Every method lays its fine and static penalties on the lines, one token
-each. Blamed lines are those with at least half the largest penalty;
-`top-1` is the chance that a line with the largest penalty is a buggy one, `recall` the share of buggy lines that are
-blamed, `program` the share of lines that are blamed (a whole-program blame is all of them). What this does not do: time.
+each. Blamed lines are those with at least half the largest penalty; `top-1` is the chance that a line with the largest
+penalty is a buggy one, `recall` the share of buggy lines that are blamed, `program` the share of lines that are blamed
+(a whole-program blame is all of them). What this does not do: time.
 """
 
 from __future__ import annotations
