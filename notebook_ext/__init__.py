@@ -1,8 +1,23 @@
 """The Jupyter extension: live view, single-sample view, static HTML, magics.
 
-What this package does not do: train, judge, or draw in Python; one script (`training.page`) draws every view.
+`%load_ext notebook_ext` adds `%rltf` and `%%rltf_feedback`. What this package does not do: train, or draw in Python;
+one script (`training.page`) draws every view.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from notebook_ext.views import SampleView, TrainingView
 
-__all__ = ["SampleView", "TrainingView"]
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+__all__ = ["SampleView", "TrainingView", "load_ipython_extension"]
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """What `%load_ext notebook_ext` calls."""
+    from notebook_ext.magics import RltfMagics
+
+    shell.register_magics(RltfMagics)

@@ -6,6 +6,7 @@ What this module does not do: draw (the script of `training.page` does), train, 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,15 @@ import anywidget
 import traitlets
 from IPython.display import display
 
+from engine import Problem
 from feedback import Feedback, to_json
+from notebook_ext.assessment import Counterfactuals, assess_program
 from notebook_ext.frozen import frozen_run, frozen_sample
 from notebook_ext.monitor import ENDED, Monitor
-from training import Run, watch
+from training import ConfigError, Run, watch
+from training.data import DataError, load_problems
 from training.page import STYLE, build_page, build_sample_page, compact, record_table, run_table, view_script
+from training.tokenization import Tokenization, TokenizerError
 
 
 class _View(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget has no types
@@ -39,15 +44,26 @@ class _View(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget has no type
 
 
 class SampleView(_View):
-    """One program's feedback: code, error spans and the reward of every token. No run and no kernel work needed.
+    """One program's feedback: code, error spans and the reward of every token. No run needed.
 
     Args:
         record: A `Feedback`, a line of `rltf feedback`, or a sample's record (`Run.record`).
+        problem: With it the program can be edited in the view, and is judged anew as you type.
     """
 
-    def __init__(self, record: Feedback | Mapping[str, Any]) -> None:
+    def __init__(self, record: Feedback | Mapping[str, Any], *, problem: Problem | None = None) -> None:
         self.record = _as_record(record)
-        super().__init__(data={"record": compact(self.record)})
+        self.problem = problem
+        super().__init__(data={"record": compact(self.record), "editable": problem is not None})
+        self._counterfactuals = Counterfactuals(self.send, self._assess_edited)
+        self.on_msg(self._on_message)
+
+    def _on_message(self, _: object, content: Mapping[str, Any], __: object) -> None:
+        if content.get("kind") == "edit":
+            self._counterfactuals.receive(content)
+
+    def _assess_edited(self, _: str, program: str) -> dict[str, Any] | None:
+        return None if self.problem is None else assess_program(program, self.problem)
 
     def export_html(self, path: str | Path) -> Path:
         """Write the view as a page of its own; returns its path."""
@@ -87,11 +103,36 @@ class TrainingView(_View):
         super().__init__(data={"name": self.run.name})
         self._freeze_at_end = freeze
         self._outputs: list[Any] = []
+        self._counterfactuals = Counterfactuals(self.send, self._assess_edited)
         self._monitor = Monitor(self.run, self.send, on_end=self._ended)
         self.on_msg(self._on_message)
 
     def _on_message(self, _: object, content: Mapping[str, Any], __: object) -> None:
-        self._monitor.receive(dict(content))  # may be any thread: the monitor's own thread answers
+        if content.get("kind") == "edit":  # may be any thread: both answer in their own
+            self._counterfactuals.receive(content)
+        else:
+            self._monitor.receive(dict(content))
+
+    def _assess_edited(self, problem_id: str, program: str) -> dict[str, Any] | None:
+        problem = self._problems.get(problem_id)
+        if problem is None:
+            return None
+        return assess_program(program, problem, settings=self.run.config.feedback, tokenization=self._tokenization)
+
+    @cached_property
+    def _problems(self) -> dict[str, Problem]:
+        try:
+            return {problem.id: problem for problem in load_problems(self.run.config.data.train)}
+        except (DataError, ConfigError):  # the data the run was trained on is not on this machine
+            return {}
+
+    @cached_property
+    def _tokenization(self) -> Tokenization | None:
+        checkpoints = sorted((self.run.path / "checkpoints").glob("step-*/tokenizer.json"))
+        try:
+            return Tokenization.load(str(checkpoints[-1])) if checkpoints else None
+        except TokenizerError:
+            return None
 
     def freeze(self) -> None:
         """Replace every output of this view by its static form as the run is now."""

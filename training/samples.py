@@ -11,16 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from engine import AssertTest, CallTest, Problem, StdinTest, Test
-from feedback import COMPONENTS, to_json
+from engine import Problem
+from feedback import COMPONENTS
 from training.config import ObjectiveSection
 from training.evaluation import outcome_class
 from training.objective import token_weights
+from training.page import shown_record
 from training.records import Experience
 from training.store import SampleRow
 
-_SHOWN = 300
-"""Characters of a test's input, expected and actual output that are kept for display."""
 OUTCOMES = ("passed", "failed", "syntax", "runtime", "timeout", "other", "infra")
 
 
@@ -29,20 +28,13 @@ def sample_row(experience: Experience, problem: Problem, step: int, objective: O
     rollout, feedback = experience.rollout, experience.feedback
     execution = feedback.report.execution
     record: dict[str, Any] = {
-        **to_json(feedback, f"{problem.id}/{step}/{rollout.sample}"),
-        "program": feedback.report.program.decode(errors="replace"),
-        "prompt": problem.prompt,
-        "problem_id": problem.id,
+        **shown_record(feedback, problem, f"{problem.id}/{step}/{rollout.sample}"),
         "step": step,
         "sample": rollout.sample,
         "policy_version": rollout.policy_version,
         "finish_reason": str(rollout.finish_reason),
         "baseline": {"coarse": experience.baseline.coarse, "adaptive": experience.baseline.adaptive},
     }
-    # no test ran after a syntax error: then there are none to show
-    for entry, test, result in zip(record["tests"], problem.tests, execution.tests, strict=False):
-        asked, expected = _displayed(test)
-        entry |= {"input": asked[:_SHOWN], "expected": expected[:_SHOWN], "actual": result.actual[:_SHOWN]}
     advantages = token_weights(experience, objective)
     columns = zip(record["tokens"], rollout.token_ids, rollout.logprobs, advantages.tolist(), strict=True)
     for token, token_id, logprob, advantage in columns:
@@ -57,18 +49,6 @@ def sample_row(experience: Experience, problem: Problem, step: int, objective: O
         codes=" ".join(sorted({blame.diagnostic.code for blame in feedback.blames})),
         record=record,
     )
-
-
-def _displayed(test: Test) -> tuple[str, str]:
-    """What a test asks and what it expects, as text."""
-    match test:
-        case StdinTest():
-            return test.stdin, test.expected
-        case CallTest():
-            named = [f"{name}={value!r}" for name, value in test.kwargs.items()]
-            return ", ".join([*map(repr, test.args), *named]), repr(test.expected)
-        case AssertTest():
-            return test.source, ""
 
 
 def mean_reward(experience: Experience) -> float:

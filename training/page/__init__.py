@@ -5,6 +5,7 @@ What this package does not do: talk to a kernel (`notebook_ext`) or draw anythin
 
 from training.page.data import compact, newest_summaries, page_data, sample_summaries
 from training.page.html import build_page, build_sample_page, record_table, run_table
+from training.page.record import shown_record
 from training.page.script import STYLE, view_script
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "record_table",
     "run_table",
     "sample_summaries",
+    "shown_record",
     "view_script",
 ]

@@ -9,14 +9,16 @@ import base64
 import gzip
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator
 from contextlib import closing
-from typing import Any
+from typing import Any, TypeAlias
 
 from training.run import Run
 
-RECORDS_BUDGET = 6_000_000
+RECORDS_BUDGET = 1_500_000
 """Bytes of compressed sample records in a page."""
+
+Row: TypeAlias = tuple[int, int]
 
 _LETTERS = {"U_global": "G", "U_line": "L", "U_ignore": "I"}
 _KINDS = ("syntax", "runtime", "timeout")
@@ -47,12 +49,16 @@ def newest_summaries(run: Run, count: int) -> list[dict[str, Any]]:
 
 
 def _summaries(run: Run, statement: str, values: tuple[int, ...]) -> list[dict[str, Any]]:
+    return [_summary(dict(row)) for row in _rows(run, statement, values)]
+
+
+def _rows(run: Run, statement: str, values: tuple[int, ...] = ()) -> Iterator[sqlite3.Row]:
     database = run.path / "run.db"
     if not database.exists():  # launched, and not writing yet
-        return []
+        return
     with closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True, timeout=10)) as connection:
         connection.row_factory = sqlite3.Row
-        return [_summary(dict(row)) for row in connection.execute(statement, values)]
+        yield from connection.execute(statement, values)
 
 
 def _summary(row: dict[str, Any]) -> dict[str, Any]:
@@ -80,39 +86,49 @@ def page_data(run: Run, *, budget: int = RECORDS_BUDGET) -> dict[str, Any]:
         budget: Bytes of compressed records; samples without a record are listed and say so when chosen.
     """
     samples = sample_summaries(run)
-    records = _records_within(run, samples, budget)
+    held = _seqs_within(run, budget)
     for sample in samples:
-        sample["held"] = sample["seq"] in records
+        sample["held"] = sample["seq"] in held
     return {
         "run": {"name": run.name, **run.state, "summary": run.summary},
         "metrics": [[row["step"], row["name"], round(row["value"], 5)] for row in run.metrics()],
         "samples": samples,
-        "records": _packed(records),
+        "records": _packed(run, held),
     }
 
 
-def _records_within(run: Run, samples: list[dict[str, Any]], budget: int) -> dict[int, str]:
-    """JSON of records by `seq`, spread over the run so that every stretch of it stays readable, within the budget."""
-    compressor_ratio = 0.12  # what gzip leaves of such records, measured on runs of the embedded default
-    records: dict[int, str] = {}
-    size = 0.0
-    for sample in _spread(samples):
-        text = json.dumps(compact(run.record(sample["seq"])), separators=(",", ":"))
-        size += len(text) * compressor_ratio
-        if size > budget:
+def _seqs_within(run: Run, budget: int) -> set[int]:
+    """Which records fit: spread over the run so that every stretch of it stays readable."""
+    lengths = [(row["seq"], row["size"]) for row in _rows(run, "SELECT seq, length(record) AS size FROM samples")]
+    some = [seq for seq, _ in lengths[:: max(1, len(lengths) // 32)]]
+    share = len(_packed(run, set(some))) / max(1, sum(size for seq, size in lengths if seq in some))
+    held: set[int] = set()
+    for seq, size in _spread(lengths):
+        budget -= int(size * share)
+        if budget < 0:
             break
-        records[sample["seq"]] = text
-    return records
+        held.add(seq)
+    return held
 
 
-def _spread(samples: list[dict[str, Any]]) -> Iterable[dict[str, Any]]:
-    """All samples, in an order whose every beginning is spread evenly: every 64th, then every 32nd, and so on."""
+def _spread(rows: list[Row]) -> Iterator[Row]:
+    """All rows, in an order whose every beginning is spread evenly: every 64th, then every 32nd, and so on."""
     seen: set[int] = set()
     for stride in (64, 32, 16, 8, 4, 2, 1):
-        for position in range(len(samples) - 1, -1, -stride):
+        for position in range(len(rows) - 1, -1, -stride):
             if position not in seen:
                 seen.add(position)
-                yield samples[position]
+                yield rows[position]
+
+
+def _packed(run: Run, held: set[int]) -> str:
+    """Records by `seq`: JSON, gzipped, in base64."""
+    parts = [
+        f'"{row["seq"]}":{json.dumps(compact(json.loads(row["record"])), separators=(",", ":"))}'
+        for row in _rows(run, "SELECT seq, record FROM samples ORDER BY seq")
+        if row["seq"] in held
+    ]
+    return base64.b64encode(gzip.compress(f"{{{','.join(parts)}}}".encode(), compresslevel=6, mtime=0)).decode()
 
 
 def compact(value: Any) -> Any:  # noqa: ANN401 - any JSON data
@@ -122,8 +138,3 @@ def compact(value: Any) -> Any:  # noqa: ANN401 - any JSON data
     if isinstance(value, dict):
         return {key: compact(item) for key, item in value.items()}
     return [compact(item) for item in value] if isinstance(value, list) else value
-
-
-def _packed(records: Mapping[int, str]) -> str:
-    text = "{" + ",".join(f'"{seq}":{record}' for seq, record in sorted(records.items())) + "}"
-    return base64.b64encode(gzip.compress(text.encode(), compresslevel=6, mtime=0)).decode()

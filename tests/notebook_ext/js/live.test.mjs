@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { fakeModel, makeRecord, makeSamples, painted } from "./setup.mjs";
+import { fakeModel, makeRecord, makeSamples, painted, window } from "./setup.mjs";
 
 const { default: view } = await import("../../../training/page/js/index.js");
 const { liveSource } = await import("../../../training/page/js/live.js");
@@ -139,4 +139,32 @@ test("a view that is taken away listens no more", async () => {
   assert.equal(model.listening(), 1);
   close();
   assert.equal(model.listening(), 0);
+});
+
+test("an edited program is judged by the kernel, compared with the sample, and left again", async () => {
+  const el = document.createElement("div");
+  document.body.replaceChildren(el);
+  const model = fakeModel({ record: makeRecord("x = 1"), editable: true });
+  view.render({ model, el });
+  await painted();
+  const button = [...el.querySelectorAll("button")].find((each) => each.textContent.startsWith("What if"));
+  button.click();
+  await painted();
+  const area = el.querySelector("textarea");
+  assert.equal(area.value, "x = 1");
+  for (const text of ["x = 2", "x = 3"]) {
+    area.value = text;
+    area.dispatchEvent(new window.Event("input"));
+  }
+  await new Promise((resolve) => setTimeout(resolve, 450));
+  assert.deepEqual(model.sent.map((message) => message.program), ["x = 3"]);
+  const better = makeRecord("x = 3", [], { verdict: "passed", tests: [{ verdict: "passed" }, { verdict: "passed" }] });
+  model.receive({ kind: "edited", to: model.sent[0].view, edit: model.sent[0].edit, record: better });
+  await painted();
+  assert.match(el.querySelector(".said").textContent, /verdict failed → passed.*tests 1\/2 → 2\/2/);
+  assert.match(el.querySelector(".code").textContent, /x = 3/);
+  assert.equal(model.listening(), 0);
+  button.click();
+  await painted();
+  assert.match(el.querySelector(".code").textContent, /x = 1/);
 });

@@ -18,7 +18,7 @@ export function mount(root, source) {
   let connection = null;
   const parts = single ? [] : [header(store, source, (command) => connection.ask(command)), chartStrip(store)];
   const list = single ? null : sampleList(store);
-  const main = [list, codePanel(store), inspector(store)].filter(Boolean);
+  const main = [list, codePanel(store, source), inspector(store)].filter(Boolean);
   const help = helpPanel();
   const view = h("div", { class: "rltf", "data-kind": source.kind, "data-host": source.host ?? "cell", "data-lm-suppress-shortcuts": "true" },
     h("div", { class: "frame" }, parts.map((part) => part.element), h("div", { class: "main" }, main.map((part) => part.element)), help));
@@ -53,8 +53,8 @@ function followRecord(store, source) {
     wanted = selected;
     const current = () => wanted === selected;
     source.record(selected).then(
-      (record) => current() && store.update({ record, failure: "", token: null }),
-      (error) => current() && store.update({ record: null, failure: String(error.message ?? error), token: null }),
+      (record) => current() && store.update({ record, failure: "", token: null, original: null }),
+      (error) => current() && store.update({ record: null, original: null, failure: String(error.message ?? error), token: null }),
     );
   });
 }

@@ -1,26 +1,33 @@
 // The program with its tokens: heat of the chosen component, error spans by class, gutter marks, banners.
+// Below it, the tests.
 // Not here: what a token's reward is made of (inspector).
 
 import { h, inline, number, replace, visible } from "./dom.js";
+import { editor } from "./editor.js";
 import { COMPONENTS, findings, scaleOf, segmentLines, tokenValue } from "./record.js";
+import { testsView } from "./tests.js";
 
 /** The code panel. */
-export function codePanel(store) {
+export function codePanel(store, source) {
   const heading = h("div", { class: "heading" });
   const banners = h("div", { class: "banners" });
+  const edit = editor(store, source);
   const switcher = componentSwitch(store);
   const code = h("div", { class: "code", tabindex: "0", role: "group", "aria-label": "program; arrow keys move between tokens, [ and ] between errors" });
-  const element = h("section", { class: "center", "aria-label": "program" }, heading, banners, switcher.element, code);
+  const tests = h("div", { class: "tests", tabindex: "0", role: "region", "aria-label": "tests" });
+  const element = h("section", { class: "center", "aria-label": "program" }, heading, edit.element, banners, switcher.element, code, tests);
   let tokens = [];
   let painted = null;
   code.addEventListener("click", (event) => pickToken(store, event));
   code.addEventListener("keydown", (event) => codeKey(store, code, tokens, event));
   const paint = (state) => {
+    edit.paint(state);
     if (painted?.record !== state.record || painted?.component !== state.component || painted?.failure !== state.failure) {
       replace(heading, headingOf(state));
       replace(banners, bannersOf(state.record));
       switcher.paint(state);
       tokens = drawCode(code, state);
+      if (painted?.record !== state.record) replace(tests, state.record?.tests?.length ? testsView(state.record) : null);
     }
     if (painted?.token !== state.token || painted?.record !== state.record || painted?.component !== state.component) markFocus(code, tokens, state.token);
     painted = state;
@@ -37,7 +44,7 @@ function headingOf({ record, failure }) {
   return [
     h("h3", {}, inline(record.problem_id ?? record.id ?? "program")),
     h("span", { class: "facts" }, facts.filter(Boolean).join(" · ")),
-    record.prompt ? h("details", { class: "prompt" }, h("summary", {}, "problem"), h("div", { class: "text" }, visible(record.prompt))) : null,
+    record.prompt ? h("details", { class: "prompt", open: record.prompt.length < 400 }, h("summary", {}, "problem"), h("div", { class: "text" }, visible(record.prompt))) : null,
   ];
 }
 

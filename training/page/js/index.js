@@ -1,12 +1,12 @@
 // The one entry: anywidget calls `render` in a notebook, `training/page` calls it in a page with a small stand-in for the model.
 
 import { mount } from "./app.js";
-import { liveSource } from "./live.js";
+import { editing, liveSource } from "./live.js";
 import { pageSource, recordSource } from "./source.js";
 
 function render({ model, el }) {
   const data = model.get("data");
-  if (data.record) return mount(el, recordSource(data.record, data));
+  if (data.record) return mount(el, recordSource(data.record, { ...data, edit: data.editable ? editing(model) : null }));
   return mount(el, data.samples ? pageSource(data) : liveSource(model, data));
 }
 

@@ -1,8 +1,8 @@
 // What the focused token got and why: id, place, each component with the rules behind it, diagnostics over it;
-// then the sample's diagnostics and tests.
-// Not here: the program's text.
+// then all of the sample's diagnostics.
+// Not here: the program's text (code) or its tests (tests).
 
-import { h, inline, number, replace, visible } from "./dom.js";
+import { h, inline, number, replace } from "./dom.js";
 import { addsUp, covering, findings, provenance, scaleOf, tokenValue } from "./record.js";
 
 /** The inspector panel. */
@@ -14,7 +14,7 @@ export function inspector(store) {
   const paint = (state) => {
     if (painted?.record !== state.record || painted?.token !== state.token) replace(token, tokenView(state));
     if (painted?.record !== state.record) {
-      replace(rest, state.record ? [diagnosticsView(store, state.record), testsView(state.record)] : null);
+      replace(rest, state.record ? diagnosticsView(store, state.record) : null);
     }
     painted = state;
   };
@@ -93,18 +93,4 @@ function diagnosticsView(store, record) {
 function focusFinding(store, record, finding) {
   const token = record.tokens.findIndex((each) => each.end_byte > finding.start_byte && each.end_byte > each.start_byte);
   if (token >= 0) store.update({ token, follow: false });
-}
-
-/** Failing tests first, with what went in, what was expected and what came out. */
-function testsView(record) {
-  const tests = (record.tests ?? []).map((test, position) => ({ ...test, position }));
-  const passed = tests.filter((test) => test.verdict === "passed").length;
-  const failing = tests.filter((test) => test.verdict !== "passed");
-  return [
-    h("h4", {}, `Tests (${passed} of ${tests.length} passed)`),
-    failing.slice(0, 20).map((test) =>
-      h("details", { class: "test", open: test === failing[0] }, h("summary", {}, `✗ test ${test.position + 1}: ${inline(test.verdict)}`),
-        ["input", "expected", "actual"].filter((key) => test[key] !== undefined && test[key] !== null).map((key) => [h("div", { class: "label" }, key), h("div", { class: "value" }, visible(test[key]) || "(nothing)")]))),
-    failing.length > 20 ? h("p", { class: "empty" }, `and ${failing.length - 20} more failing tests`) : null,
-  ];
 }

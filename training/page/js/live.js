@@ -68,7 +68,27 @@ export function liveSource(model, { name, timer = setTimeout } = {}) {
     };
   }
 
-  return { kind: "run", host: "cell", controls: true, initial: { run: { name, state: "connecting", step: 0 }, follow: true }, record, connect };
+  return { kind: "run", host: "cell", controls: true, edit: editing(model, view), initial: { run: { name, state: "connecting", step: 0 }, follow: true }, record, connect };
+}
+
+/** A function that asks the kernel to judge an edited program; an answer that a newer question overtook never comes. */
+export function editing(model, view = Math.random().toString(36).slice(2)) {
+  let newest = 0;
+  let overtake = () => {};
+  return (problem, program) =>
+    new Promise((resolve, reject) => {
+      overtake();
+      const own = (newest += 1);
+      const listen = (message) => {
+        if (message?.kind !== "edited" || message.to !== view || message.edit !== own) return;
+        overtake();
+        if (message.record) resolve(message.record);
+        else reject(new Error(message.failure));
+      };
+      overtake = () => model.off("msg:custom", listen);
+      model.on("msg:custom", listen);
+      model.send({ kind: "edit", view, edit: own, problem_id: problem, program });
+    });
 }
 
 function remember(records, seq, record) {

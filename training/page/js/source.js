@@ -27,6 +27,6 @@ async function unpack(text) {
 }
 
 /** One record and nothing else. */
-export function recordSource(record, { host = "cell", theme } = {}) {
-  return { kind: "sample", host, theme, initial: { record }, record: async () => record };
+export function recordSource(record, { host = "cell", theme, edit = null } = {}) {
+  return { kind: "sample", host, theme, initial: { record }, record: async () => record, edit };
 }

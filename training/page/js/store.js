@@ -13,6 +13,7 @@ export const EMPTY = {
   samples: [],
   selected: null,
   record: null,
+  original: null, // the sampled record while an edited program is shown in its place
   failure: "", // why there is no record
   token: null,
   component: "reward",
@@ -59,11 +60,17 @@ export function withBatch(state, batch) {
   const follows = state.follow && samples !== state.samples;
   return {
     ...state,
-    run: batch.run ? { ...state.run, ...batch.run } : state.run,
+    run: batch.run ? { ...state.run, ...batch.run, step: newestStep(state, batch) } : state.run,
     metrics: batch.metrics?.length ? addMetrics(state.metrics, batch.metrics) : state.metrics,
     samples,
     selected: follows ? samples.at(-1).seq : state.selected,
   };
+}
+
+/** How far the run is: a state event says so only when the state changes, metrics come with every step. */
+function newestStep(state, batch) {
+  const steps = (batch.metrics ?? []).map((row) => row[0]);
+  return steps.reduce((most, step) => Math.max(most, step), Math.max(batch.run.step ?? 0, batch.metrics?.length ? 0 : (state.run?.step ?? 0)));
 }
 
 /** Samples by rising `seq`, each once. A run that was resumed does steps again: what came after them before is gone. */

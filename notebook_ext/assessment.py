@@ -1,0 +1,112 @@
+"""Feedback on a program at once, from a notebook: judged, read, laid on tokens; also when edited in a view.
+
+What this module does not do: sample or train. Without a tokenizer, words stand in for tokens.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import re
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine import Engine, Problem, SandboxError, parse_problem
+from feedback import RewardSettings, assess, token_offsets
+from training.page import compact, shown_record
+from training.tokenization import Tokenization, TokenizerError
+
+_WORDS = re.compile(rb"\n|[^\S\n]+|\w+|[^\w\s]")
+
+
+def as_problem(problem: Problem | Mapping[str, object] | str | Path) -> Problem:
+    """A problem from what a user has at hand: the record, a mapping in a public shape, or a JSON file of one.
+
+    Raises:
+        ProblemError: it is no problem; the message names the field.
+    """
+    if isinstance(problem, Problem):
+        return problem
+    if isinstance(problem, Mapping):
+        return parse_problem(problem)
+    path = Path(problem)
+    return parse_problem(json.loads(path.read_text(encoding="utf-8")), path.stem)
+
+
+def assess_program(
+    program: str,
+    problem: Problem,
+    *,
+    settings: RewardSettings | None = None,
+    tokenization: Tokenization | None = None,
+) -> dict[str, Any]:
+    """The record of one program, as `SampleView` shows it.
+
+    Args:
+        program: Its text.
+        problem: What it should solve.
+        settings: Rewards and mode.
+        tokenization: The tokens that rewards are laid on; None for words.
+    """
+    data = program.encode(errors="replace")
+    report = _engine().submit(data, problem).result()
+    return shown_record(assess(report, _offsets(data, tokenization), settings=settings), problem, problem.id)
+
+
+def _offsets(program: bytes, tokenization: Tokenization | None) -> NDArray[np.int32]:
+    if tokenization is not None:
+        try:
+            return tokenization.offsets(program)
+        except TokenizerError:  # it does not keep this text: words are better than nothing to look at
+            pass
+    return token_offsets(_WORDS.findall(program), slice(0, len(program)))
+
+
+@cache
+def _engine() -> Engine:
+    """This kernel's engine: started at the first program, ended with the kernel."""
+    engine = Engine()
+    atexit.register(engine.close)
+    return engine
+
+
+class Counterfactuals:
+    """Answers a view's question "and if the program were this?", in a thread of its own, the newest question first.
+
+    Args:
+        send: Sends a message to the view.
+        assess_edited: Gives the record of an edited program of a problem, by the problem's id; None if there is no such
+            problem.
+    """
+
+    def __init__(
+        self, send: Callable[[dict[str, Any]], None], assess_edited: Callable[[str, str], dict[str, Any] | None]
+    ) -> None:
+        self._send = send
+        self._assess_edited = assess_edited
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="rltf-counterfactual")
+        self._waiting: Future[None] | None = None
+
+    def receive(self, message: Mapping[str, Any]) -> None:
+        """Take `{kind: "edit", view, edit, problem_id, program}`; a question that still waits is overtaken."""
+        if self._waiting is not None:
+            self._waiting.cancel()
+        self._waiting = self._executor.submit(self._answer, message)
+
+    def _answer(self, message: Mapping[str, Any]) -> None:
+        reply = {"kind": "edited", "to": message.get("view"), "edit": message.get("edit")}
+        try:
+            record = self._assess_edited(str(message.get("problem_id")), str(message.get("program")))
+        except SandboxError as error:
+            self._send({**reply, "failure": f"This machine cannot confine programs: {error}"})
+            return
+        if record is None:
+            self._send({**reply, "failure": "This sample's problem is not at hand here: it cannot be judged anew."})
+        else:
+            self._send({**reply, "record": compact(record)})
