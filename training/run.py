@@ -118,6 +118,8 @@ class Run:
         uri = f"{self._database.resolve().as_uri()}?mode=ro"
         with closing(sqlite3.connect(uri, uri=True, timeout=10)) as connection:
             connection.row_factory = sqlite3.Row
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'events'").fetchone():
+                return []  # being made this very moment
             return [dict(row) for row in connection.execute(statement, values)]
 
 

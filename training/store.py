@@ -46,7 +46,7 @@ class RunStore:
         self._connection = sqlite3.connect(folder / "run.db", timeout=30, isolation_level=None)
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = NORMAL")
-        self._connection.executescript(_SCHEMA)
+        self._connection.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
         newest = [self._connection.execute(f"SELECT max(seq) FROM {table}").fetchone()[0] for table in _TABLES]  # noqa: S608
         self._seq = max((seq for seq in newest if seq is not None), default=0)
 
