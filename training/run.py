@@ -9,6 +9,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -62,17 +63,18 @@ class Run:
     @property
     def state(self) -> dict[str, Any]:
         """The newest state event's data: `state`, `step`, `steps`, and the `id` of the command it answers, if any."""
-        rows = self._query("SELECT data FROM events WHERE kind = 'state' ORDER BY seq DESC LIMIT 1", ())
+        rows = list(self.rows("SELECT data FROM events WHERE kind = 'state' ORDER BY seq DESC LIMIT 1"))
         return dict(json.loads(rows[0]["data"])) if rows else {"state": "starting", "step": 0}
 
     def metrics(self, after: int = 0) -> list[dict[str, Any]]:
         """Rows `seq, step, name, value` with `seq > after`, oldest first."""
-        return self._query("SELECT seq, step, name, value FROM metrics WHERE seq > ? ORDER BY seq", (after,))
+        return list(self.rows("SELECT seq, step, name, value FROM metrics WHERE seq > ? ORDER BY seq", (after,)))
 
     def samples(self, after: int = 0, limit: int = -1) -> list[dict[str, Any]]:
         """Rows of `samples` without their record, with `seq > after`, oldest first; at most `limit` (-1: all)."""
         columns = "seq, step, problem_id, sample, verdict, error_type, pass_ratio, reward, codes"
-        return self._query(f"SELECT {columns} FROM samples WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))  # noqa: S608
+        statement = f"SELECT {columns} FROM samples WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
+        return list(self.rows(statement, (after, limit)))
 
     def record(self, seq: int) -> dict[str, Any]:
         """The whole record of one sample.
@@ -80,14 +82,14 @@ class Run:
         Raises:
             RunError: no such sample.
         """
-        rows = self._query("SELECT record FROM samples WHERE seq = ?", (seq,))
+        rows = list(self.rows("SELECT record FROM samples WHERE seq = ?", (seq,)))
         if not rows:
             raise RunError(f"{self.path}: no sample with seq {seq}")
         return dict(json.loads(rows[0]["record"]))
 
     def events(self, after: int = 0) -> list[dict[str, Any]]:
         """Rows `seq, time, kind, data` (`data` decoded) with `seq > after`, oldest first."""
-        rows = self._query("SELECT seq, time, kind, data FROM events WHERE seq > ? ORDER BY seq", (after,))
+        rows = self.rows("SELECT seq, time, kind, data FROM events WHERE seq > ? ORDER BY seq", (after,))
         return [{**row, "data": json.loads(row["data"])} for row in rows]
 
     def send(self, command: Command) -> int:
@@ -112,15 +114,15 @@ class Run:
     def _database(self) -> Path:
         return self.path / "run.db"
 
-    def _query(self, statement: str, values: tuple[object, ...]) -> list[dict[str, Any]]:
+    def rows(self, statement: str, values: tuple[object, ...] = ()) -> Iterator[dict[str, Any]]:
+        """The rows of any SELECT on the database, read only; none while the trainer has not begun writing."""
         if not self._database.exists():
-            return []  # launched, and not writing yet
+            return
         uri = f"{self._database.resolve().as_uri()}?mode=ro"
         with closing(sqlite3.connect(uri, uri=True, timeout=10)) as connection:
             connection.row_factory = sqlite3.Row
-            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'events'").fetchone():
-                return []  # being made this very moment
-            return [dict(row) for row in connection.execute(statement, values)]
+            if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'events'").fetchone():
+                yield from (dict(row) for row in connection.execute(statement, values))
 
 
 def watch(path: str | Path) -> Run:

@@ -8,9 +8,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from typing import Any, TypeAlias
 
 from training.run import Run
@@ -49,16 +47,7 @@ def newest_summaries(run: Run, count: int) -> list[dict[str, Any]]:
 
 
 def _summaries(run: Run, statement: str, values: tuple[int, ...]) -> list[dict[str, Any]]:
-    return [_summary(dict(row)) for row in _rows(run, statement, values)]
-
-
-def _rows(run: Run, statement: str, values: tuple[int, ...] = ()) -> Iterator[sqlite3.Row]:
-    database = run.path / "run.db"
-    if not database.exists():  # launched, and not writing yet
-        return
-    with closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True, timeout=10)) as connection:
-        connection.row_factory = sqlite3.Row
-        yield from connection.execute(statement, values)
+    return [_summary(row) for row in run.rows(statement, values)]
 
 
 def _summary(row: dict[str, Any]) -> dict[str, Any]:
@@ -99,7 +88,7 @@ def page_data(run: Run, *, budget: int = RECORDS_BUDGET) -> dict[str, Any]:
 
 def _seqs_within(run: Run, budget: int) -> set[int]:
     """Which records fit: spread over the run so that every stretch of it stays readable."""
-    lengths = [(row["seq"], row["size"]) for row in _rows(run, "SELECT seq, length(record) AS size FROM samples")]
+    lengths = [(row["seq"], row["size"]) for row in run.rows("SELECT seq, length(record) AS size FROM samples")]
     some = [seq for seq, _ in lengths[:: max(1, len(lengths) // 32)]]
     share = len(_packed(run, set(some))) / max(1, sum(size for seq, size in lengths if seq in some))
     held: set[int] = set()
@@ -125,7 +114,7 @@ def _packed(run: Run, held: set[int]) -> str:
     """Records by `seq`: JSON, gzipped, in base64."""
     parts = [
         f'"{row["seq"]}":{json.dumps(compact(json.loads(row["record"])), separators=(",", ":"))}'
-        for row in _rows(run, "SELECT seq, record FROM samples ORDER BY seq")
+        for row in run.rows("SELECT seq, record FROM samples ORDER BY seq")
         if row["seq"] in held
     ]
     return base64.b64encode(gzip.compress(f"{{{','.join(parts)}}}".encode(), compresslevel=6, mtime=0)).decode()
