@@ -25,7 +25,18 @@ _NO_CHILDREN = (
     "footer",
     "semi",
 )
+_NO_NODES = (str, bool, type(None), cst.MaybeSentinel)
 SCOPES = (cst.FunctionDef, cst.Lambda, cst.ClassDef)
+
+
+_WITH_RULES = frozenset(
+    {
+        *(cst.Name, cst.Attribute, cst.Arg, cst.AssignTarget, cst.AsName, cst.NamedExpr, cst.Assign, cst.AnnAssign),
+        *(cst.AugAssign, cst.CompFor, cst.For, cst.GeneratorExp, cst.ListComp, cst.SetComp, cst.DictComp, *SCOPES),
+        *(cst.ImportAlias, cst.ImportFrom, cst.Global, cst.Nonlocal, cst.MatchAs, cst.MatchStar, cst.MatchMapping),
+        *(cst.MatchKeywordElement, cst.Param, cst.TypeAlias, cst.TypeVar, cst.TypeVarTuple, cst.ParamSpec),
+    }
+)
 
 
 class Use(NamedTuple):
@@ -46,10 +57,11 @@ def children(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
     """The node's children without layout, in the order of the text (`CSTNode.children` copies the node)."""
     for name in _child_fields(type(node)):
         value = getattr(node, name)
-        if isinstance(value, cst.CSTNode):
+        kind = type(value)
+        if kind is tuple or kind is list:
+            yield from value
+        elif kind not in _NO_NODES:  # `isinstance` of the abstract CSTNode is slow
             yield value
-        elif isinstance(value, list | tuple):
-            yield from (item for item in value if isinstance(item, cst.CSTNode))
 
 
 def descendants(node: cst.CSTNode, *, into_scopes: bool = True) -> Iterator[cst.CSTNode]:
@@ -58,12 +70,16 @@ def descendants(node: cst.CSTNode, *, into_scopes: bool = True) -> Iterator[cst.
     while waiting:
         item = waiting.pop()
         yield item
-        if into_scopes or item is node or not isinstance(item, SCOPES):
+        if into_scopes or item is node or type(item) not in SCOPES:
             waiting.extend(children(item))
 
 
 def uses(node: cst.CSTNode, *, into_scopes: bool = True) -> Iterator[Use]:  # noqa: PLR0912, PLR0915  a case per kind
     """Reads and bindings in `node`; of nested functions and classes only name, decorators and defaults on request."""
+    if type(node) not in _WITH_RULES:  # most nodes: spares them the cases below
+        for child in children(node):
+            yield from uses(child, into_scopes=into_scopes)
+        return
     match node:
         case cst.Name(value=name):
             yield Use("read", name, node)

@@ -6,6 +6,7 @@ stands, its parent starts another. What this module does not do: execute or impo
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import signal
@@ -109,6 +110,9 @@ def _warm_tools() -> tuple[Tool, ...]:
     tools: tuple[Tool, ...] = (pylint_findings, structural_findings)
     for tool in tools:
         tool(warm, ProgramText(warm.encode()), ProblemFacts())
+    gc.collect()
+    gc.freeze()  # what the tools keep for ever need not be looked through again and again
+    gc.set_threshold(50_000, 20, 50)
     sys.path[:] = [entry for entry in sys.path if "site-packages" not in entry and "dist-packages" not in entry]
     return tools
 
