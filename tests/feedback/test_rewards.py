@@ -173,7 +173,7 @@ LINTS = st.lists(
             source, code, "m", span_of(PROGRAM, PROGRAM[start : start + length]) if start < 22 else None
         ),
         st.sampled_from([Source.PYLINT, Source.LIBCST]),
-        st.sampled_from(["E0602", "E1101", "W0104", "never-prints", "missing-return", "C9999", "E0203"]),
+        st.sampled_from(["E0602", "E1101", "W0104", "never-prints", "call-arity", "C9999", "E0203"]),
         st.integers(0, 25),
         st.integers(1, 8),
     ),
