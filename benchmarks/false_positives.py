@@ -30,9 +30,9 @@ INTRODUCTION = """# What each finding blames
 Made by `python -m benchmarks.false_positives --write` from `feedback/taxonomy.toml`; do not edit this page.
 
 `U_global` blames the whole program, `U_line` a place in it, `U_ignore` nothing (RLTF, Table 2). *Strength* is the
-weight of the penalty in `default` mode. A static finding counts only in a program that failed: behind the gate `failing`
-in any (halved where the run-time error does not agree, times 0.3 for a wrong answer), behind `confirmed` only where the
-run-time error is on the same line or of a type listed. Where sources agree on a place they are one blame, 0.2 stronger.
+weight of the penalty in `default` mode. A static finding counts only in a program that failed: behind the gate
+`failing` in any (halved where the run-time error does not agree, times 0.3 for a wrong answer), behind `confirmed` only
+where the error is on the same line or of a type listed. Sources that agree on a place are one blame, 0.2 stronger.
 
 *Correct programs* is the share of correct programs that the message was found in: {measured}.
 A message above 1 % carries no penalty. Blank: never found there.

@@ -12,7 +12,9 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs" / "taxonomy.md").read_text(
 
 def test_every_row_is_on_the_page_with_its_class_and_strength() -> None:
     for rule in load_taxonomy().rules.values():
-        row = next(line for line in PAGE.splitlines() if line.startswith("| ") and f"`{rule.code}`" in line.split("|")[1])
+        row = next(
+            line for line in PAGE.splitlines() if line.startswith("| ") and f"`{rule.code}`" in line.split("|")[1]
+        )
         cells = [cell.strip() for cell in row.split("|")]
         assert (cells[2], cells[3]) == (rule.category.value, f"{rule.strength:g}")
 
