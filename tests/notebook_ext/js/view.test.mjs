@@ -136,3 +136,60 @@ test("hostile text everywhere makes no element and runs nothing", async () => {
   assert.ok(!/[\u202e\u2066]/.test(el.textContent));
   assert.match(find(".code").textContent, /⟦U\+202E⟧/);
 });
+
+test("tokens as a table: sorted by a column, chosen by row, and the same tab order by keyboard", async () => {
+  const record = makeRecord("a = b");
+  record.tokens[2].reward = 5;
+  const { find, all } = await show({ record });
+  find("[data-page=tokens]").click();
+  await painted();
+  assert.equal(all("table.tokens tbody tr").length, 5);
+  const total = [...find("table.tokens thead").querySelectorAll("button")][0];
+  total.click();
+  total.click();
+  [...find("table.tokens thead").querySelectorAll("button")][0].click();
+  assert.match(find("table.tokens tbody tr:last-child").textContent, /=.*\+5/);
+  find("table.tokens tbody tr:last-child").click();
+  await painted();
+  assert.match(find(".token").textContent, /Token 3 of 5/);
+  press(find("[data-page=tokens]"), "ArrowLeft");
+  await painted();
+  assert.equal(find("[data-page=program]").getAttribute("aria-selected"), "true");
+});
+
+test("a pinned sample is compared line by line with the next one chosen", async () => {
+  const samples = makeSamples(2);
+  const records = { 1: makeRecord("a = 1\nb = 2\n", [], { sample: 1 }), 2: makeRecord("a = 1\nb = 3\nc\n", [], { sample: 2 }) };
+  const { find, all } = await show(page(samples, records));
+  press(find(".listbox"), "c");
+  await painted();
+  assert.match(find(".page-compare").textContent, /is pinned/);
+  all(".row")[1].click();
+  await painted();
+  await painted();
+  const rows = all("table.compare tbody tr").map((row) => row.textContent.replaceAll("\u00a0", " "));
+  assert.equal(all("table.compare tr.same").length, 2);
+  assert.equal(all("table.compare tr.differs").length, 2);
+  assert.match(rows[1], /b = 3.*b = 2/);
+  find(".pin").click();
+  await painted();
+  assert.equal(find("[data-page=program]").getAttribute("aria-selected"), "true");
+});
+
+test("one problem through time: every visit's outcomes, and how its best program changed", async () => {
+  const samples = makeSamples(40).map((sample) => ({ ...sample, step: Math.ceil(sample.seq / 20) }));
+  const records = Object.fromEntries(samples.map((sample) => [sample.seq, makeRecord(`x = ${sample.step}\ny = 0\n`)]));
+  const { find, all } = await show(page(samples, records));
+  find("[data-page=history]").click();
+  await painted();
+  assert.match(find(".page-history h4").textContent, /at 2 steps/);
+  assert.equal(all(".visit").length, 2);
+  assert.equal(all(".visit .badge").length, 8);
+  find(".visit button.quiet").click();
+  await painted();
+  assert.deepEqual([...find(".diff").children].map((line) => line.textContent), ["− x = 1", "+ x = 2", "  y = 0", "  "]);
+  const first = find(".visit .badge");
+  first.click();
+  await painted();
+  assert.equal(all(".badge[aria-current=true]").length, 1);
+});

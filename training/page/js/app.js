@@ -2,7 +2,8 @@
 // Not here: where data comes from (source), or any panel's insides.
 
 import { chartStrip } from "./charts.js";
-import { codePanel, nextError } from "./code.js";
+import { center, togglePin } from "./center.js";
+import { nextError } from "./code.js";
 import { h, replace } from "./dom.js";
 import { header, toggleFollow } from "./header.js";
 import { inspector } from "./inspector.js";
@@ -18,7 +19,7 @@ export function mount(root, source) {
   let connection = null;
   const parts = single ? [] : [header(store, source, (command) => connection.ask(command)), chartStrip(store)];
   const list = single ? null : sampleList(store);
-  const main = [list, codePanel(store, source), inspector(store)].filter(Boolean);
+  const main = [list, center(store, source), inspector(store)].filter(Boolean);
   const help = helpPanel();
   const view = h("div", { class: "rltf", "data-kind": source.kind, "data-host": source.host ?? "cell", "data-lm-suppress-shortcuts": "true" },
     h("div", { class: "frame" }, parts.map((part) => part.element), h("div", { class: "main" }, main.map((part) => part.element)), help));
@@ -28,7 +29,7 @@ export function mount(root, source) {
   });
   const undo = [unsubscribe, followRecord(store, source), followTheme(view, source.theme), onResize(view, store)];
   connection = source.connect?.(store) ?? null;
-  view.addEventListener("keydown", (event) => viewKey(store, view, help, event));
+  view.addEventListener("keydown", (event) => viewKey({ store, source, view, help }, event));
   if (!single && !store.get().follow) chooseFirst(store);
   store.update({});
   return () => {
@@ -90,6 +91,7 @@ const KEYS = [
   ["[ ]", "previous, next error"],
   ["1 – 7", "what the heat shows"],
   ["/", "search samples"],
+  ["c", "pin a sample to compare with the next"],
   ["f", "follow the latest sample"],
   ["x", "clear filters"],
   ["?", "this help"],
@@ -101,7 +103,7 @@ function helpPanel() {
 }
 
 /** Keys that work anywhere in the view. Handled ones go no further, so JupyterLab's own keys are not disturbed. */
-function viewKey(store, view, help, event) {
+function viewKey({ store, source, view, help }, event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const typing = event.target.matches("input, select, textarea, [contenteditable]");
   if (typing) {
@@ -114,6 +116,7 @@ function viewKey(store, view, help, event) {
   const actions = {
     "/": () => view.querySelector("input[type=search]")?.focus(),
     f: () => toggleFollow(store),
+    c: () => record && source.kind === "run" && togglePin(store),
     x: () => store.update({ filters: NO_FILTER }),
     "?": () => (help.hidden = !help.hidden),
     Escape: () => (help.hidden = true),

@@ -15,7 +15,7 @@ export function codePanel(store, source) {
   const switcher = componentSwitch(store);
   const code = h("div", { class: "code", tabindex: "0", role: "group", "aria-label": "program; arrow keys move between tokens, [ and ] between errors" });
   const tests = h("div", { class: "tests", tabindex: "0", role: "region", "aria-label": "tests" });
-  const element = h("section", { class: "center", "aria-label": "program" }, heading, edit.element, banners, switcher.element, code, tests);
+  const element = h("div", { class: "page-program" }, heading, edit.element, banners, switcher.element, code, tests);
   let tokens = [];
   let painted = null;
   code.addEventListener("click", (event) => pickToken(store, event));
@@ -87,18 +87,20 @@ function drawCode(code, { record, component }) {
   const largest = scaleOf(record, component) || 1;
   const tokens = (record.tokens ?? []).map(() => []);
   const lines = segmentLines(record).map((segments, place) => {
-    const letters = [...new Set(segments.flatMap((segment) => segment.marks.map((mark) => all[mark].letter)))].sort();
-    const parts = segments.map((segment) => {
-      const part = drawSegment(segment, record, all, component, largest);
-      if (segment.token >= 0) tokens[segment.token].push(part);
-      return part;
-    });
+    const { letters, parts } = drawLine(segments, { record, all, component, largest });
+    parts.forEach((part, at) => segments[at].token >= 0 && tokens[segments[at].token].push(part));
     return h("div", { class: `line${letters.includes("L") ? " blamed" : ""}` },
       h("span", { class: "gutter", "aria-hidden": "true" }, letters.map((letter) => h("span", { class: `letter ${letter}` }, letter)), h("span", { class: "lineno" }, place + 1)),
       h("span", { class: "text" }, parts));
   });
   replace(code, lines);
   return tokens;
+}
+
+/** One line's segments as elements, and the letters of the classes that mark it. */
+export function drawLine(segments, { record, all, component, largest }) {
+  const letters = [...new Set(segments.flatMap((segment) => segment.marks.map((mark) => all[mark].letter)))].sort();
+  return { letters, parts: segments.map((segment) => drawSegment(segment, record, all, component, largest)) };
 }
 
 function drawSegment(segment, record, all, component, largest) {

@@ -93,7 +93,7 @@ function paintWindow({ state, shown, box, inner, rowId, choose }) {
   inner.style.height = `${shown.length * ROW}px`;
   replace(inner, shown.slice(first, last).map((sample, offset) => {
     const place = first + offset;
-    return row(sample, { place, count: shown.length, largest, selected: sample.seq === state.selected, pinned: sample.seq === state.pinned, rowId, choose });
+    return row(sample, { place, count: shown.length, largest, selected: sample.seq === state.selected, pinned: sample.problem_id === state.pinned?.problem_id && sample.step === state.pinned?.step && sample.sample === state.pinned?.sample, rowId, choose });
   }));
   box.setAttribute("aria-activedescendant", state.selected === null ? "" : rowId(state.selected));
 }
@@ -108,7 +108,7 @@ function row(sample, { place, count, largest, selected, pinned, rowId, choose })
   },
     h("span", { class: `badge outcome-${sample.outcome}`, title: outcome.label }, outcome.glyph),
     h("span", { class: "what" },
-      h("span", { class: "problem" }, pinned ? "📌 " : "", inline(sample.problem_id)),
+      h("span", { class: "problem" }, pinned ? "◆ " : "", inline(sample.problem_id)),
       h("span", { class: "why" }, `step ${sample.step} · ${inline(sample.error_type) || outcome.label}`, letters ? h("span", { class: "letters", title: "classes of its diagnostics" }, letters) : null)),
     h("span", { class: "reward" }, number(sample.reward, { sign: true, digits: 2 }),
       h("span", { class: `bar ${side}`, style: { "--share": Math.min(1, Math.abs(sample.reward) / largest).toFixed(3) } })));

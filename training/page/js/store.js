@@ -21,8 +21,8 @@ export const EMPTY = {
   sort: "newest",
   follow: false,
   hoverStep: null,
-  pinned: null,
-  page: "samples",
+  pinned: null, // a record that others are compared with
+  page: "program",
 };
 
 let views = 0;

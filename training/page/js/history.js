@@ -1,0 +1,74 @@
+// One problem through time: its samples at every step, the flow of their outcomes, and how its best program changed.
+// Not here: the curves of the whole run (charts).
+
+import { alignLines } from "./diff.js";
+import { h, inline, number, replace, visible } from "./dom.js";
+import { OUTCOMES, outcomeOf } from "./samples.js";
+
+/** The history panel. */
+export function historyPanel(store, source) {
+  const body = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "the problem through time" });
+  const element = h("div", { class: "page-history" }, body);
+  let painted = null;
+  const paint = ({ samples, selected }) => {
+    const problem = samples.find((sample) => sample.seq === selected)?.problem_id;
+    if (painted?.samples === samples && painted?.selected === selected) return;
+    painted = { samples, selected };
+    const visits = visitsOf(samples, problem);
+    replace(body, visits.length ? history(store, source, problem, visits, selected) : h("p", { class: "empty" }, "Choose a sample to see its problem through time."));
+  };
+  return { element, paint };
+}
+
+/** A problem's samples by step: `{step, samples, best}`, oldest first. */
+export function visitsOf(samples, problem) {
+  const steps = new Map();
+  for (const sample of samples) if (sample.problem_id === problem) steps.set(sample.step, [...(steps.get(sample.step) ?? []), sample]);
+  return [...steps].sort((left, right) => left[0] - right[0]).map(([step, own]) => ({ step, samples: own, best: own.reduce((best, sample) => (sample.reward > best.reward ? sample : best)) }));
+}
+
+function history(store, source, problem, visits, selected) {
+  const rows = visits.map((visit, place) => {
+    const before = visits[place - 1];
+    const ordered = [...visit.samples].sort((left, right) => rank(left) - rank(right));
+    const change = h("div", { class: "change-of-best" });
+    return h("li", {},
+      h("div", { class: "visit" }, h("span", { class: "step" }, `step ${visit.step}`),
+        h("span", { class: "glyphs" }, ordered.map((sample) => glyph(store, sample, selected))),
+        h("span", { class: "said" }, `best ${number(visit.best.reward, { sign: true, digits: 2 })}`),
+        before ? h("button", { type: "button", class: "quiet", onclick: () => showChange(source, before.best, visit.best, change) }, "how the best changed") : null),
+      change);
+  });
+  return [h("h4", {}, `${inline(problem)} at ${visits.length} ${visits.length === 1 ? "step" : "steps"}`), flowText(visits), h("ol", { class: "visits" }, rows)];
+}
+
+function rank(sample) {
+  return OUTCOMES.indexOf(outcomeOf(sample));
+}
+
+function glyph(store, sample, selected) {
+  const outcome = outcomeOf(sample);
+  const title = `${outcome.label}${sample.error_type ? `: ${inline(sample.error_type)}` : ""}, reward ${number(sample.reward, { sign: true, digits: 2 })}`;
+  return h("button", { type: "button", class: `badge outcome-${sample.outcome}`, title, "aria-label": title, "aria-current": sample.seq === selected ? "true" : null, onclick: () => store.update({ selected: sample.seq, follow: false }) }, outcome.glyph);
+}
+
+/** What the outcomes were at first and are at last. */
+function flowText(visits) {
+  const shares = (visit) => OUTCOMES.map(({ key, label }) => [label, visit.samples.filter((sample) => sample.outcome === key).length]).filter(([, count]) => count).map(([label, count]) => `${count} ${label}`).join(", ");
+  return h("p", { class: "said" }, visits.length > 1 ? `first ${shares(visits[0])}; last ${shares(visits.at(-1))}` : shares(visits[0]));
+}
+
+async function showChange(source, before, after, place) {
+  try {
+    const [left, right] = await Promise.all([source.record(before.seq), source.record(after.seq)]);
+    const texts = [left, right].map((record) => record.program.split("\n"));
+    const lines = alignLines(...texts).flatMap(([old, fresh]) => {
+      if (old !== null && fresh !== null && texts[0][old] === texts[1][fresh]) return [[" ", texts[0][old]]];
+      return [old === null ? null : ["−", texts[0][old]], fresh === null ? null : ["+", texts[1][fresh]]].filter(Boolean);
+    });
+    const sames = lines.every(([sign]) => sign === " ");
+    replace(place, sames ? h("p", { class: "said" }, "the same program") : h("div", { class: "diff" }, lines.map(([sign, text]) => h("div", { class: sign === "+" ? "added" : sign === "−" ? "removed" : "kept" }, `${sign} ${visible(text)}`))));
+  } catch (error) {
+    replace(place, h("p", { class: "said" }, String(error.message ?? error)));
+  }
+}
