@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 from engine.sandbox import program
 from engine.sandbox.failures import describe_compile_error
-from engine.sandbox.recorder import Recorder, release_reserve, watch_descriptors
+from engine.sandbox.recorder import Recorder, release_reserve
 from engine.sandbox.referee import referee
 from engine.sandbox.serve import serve
 from engine.sandbox.values import encode
@@ -37,7 +37,7 @@ from engine.sandbox.wire import (
 def run_child(request: Request, confine: Callable[[], None], channel: bool) -> NoReturn:
     """The child's whole life; its descriptors are in place, `confine` puts the last walls up."""
     try:
-        task = _read_task()
+        task = read_task()
         cpu = int(request.total_cpu) + 2
         resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu))
         resource.setrlimit(resource.RLIMIT_FSIZE, (request.file_bytes, request.file_bytes))
@@ -47,20 +47,19 @@ def run_child(request: Request, confine: Callable[[], None], channel: bool) -> N
             os.close(REPORT)
             referee(task, Recorder(task))
         else:
-            _run_program(task)
+            run_program(task)
         os._exit(0)
     except MemoryError:
         os._exit(OUT_OF_MEMORY)
     except BaseException as error:
-        with contextlib.suppress(
-            OSError
-        ):  # the report is closed once the program has begun: then this is its own doing
+        with contextlib.suppress(OSError):  # closed once the program has begun: then this is its own doing
             _report({"infra": f"{type(error).__name__}: {error}"[:1000]})
     finally:
         os._exit(1)
 
 
-def _read_task() -> Task:
+def read_task() -> Task:
+    """The task that this child was forked for."""
     size = os.fstat(STDIN).st_size
     parts = []
     while size > 0 and (part := os.read(STDIN, size)):
@@ -69,7 +68,8 @@ def _read_task() -> Task:
     return unpack_task(b"".join(parts))
 
 
-def _run_program(task: Task) -> None:
+def run_program(task: Task) -> None:
+    """Compiles the program and runs its tests; a refusal of the compiler goes into the report."""
     try:
         prelude = program.compile_prelude(task.prelude)
         code = program.compile_program(task.source)
@@ -81,7 +81,6 @@ def _run_program(task: Task) -> None:
         _report(describe_compile_error(error, task.source))
         return
     os.close(REPORT)
-    watch_descriptors()
     recorder = Recorder(task)
     if task.mode == "serve":
         serve(task, recorder, code, prelude)

@@ -5,9 +5,9 @@ What this module does not do: limit anything or report anything; it runs in a pr
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import io
-import os
 import sys
 from collections.abc import Callable
 from types import CodeType, ModuleType
@@ -55,10 +55,42 @@ def find_function(namespace: dict[str, Any], name: str) -> Callable[..., Any]:
 
 
 def open_streams() -> None:
-    """Standard streams on descriptors 0, 1 and 2, as CPython makes them in a UTF-8 locale."""
-    sys.stdin = sys.__stdin__ = _stream(0, "r", "<stdin>")  # type: ignore[misc]
-    sys.stdout = sys.__stdout__ = _stream(1, "w", "<stdout>")  # type: ignore[misc]
-    sys.stderr = sys.__stderr__ = _stream(2, "w", "<stderr>")  # type: ignore[misc]
+    """Standard streams on descriptors 0, 1 and 2, as CPython makes them in a UTF-8 locale.
+
+    Those of the test before stay where nothing in the program holds them, or what they are made of.
+    """
+    for name, (descriptor, mode) in _STREAMS.items():
+        stream = getattr(sys, name)
+        if (
+            stream is getattr(sys, f"__{name}__")
+            and _count_holders(stream) == _holders.get(name)
+            and _wind_back(stream)
+        ):
+            continue
+        stream = _stream(descriptor, mode, f"<{name}>")
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+        _holders[name] = _count_holders(stream)
+
+
+_STREAMS = {"stdin": (0, "r"), "stdout": (1, "w"), "stderr": (2, "w")}
+_holders: dict[str, tuple[int, int, int] | None] = {}
+
+
+def _count_holders(stream: Any) -> tuple[int, int, int] | None:
+    """References to a stream and to what it is made of; None where the program took it apart."""
+    try:
+        return sys.getrefcount(stream), sys.getrefcount(stream.buffer), sys.getrefcount(stream.buffer.raw)
+    except (ValueError, AttributeError):
+        return None
+
+
+def _wind_back(stream: Any) -> bool:
+    """Puts a stream to its start, if it is open and was not left in the middle of an iteration."""
+    try:
+        return (stream.mode == "w" and not stream.closed) or (stream.seek(0), stream.tell()) == (0, 0)
+    except (OSError, ValueError):
+        return False
 
 
 def _stream(descriptor: int, mode: str, name: str) -> io.TextIOWrapper:
@@ -97,9 +129,9 @@ def finish() -> bool:
 def _join_threads() -> bool:
     """Waits for the threads that CPython waits for; whether no other is left."""
     threading = sys.modules.get("threading")
-    if threading is None:
+    if threading is None or (_thread._count() == 0 and not threading._threading_atexits):
         return True
-    endings = getattr(threading, "_threading_atexits", [])
+    endings = threading._threading_atexits
     for ending in reversed(endings):
         ending()
     me = threading.current_thread()
@@ -114,11 +146,3 @@ def exit_code(error: SystemExit) -> int:
     if error.code is None:
         return 0
     return error.code if isinstance(error.code, int) else 1
-
-
-def same_files(expected: tuple[int, int], descriptors: tuple[int, int] = (0, 1)) -> bool:
-    """Whether standard input and output still are the files (inodes) they were."""
-    try:
-        return tuple(os.fstat(descriptor).st_ino for descriptor in descriptors) == expected
-    except OSError:
-        return False

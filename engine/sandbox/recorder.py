@@ -53,7 +53,8 @@ class Recorder:
         os.ftruncate(STDIN, 0)
         os.pwrite(STDIN, data, 0)
         os.lseek(STDIN, 0, os.SEEK_SET)
-        program.reset()
+        if self._index >= 0:
+            program.reset()  # before the first test, the zygote has done it
         _reopened[0] = False
         self._index = index
         self._started, self._thread_started = time.process_time_ns(), time.thread_time_ns()
@@ -91,28 +92,26 @@ class Recorder:
 
     def write(self, record: dict[str, object]) -> bool:
         """Appends the record of the test that has begun; whether this process may run another test."""
-        output = _size(STDOUT)
+        output, same = self._look()
         record["i"] = self._index
         record["end"] = output
         # The process's clock moves in ticks under a CPU limit; the thread's leaves other threads out.
         record["cpu"] = max(time.process_time_ns() - self._started, time.thread_time_ns() - self._thread_started)
         line = dump_line(record)
         if len(line) > self._output_bytes and "value" in record:
-            line = dump_line(
-                {**record, "value": {"t": "object", "v": f"value of more than {self._output_bytes} bytes"}}
-            )
+            kind = f"value of more than {self._output_bytes} bytes"
+            line = dump_line({**record, "value": {"t": "object", "v": kind}})
         os.pwrite(RECORDS, line, self._position)
         self._position += len(line)
-        full = max(output, self._position) > self._output_bytes
-        if full or _reopened[0] or not program.same_files(self._files):
+        if not same or _reopened[0] or max(output, self._position) > self._output_bytes:
             return False
         os.lseek(STDOUT, output, os.SEEK_SET)
         return True
 
-
-def _size(descriptor: int) -> int:
-    """Bytes written so far; as good as endless where the program has closed the descriptor."""
-    try:
-        return os.fstat(descriptor).st_size
-    except OSError:
-        return 1 << 60
+    def _look(self) -> tuple[int, bool]:
+        """Bytes written so far, and whether standard input and output still are the files they were."""
+        try:
+            stdin, stdout = os.fstat(STDIN), os.fstat(STDOUT)
+        except OSError:
+            return 1 << 60, False
+        return stdout.st_size, (stdin.st_ino, stdout.st_ino) == self._files

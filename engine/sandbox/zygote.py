@@ -19,6 +19,7 @@ import time
 from typing import Any, NoReturn
 
 from engine.sandbox import child, landlock, namespaces, privileges, program, seccomp
+from engine.sandbox.recorder import watch_descriptors
 from engine.sandbox.wire import (
     CPU,
     EXITED,
@@ -30,19 +31,22 @@ from engine.sandbox.wire import (
     WALL,
     Reply,
     Request,
+    Task,
     dump_line,
     load_line,
+    pack_task,
 )
 
 _RESERVED = 8
 """Descriptors below this are the child's; the zygote's own lie above."""
 _MODULES = (
-    "array", "bisect", "collections", "copy", "ctypes", "datetime", "decimal", "fractions", "functools", "heapq", "io",
-    "itertools", "json", "math", "operator", "random", "re", "statistics", "string", "threading", "typing",
+    "array", "bisect", "collections", "copy", "ctypes", "decimal", "fractions", "functools", "heapq", "io", "itertools",
+    "json", "math", "operator", "random", "re", "string", "threading", "typing",
 )  # fmt: skip
 """Imported before the first fork, because programs import them; a program still has to import them itself."""
 _PROCESSES = 256
 """Threads of a program, where they can be counted apart from the user's other processes."""
+_REHEARSALS = 12
 _SAMPLE = b"""
 import sys
 from collections import Counter, defaultdict
@@ -50,7 +54,7 @@ class A:
     def f(self, x): return [y for y in x if y]
 n = 3
 try:
-    print(sum(map(int, "1 2 3".split())), f"{n:.3f}", sorted({1: 2}.items(), key=lambda kv: -kv[1]))
+    print(sum(map(int, input().split())), f"{n:.3f}", sorted({1: 2}.items(), key=lambda kv: -kv[1]))
     for i in range(n): n = A().f([i]) or max(n, 2)
 except ValueError: pass
 """
@@ -149,16 +153,37 @@ def _warm_up() -> None:
     import importlib
     import site
 
-    site.setquit()
-    for name in _MODULES:
-        importlib.import_module(name)
+    register, os.register_at_fork = os.register_at_fork, lambda **_: None
+    try:  # children are forked by one thread alone, and must not seed `random` anew: verdicts would depend on chance
+        for name in _MODULES:
+            importlib.import_module(name)
+    finally:
+        os.register_at_fork = register
     sys.modules["random"].seed(0)
-    program.open_streams()
-    sys.stdout = open(os.devnull, "w")
-    for _ in range(3):
-        program.run_module(program.compile_program(_SAMPLE), None, "__main__")
-    sys.stdout.close()
-    program.reset()
+    site.setquit()
+    _rehearse()
+
+
+def _rehearse() -> None:
+    """Runs a sample program as a child does, until the interpreter has settled on how to.
+
+    What is allocated, specialised and filled in here, children share and need not copy.
+    """
+    watch_descriptors()
+    kept = [os.dup(descriptor) for descriptor in (0, 1, 3)]
+    content = pack_task(Task("stdin", _SAMPLE, "", "", "", ("1 2\n",) * 3, 0, 1 << 20, False))
+    for _ in range(_REHEARSALS):
+        for descriptor in (0, 1, 3):
+            file = os.memfd_create("rehearsal")
+            os.dup2(file, descriptor)
+            os.close(file)
+        os.pwrite(0, content, 0)
+        child.run_program(child.read_task())
+        os.dup2(3, 4)
+    program.reset()  # for the first test of every child: files of the same kind take the descriptors' places
+    for source, descriptor in zip(kept, (0, 1, 3), strict=True):
+        os.dup2(source, descriptor)
+        os.close(source)
 
 
 def _forget_ourselves() -> None:
@@ -200,7 +225,8 @@ def _move_up(descriptor: int) -> int:
 
 def _enter_child(request: Request, descriptors: list[int], report: int, filtering: seccomp.Filter | None) -> NoReturn:
     """Puts the child's descriptors in place: task, output, records, report, channel."""
-    privileges.die_with_parent()
+    if os.getppid() != 1:  # process 1 takes its children along
+        privileges.die_with_parent()
     stdin, stdout, records, *channel = descriptors
     for source, target in zip((stdin, stdout, records, report, *channel), (0, 1, 3, 4, 5), strict=False):
         os.dup2(source, target)

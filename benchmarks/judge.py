@@ -1,0 +1,273 @@
+"""How fast the judge is, and whether it stays small: run as `python -m benchmarks.judge`.
+
+Four ways to judge the same programs take turns (A, B, C, D, A, B, ...) in one run: this judge with all its layers; a bare
+`os.fork` loop without any isolation (the floor); one `multiprocessing.Process` and a `Manager` per program, as HumanEval's harness
+does; and one `python` process per program. Each lives in a lean process of its own. What counts is programs per second of
+CPU, all processes included, because the machine may be busy with other things.
+
+Then 20,000 programs of every kind go through one judge, and its memory and open files are read on the way.
+
+What this program does not do: check verdicts beyond counting them, or measure anything inside a test suite.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import multiprocessing
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "performance.md"
+PROGRAM = "n = int(input())\na = list(map(int, input().split()))\ns = sum(a)\nm = max(a)\nprint(s, m)\n"
+CONTENDERS = {
+    "judge": "this judge, all layers",
+    "floor": "bare `os.fork` loop (the floor)",
+    "multiprocessing": "`multiprocessing.Process` + `Manager` (HumanEval)",
+    "subprocess": "one `python` process per program",
+}
+Tests = Sequence[tuple[str, str]]
+
+
+def tests(count: int) -> list[tuple[str, str]]:
+    return [(f"3\n{k} 1 9\n", f"{k + 10} {max(k, 9)}\n") for k in range(count)]
+
+
+# The contenders: each takes programs and tests, and gives the number of programs that passed
+
+
+def run_judge(programs: Sequence[str], cases: Tests, judge: Any) -> int:
+    from engine import Problem, StdinTest
+
+    problem = Problem("benchmark", tuple(StdinTest(given, expected) for given, expected in cases))
+    futures = [judge.submit(program.encode(), problem) for program in programs]
+    return sum(future.result().verdict == "passed" for future in futures)
+
+
+def outputs_of(program: str, cases: Tests) -> list[str]:
+    """The program's output on each test, in this very process."""
+    code = compile(program, "<program>", "exec")
+    outputs = []
+    for given, _ in cases:
+        sys.stdin, sys.stdout = io.StringIO(given), io.StringIO()
+        exec(code, {"__name__": "__main__"})
+        outputs.append(sys.stdout.getvalue())
+    return outputs
+
+
+def all_right(outputs: Sequence[str], cases: Tests) -> bool:
+    return all(output.split() == expected.split() for output, (_, expected) in zip(outputs, cases, strict=True))
+
+
+def run_floor(programs: Sequence[str], cases: Tests, _: Any) -> int:
+    passed = 0
+    for program in programs:
+        reader, writer = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.write(writer, json.dumps(outputs_of(program, cases)).encode())
+            os._exit(0)
+        os.close(writer)
+        with os.fdopen(reader, "rb") as stream:
+            passed += all_right(json.loads(stream.read()), cases)
+        os.waitpid(child, 0)
+    return passed
+
+
+def check_in_child(program: str, cases: Tests, result: Any) -> None:
+    result.append(all_right(outputs_of(program, cases), cases))
+
+
+def run_multiprocessing(programs: Sequence[str], cases: Tests, _: Any) -> int:
+    context, passed = multiprocessing.get_context("fork"), 0
+    for program in programs:
+        with context.Manager() as manager:
+            result = manager.list()
+            process = context.Process(target=check_in_child, args=(program, cases, result))
+            process.start()
+            process.join(timeout=10)
+            passed += list(result) == [True]
+    return passed
+
+
+def run_subprocess(programs: Sequence[str], cases: Tests, _: Any) -> int:
+    passed = 0
+    for program in programs:
+        given = json.dumps([program, cases])
+        command = [sys.executable, "-I", "-S", str(Path(__file__).resolve()), "--outputs"]
+        answer = subprocess.run(command, input=given, capture_output=True, text=True, check=True).stdout
+        passed += all_right(json.loads(answer), cases)
+    return passed
+
+
+RUN: dict[str, Callable[[Sequence[str], Tests, Any], int]] = {
+    "judge": run_judge,
+    "floor": run_floor,
+    "multiprocessing": run_multiprocessing,
+    "subprocess": run_subprocess,
+}
+
+
+# Servers: one lean process for each contender
+
+
+def cpu_seconds(tree: bool) -> float:
+    """CPU time of this process and all its children, those that still run included where `tree` asks for them."""
+    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    total = sum(usage.ru_utime + usage.ru_stime for usage in map(resource.getrusage, kinds))
+    if tree:
+        import psutil
+
+        for process in psutil.Process().children(recursive=True):
+            total += sum(process.cpu_times()[:4])
+    return total
+
+
+def serve(name: str) -> None:
+    """Runs batches from standard input, one JSON line each, and answers with CPU seconds and programs passed."""
+    judge: Any = None
+    answers = os.fdopen(os.dup(1), "w")
+    if name == "judge":
+        sys.path.insert(0, str(ROOT))
+        from engine import Judge
+
+        judge = Judge()
+    for line in open(os.dup(0)):
+        programs, cases = json.loads(line)
+        before = cpu_seconds(judge is not None)
+        passed = RUN[name](programs, cases, judge)
+        answers.write(json.dumps([cpu_seconds(judge is not None) - before, passed]) + "\n")
+        answers.flush()
+    if judge is not None:
+        judge.close()
+
+
+class Server:
+    def __init__(self, name: str) -> None:
+        lean = ["-I", "-S"] if name == "floor" else []
+        command = [sys.executable, *lean, str(Path(__file__).resolve()), "--serve", name]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def run(self, programs: Sequence[str], cases: Tests) -> float:
+        """CPU milliseconds of one program."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps([programs, cases]) + "\n")
+        self.process.stdin.flush()
+        seconds, passed = json.loads(self.process.stdout.readline())
+        assert passed == len(programs), f"{passed} of {len(programs)} passed"
+        return float(seconds) / len(programs) * 1000
+
+
+def compare(count: int, rounds: int, batch: int) -> dict[str, list[float]]:
+    """CPU milliseconds of a program, for each contender and round."""
+    servers = {name: Server(name) for name in CONTENDERS}
+    sizes = {"judge": batch, "floor": batch, "multiprocessing": max(batch // 8, 5), "subprocess": max(batch // 10, 5)}
+    measured: dict[str, list[float]] = {name: [] for name in CONTENDERS}
+    for number in range(rounds + 1):
+        for name, server in servers.items():
+            programs = [f"{PROGRAM}# {number} {index}\n" for index in range(sizes[name])]
+            milliseconds = server.run(programs, tests(count))
+            if number:  # the first round warms up
+                measured[name].append(milliseconds)
+    for server in servers.values():
+        assert server.process.stdin is not None
+        server.process.stdin.close()
+        server.process.wait()
+    return measured
+
+
+def table(rounds: int, batch: int) -> str:
+    lines = ["| way | tests | CPU ms per program | programs per core-second | cost against the floor |", "|---|---|---|---|---|"]
+    for count in (3, 20):
+        measured = compare(count, rounds, batch)
+        for name, title in CONTENDERS.items():
+            ratios = [mine / floor for mine, floor in zip(measured[name], measured["floor"], strict=True)]
+            cost = statistics.median(measured[name])
+            spread = f"{statistics.median(ratios):.2f}x ({min(ratios):.2f} to {max(ratios):.2f})"
+            lines.append(f"| {title} | {count} | {cost:.2f} | {1000 / cost:.0f} | {spread} |")
+            print(lines[-1], flush=True)
+    return "\n".join(lines)
+
+
+# Many programs through one judge
+
+
+def many(total: int) -> str:
+    sys.path.insert(0, str(ROOT))
+    import psutil
+
+    from engine import Judge, Limits, parse_problem
+
+    problem = parse_problem({"inputs": [given for given, _ in tests(3)], "outputs": [out for _, out in tests(3)]})
+    asserted = parse_problem({"test_list": ["assert set(f(1)) == {1}", "assert f(2) == [2]"]})
+    kinds = [
+        (PROGRAM, problem), ("print(1)", problem), ("print(1 / 0)", problem), ("def f(:", problem), ("import os; os._exit(3)", problem),
+        ("print('x' * 100000)", problem), ("import threading; threading.Thread(target=print).start()", problem),
+        ("open('/tmp/left', 'w').write('x')", problem), ("def f(x): return [x]", asserted), ("def f(x): return x.y", asserted),
+    ]  # fmt: skip
+    lines = ["| programs | supervisor MB | workers MB | supervisor files | worker files | programs per second (wall) |", "|---|---|---|---|---|---|"]
+    me, started, done = psutil.Process(), time.monotonic(), 0
+    with Judge(limits=Limits(cpu_seconds=1.0)) as judge:
+        while done < total:
+            futures = []
+            for index in range(done, done + total // 10):
+                program, chosen = kinds[index % len(kinds)]
+                futures.append(judge.submit(f"{program}  # {index}".encode(), chosen))
+            assert not [future for future in futures if future.result().verdict == "infra"]
+            done += len(futures)
+            workers = me.children(recursive=True)
+            memory = sum(process.memory_info().rss for process in workers) / 1e6
+            files = sum(process.num_fds() for process in workers)
+            rate = done / (time.monotonic() - started)
+            mine = me.memory_info().rss / 1e6
+            lines.append(f"| {done} | {mine:.1f} | {memory:.1f} | {me.num_fds()} | {files} | {rate:.0f} |")
+            print(lines[-1], flush=True)
+    return "\n".join(lines)
+
+
+def write_page(section: str) -> None:
+    """Puts the section into docs/performance.md, between its markers."""
+    start, end = "<!-- judge -->", "<!-- /judge -->"
+    page = PAGE.read_text() if PAGE.is_file() else f"# Performance\n\n{start}\n{end}\n"
+    if start not in page:
+        page += f"\n{start}\n{end}\n"
+    before, after = page.split(start)[0], page.split(end)[1]
+    PAGE.write_text(f"{before}{start}\n{section}\n{end}{after}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--batch", type=int, default=300, help="programs of the judge and of the floor in each round")
+    parser.add_argument("--many", type=int, default=20000, help="programs of the second part")
+    parser.add_argument("--write", action="store_true", help="put the figures into docs/performance.md")
+    parser.add_argument("--serve", choices=CONTENDERS, help=argparse.SUPPRESS)
+    parser.add_argument("--outputs", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.serve:
+        return serve(arguments.serve)
+    if arguments.outputs:
+        program, cases = json.load(sys.stdin)
+        outputs, sys.stdout = (outputs_of(program, cases), sys.__stdout__)
+        return print(json.dumps(outputs))
+    where = f"Python {platform.python_version()}, {platform.system()} {platform.release()}, {os.cpu_count()} processors"
+    section = f"## Judge\n\nMade by `python -m benchmarks.judge --write` ({where}).\n\n{table(arguments.rounds, arguments.batch)}\n\n"
+    section += f"One judge, one worker, {arguments.many} programs of ten kinds:\n\n{many(arguments.many)}\n"
+    if arguments.write:
+        write_page(section)
+    return None
+
+
+if __name__ == "__main__":
+    main()
