@@ -1,9 +1,10 @@
 """How fast the judge is, and whether it stays small: run as `python -m benchmarks.judge`.
 
-Four ways to judge the same programs take turns (A, B, C, D, A, B, ...) in one run: this judge with all its layers; a bare
-`os.fork` loop without any isolation (the floor); one `multiprocessing.Process` and a `Manager` per program, as HumanEval's harness
-does; and one `python` process per program. Each lives in a lean process of its own. What counts is programs per second of
-CPU, all processes included, because the machine may be busy with other things.
+Ways to judge the same programs take turns (A, B, C, A, B, C, ...) in one run: this judge with all its layers; a bare
+`os.fork` loop without any isolation, as anybody would write it (the floor), and the same from a process that has
+everything imported and has run a program before; one `multiprocessing.Process` and a `Manager` per program, as HumanEval's
+harness does; and one `python` process per program. Each lives in a lean process of its own. What counts is programs per
+second of CPU, all processes included, because the machine may be busy with other things.
 
 Then 20,000 programs of every kind go through one judge, and its memory and open files are read on the way.
 
@@ -15,11 +16,9 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import multiprocessing
 import os
 import platform
 import resource
-import statistics
 import subprocess
 import sys
 import time
@@ -33,6 +32,7 @@ PROGRAM = "n = int(input())\na = list(map(int, input().split()))\ns = sum(a)\nm 
 CONTENDERS = {
     "judge": "this judge, all layers",
     "floor": "bare `os.fork` loop (the floor)",
+    "warm floor": "the same, warmed up as the judge's workers are",
     "multiprocessing": "`multiprocessing.Process` + `Manager` (HumanEval)",
     "subprocess": "one `python` process per program",
 }
@@ -46,9 +46,10 @@ def tests(count: int) -> list[tuple[str, str]]:
 # The contenders: each takes programs and tests, and gives the number of programs that passed
 
 
-def run_judge(programs: Sequence[str], cases: Tests, judge: Any) -> int:
-    from engine import Problem, StdinTest
+def run_judge(programs: Sequence[str], cases: Tests, judge: object) -> int:
+    from engine import Judge, Problem, StdinTest
 
+    assert isinstance(judge, Judge)
     problem = Problem("benchmark", tuple(StdinTest(given, expected) for given, expected in cases))
     futures = [judge.submit(program.encode(), problem) for program in programs]
     return sum(future.result().verdict == "passed" for future in futures)
@@ -69,7 +70,7 @@ def all_right(outputs: Sequence[str], cases: Tests) -> bool:
     return all(output.split() == expected.split() for output, (_, expected) in zip(outputs, cases, strict=True))
 
 
-def run_floor(programs: Sequence[str], cases: Tests, _: Any) -> int:
+def run_floor(programs: Sequence[str], cases: Tests, _: object) -> int:
     passed = 0
     for program in programs:
         reader, writer = os.pipe()
@@ -84,11 +85,13 @@ def run_floor(programs: Sequence[str], cases: Tests, _: Any) -> int:
     return passed
 
 
-def check_in_child(program: str, cases: Tests, result: Any) -> None:
+def check_in_child(program: str, cases: Tests, result: list[bool]) -> None:
     result.append(all_right(outputs_of(program, cases), cases))
 
 
-def run_multiprocessing(programs: Sequence[str], cases: Tests, _: Any) -> int:
+def run_multiprocessing(programs: Sequence[str], cases: Tests, _: object) -> int:
+    import multiprocessing
+
     context, passed = multiprocessing.get_context("fork"), 0
     for program in programs:
         with context.Manager() as manager:
@@ -100,7 +103,7 @@ def run_multiprocessing(programs: Sequence[str], cases: Tests, _: Any) -> int:
     return passed
 
 
-def run_subprocess(programs: Sequence[str], cases: Tests, _: Any) -> int:
+def run_subprocess(programs: Sequence[str], cases: Tests, _: object) -> int:
     passed = 0
     for program in programs:
         given = json.dumps([program, cases])
@@ -110,9 +113,10 @@ def run_subprocess(programs: Sequence[str], cases: Tests, _: Any) -> int:
     return passed
 
 
-RUN: dict[str, Callable[[Sequence[str], Tests, Any], int]] = {
+RUN: dict[str, Callable[[Sequence[str], Tests, object], int]] = {
     "judge": run_judge,
     "floor": run_floor,
+    "warm floor": run_floor,
     "multiprocessing": run_multiprocessing,
     "subprocess": run_subprocess,
 }
@@ -133,6 +137,24 @@ def cpu_seconds(tree: bool) -> float:
     return total
 
 
+def warm_up() -> None:
+    """Brings this process to where a worker is when it forks: modules imported, a program run, heap frozen."""
+    import gc
+    import importlib
+    import types
+
+    for package, path in (("engine", ROOT / "engine"), ("engine.sandbox", ROOT / "engine" / "sandbox")):
+        sys.modules[package] = types.ModuleType(package)
+        sys.modules[package].__path__ = [str(path)]
+    zygote = importlib.import_module("engine.sandbox.zygote")
+    for module in zygote._MODULES:
+        importlib.import_module(module)
+    for _ in range(12):
+        outputs_of(PROGRAM, tests(3))
+    gc.collect()
+    gc.freeze()
+
+
 def serve(name: str) -> None:
     """Runs batches from standard input, one JSON line each, and answers with CPU seconds and programs passed."""
     judge: Any = None
@@ -142,7 +164,9 @@ def serve(name: str) -> None:
         from engine import Judge
 
         judge = Judge()
-    for line in open(os.dup(0)):
+    if name == "warm floor":
+        warm_up()
+    for line in io.FileIO(os.dup(0)):
         programs, cases = json.loads(line)
         before = cpu_seconds(judge is not None)
         passed = RUN[name](programs, cases, judge)
@@ -153,8 +177,10 @@ def serve(name: str) -> None:
 
 
 class Server:
+    """The process of one contender."""
+
     def __init__(self, name: str) -> None:
-        lean = ["-I", "-S"] if name == "floor" else []
+        lean = ["-I", "-S"] if "floor" in name else []
         command = [sys.executable, *lean, str(Path(__file__).resolve()), "--serve", name]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
@@ -172,7 +198,8 @@ class Server:
 def compare(count: int, rounds: int, batch: int) -> dict[str, list[float]]:
     """CPU milliseconds of a program, for each contender and round."""
     servers = {name: Server(name) for name in CONTENDERS}
-    sizes = {"judge": batch, "floor": batch, "multiprocessing": max(batch // 8, 5), "subprocess": max(batch // 10, 5)}
+    slow = max(batch // 8, 5)
+    sizes = {"judge": batch, "floor": batch, "warm floor": batch, "multiprocessing": slow, "subprocess": slow}
     measured: dict[str, list[float]] = {name: [] for name in CONTENDERS}
     for number in range(rounds + 1):
         for name, server in servers.items():
@@ -188,7 +215,10 @@ def compare(count: int, rounds: int, batch: int) -> dict[str, list[float]]:
 
 
 def table(rounds: int, batch: int) -> str:
-    lines = ["| way | tests | CPU ms per program | programs per core-second | cost against the floor |", "|---|---|---|---|---|"]
+    import statistics
+
+    heads = ["way", "tests", "CPU ms per program", "programs per core-second", "cost against the floor"]
+    lines = [f"| {' | '.join(heads)} |", "|---|---|---|---|---|"]
     for count in (3, 20):
         measured = compare(count, rounds, batch)
         for name, title in CONTENDERS.items():
@@ -212,11 +242,26 @@ def many(total: int) -> str:
     problem = parse_problem({"inputs": [given for given, _ in tests(3)], "outputs": [out for _, out in tests(3)]})
     asserted = parse_problem({"test_list": ["assert set(f(1)) == {1}", "assert f(2) == [2]"]})
     kinds = [
-        (PROGRAM, problem), ("print(1)", problem), ("print(1 / 0)", problem), ("def f(:", problem), ("import os; os._exit(3)", problem),
-        ("print('x' * 100000)", problem), ("import threading; threading.Thread(target=print).start()", problem),
-        ("open('/tmp/left', 'w').write('x')", problem), ("def f(x): return [x]", asserted), ("def f(x): return x.y", asserted),
-    ]  # fmt: skip
-    lines = ["| programs | supervisor MB | workers MB | supervisor files | worker files | programs per second (wall) |", "|---|---|---|---|---|---|"]
+        (PROGRAM, problem),
+        ("print(1)", problem),
+        ("print(1 / 0)", problem),
+        ("def f(:", problem),
+        ("import os; os._exit(3)", problem),
+        ("print('x' * 100000)", problem),
+        ("import threading; threading.Thread(target=print).start()", problem),
+        ("open('/tmp/left', 'w').write('x')", problem),
+        ("def f(x): return [x]", asserted),
+        ("def f(x): return x.y", asserted),
+    ]
+    heads = [
+        "programs",
+        "supervisor MB",
+        "workers MB",
+        "supervisor files",
+        "worker files",
+        "programs per second (wall)",
+    ]
+    lines = [f"| {' | '.join(heads)} |", "|---|---|---|---|---|---|"]
     me, started, done = psutil.Process(), time.monotonic(), 0
     with Judge(limits=Limits(cpu_seconds=1.0)) as judge:
         while done < total:
@@ -262,7 +307,10 @@ def main() -> None:
         outputs, sys.stdout = (outputs_of(program, cases), sys.__stdout__)
         return print(json.dumps(outputs))
     where = f"Python {platform.python_version()}, {platform.system()} {platform.release()}, {os.cpu_count()} processors"
-    section = f"## Judge\n\nMade by `python -m benchmarks.judge --write` ({where}).\n\n{table(arguments.rounds, arguments.batch)}\n\n"
+    section = (
+        f"## Judge\n\nMade by `python -m benchmarks.judge --write` ({where}); medians, ratios taken round by round.\n"
+    )
+    section += f"\n{table(arguments.rounds, arguments.batch)}\n\n"
     section += f"One judge, one worker, {arguments.many} programs of ten kinds:\n\n{many(arguments.many)}\n"
     if arguments.write:
         write_page(section)

@@ -1,5 +1,6 @@
 """The layers one by one, and what becomes of workers: what is measured, refused, replaced and left behind."""
 
+import contextlib
 import gc
 import os
 import signal
@@ -87,6 +88,12 @@ def judge() -> Iterator[Judge]:
         yield judge
 
 
+def kill_workers() -> None:
+    for process in descendants():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
 def descendants() -> list[psutil.Process]:
     return psutil.Process().children(recursive=True)
 
@@ -94,8 +101,7 @@ def descendants() -> list[psutil.Process]:
 def test_a_worker_that_dies_is_replaced_and_its_program_tried_again(judge):
     future = judge.submit(b"import time; time.sleep(0.5); print(input())", ECHO)
     time.sleep(0.2)
-    for process in descendants():
-        process.send_signal(signal.SIGKILL)
+    kill_workers()
     assert future.result(60).verdict is Verdict.PASSED
     assert judge.submit(b"print(input())#", ECHO).result(60).verdict is Verdict.PASSED
 
@@ -103,8 +109,7 @@ def test_a_worker_that_dies_is_replaced_and_its_program_tried_again(judge):
 def test_two_dead_workers_are_our_fault_and_never_the_programs(judge):
     future = judge.submit(b"import time; time.sleep(1.5); print(input())", ECHO)
     while not future.done():
-        for process in descendants():
-            process.send_signal(signal.SIGKILL)
+        kill_workers()
         time.sleep(0.1)
     execution = future.result()
     assert (execution.verdict, execution.tests, execution.error) == (Verdict.INFRA, (), None)
