@@ -2,8 +2,8 @@
 
 Ways to judge the same programs take turns (A, B, C, A, B, C, ...) in one run: this judge with all its layers; a bare
 `os.fork` loop without any isolation, as anybody would write it (the floor), and the same from a process that has
-everything imported and has run a program before; one `multiprocessing.Process` and a `Manager` per program, as HumanEval's
-harness does; and one `python` process per program. Each lives in a lean process of its own. What counts is programs per
+everything imported and has run a program before; one `multiprocessing.Process` and a `Manager` per program, as the
+harness of HumanEval does; and one `python` process per program. Each lives in a lean process of its own. What counts is programs per
 second of CPU, all processes included, because the machine may be busy with other things.
 
 Then 20,000 programs of every kind go through one judge, and its memory and open files are read on the way.
@@ -307,10 +307,8 @@ def main() -> None:
         outputs, sys.stdout = (outputs_of(program, cases), sys.__stdout__)
         return print(json.dumps(outputs))
     where = f"Python {platform.python_version()}, {platform.system()} {platform.release()}, {os.cpu_count()} processors"
-    section = (
-        f"## Judge\n\nMade by `python -m benchmarks.judge --write` ({where}); medians, ratios taken round by round.\n"
-    )
-    section += f"\n{table(arguments.rounds, arguments.batch)}\n\n"
+    section = f"## Judge\n\nMade by `python -m benchmarks.judge --write` ({where}).\n"
+    section += f"Medians; ratios are taken round by round.\n\n{table(arguments.rounds, arguments.batch)}\n\n"
     section += f"One judge, one worker, {arguments.many} programs of ten kinds:\n\n{many(arguments.many)}\n"
     if arguments.write:
         write_page(section)

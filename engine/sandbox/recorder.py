@@ -50,8 +50,8 @@ class Recorder:
     def begin(self, index: int, stdin: str = "") -> None:
         """A new test: its input in place, its clock started."""
         data = stdin.encode("utf-8", "surrogatepass")
-        os.ftruncate(STDIN, 0)
         os.pwrite(STDIN, data, 0)
+        os.ftruncate(STDIN, len(data))
         os.lseek(STDIN, 0, os.SEEK_SET)
         if self._index >= 0:
             program.reset()  # before the first test, the zygote has done it
