@@ -29,8 +29,9 @@ _FCNTL = (0, 1, 2, 3, 4, 5, 6, 7, 9, 1030, 1032, 36, 37, 38)  # no F_SETOWN, F_S
 _IOCTL = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)  # TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX
 _PRCTL = (15, 16)  # PR_SET_NAME, PR_GET_NAME
 
+_Table = dict[str, tuple[int | None, int | None]]
 # name: (x86_64, aarch64); None where the architecture lacks the call
-_PLAIN = {
+_PLAIN: _Table = {
     "read": (0, 63), "write": (1, 64), "close": (3, 57), "stat": (4, None), "fstat": (5, 80), "lstat": (6, None),
     "poll": (7, None), "lseek": (8, 62), "mmap": (9, 222), "mprotect": (10, 226), "munmap": (11, 215), "brk": (12, 214),
     "rt_sigaction": (13, 134), "rt_sigprocmask": (14, 135), "rt_sigreturn": (15, 139), "pread64": (17, 67),
@@ -64,14 +65,14 @@ _PLAIN = {
     "preadv2": (327, 286), "pwritev2": (328, 287), "statx": (332, 291), "rseq": (334, 293), "close_range": (436, 436),
     "faccessat2": (439, 439), "epoll_pwait2": (441, 441),
 }  # fmt: skip
-_CHANGING = {
+_CHANGING: _Table = {
     "rename": (82, None), "mkdir": (83, None), "rmdir": (84, None), "creat": (85, None), "link": (86, None),
     "unlink": (87, None), "symlink": (88, None), "truncate": (76, 45), "mkdirat": (258, 34), "unlinkat": (263, 35),
     "renameat": (264, 38), "linkat": (265, 37), "symlinkat": (266, 36), "renameat2": (316, 276),
 }  # fmt: skip
-_ABSENT = {"clone3": (435, 435), "openat2": (437, 437)}
+_ABSENT: _Table = {"clone3": (435, 435), "openat2": (437, 437)}
 """Answered with ENOSYS: libraries then take the older call, whose arguments can be checked."""
-_CHECKED = {
+_CHECKED: _Table = {
     "open": (2, None), "openat": (257, 56), "clone": (56, 220), "prlimit64": (302, 261), "tgkill": (234, 131),
     "socketpair": (53, 199), "ioctl": (16, 29), "fcntl": (72, 25), "prctl": (157, 167),
 }  # fmt: skip
@@ -82,31 +83,29 @@ Instruction = tuple[int, int, int, int]
 """Code, jump if true, jump if false, constant."""
 
 
+_ZYGOTE_ONLY: _Table = {"kill": (62, 129), "chmod": (90, None), "fchmodat": (268, 53), "pidfd_open": (434, 434)}
+"""What the zygote needs besides, and no child may do."""
+_ZYGOTE_MORE = ("clone", "prlimit64", "prctl", "tgkill")
+"""Calls that the zygote may make with any arguments; a child's are checked."""
+
+
 class Filter:
-    """The compiled allow-list, ready to be installed in a child whose process id is then filled in."""
+    """A compiled filter, ready to be installed."""
 
-    def __init__(self, writable: bool) -> None:
-        """Compiles the filter; `writable` where another layer decides which files may be changed.
-
-        Raises:
-            OSError: there is no table for this machine's architecture.
-        """
-        machine = platform.machine()
-        if machine not in _MACHINES:
-            raise OSError(errno.ENOSYS, f"no system call table for {machine}; there is one for {', '.join(_MACHINES)}")
-        column, arch = _MACHINES[machine]
-        program = _assemble(column, arch, writable)
+    def __init__(self, program: list[Instruction]) -> None:
         self._pids = [index for index, instruction in enumerate(program) if instruction[3] == _PID]
         packed = b"".join(struct.pack("<HBBI", *instruction) for instruction in program)
         self._code = ctypes.create_string_buffer(packed, len(packed))
         self._header = ctypes.create_string_buffer(struct.pack("@HP", len(program), ctypes.addressof(self._code)))
         self._prctl = ctypes.CDLL(None, use_errno=True).prctl
         self._prctl.argtypes = [ctypes.c_int, ctypes.c_ulong, ctypes.c_void_p, ctypes.c_ulong, ctypes.c_ulong]
-
         self._prctl(_PR_GET_DUMPABLE, 0, None, 0, 0)  # resolves the call before the first fork
 
-    def install(self, pid: int) -> None:
-        """Puts this process under the filter, for good. Needs `no_new_privs`; raises OSError if the kernel refuses."""
+    def install(self, pid: int = 0) -> None:
+        """Puts this process, of id `pid`, under the filter for good.
+
+        Needs `no_new_privs`; raises OSError if the kernel refuses.
+        """
         for index in self._pids:
             struct.pack_into("<I", self._code, index * 8 + 4, pid)
         if self._prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.addressof(self._header), 0, 0) != 0:
@@ -118,14 +117,36 @@ _PID = 0x7A7A7A7A
 """Stands in the compiled filter for the child's process id."""
 
 
-def _assemble(column: int, arch: int, writable: bool) -> list[Instruction]:
-    """The whole filter: architecture, then a binary search over call numbers, then the checks of arguments."""
-    actions: dict[int, str] = {}
-    for table, action in ((_PLAIN, "allow"), (_CHANGING, "allow" if writable else "deny"), (_ABSENT, "absent")):
-        actions.update({numbers[column]: action for numbers in table.values() if numbers[column] is not None})  # type: ignore[misc]
-    checked: dict[int, str] = {n[column]: name for name, n in _CHECKED.items() if n[column] is not None}  # type: ignore[misc]
-    actions.update(checked)
-    blocks = {name: _check(name, writable) for name in checked.values()}
+def filters(writable: bool) -> tuple[Filter, Filter]:
+    """The allow-list for the zygote and all its children, and the small filter that a child adds for itself.
+
+    Together they are what a program may do; two, because a long filter takes the kernel long to install.
+
+    Args:
+        writable: whether another layer decides which files may be changed.
+
+    Raises:
+        OSError: there is no table for this machine's architecture.
+    """
+    machine = platform.machine()
+    if machine not in _MACHINES:
+        raise OSError(errno.ENOSYS, f"no system call table for {machine}; there is one for {', '.join(_MACHINES)}")
+    column, arch = _MACHINES[machine]
+    return Filter(_allow_list(column, arch, writable)), Filter(_child_checks(column))
+
+
+def _allow_list(column: int, arch: int, writable: bool) -> list[Instruction]:
+    """Architecture, then a binary search over call numbers, then the checks of arguments."""
+    tables = [
+        (_PLAIN, "allow"),
+        (_CHANGING, "allow" if writable else "deny"),
+        (_ABSENT, "absent"),
+        (_ZYGOTE_ONLY, "allow"),
+    ]
+    actions = {number: action for table, action in tables for number in _numbers(table, column).values()}
+    checked = _numbers(_CHECKED, column)
+    actions |= {number: "allow" if name in _ZYGOTE_MORE else name for name, number in checked.items()}
+    blocks = {name: _check(name, writable) for name in checked}
     blocks |= {"allow": [_ret(_ALLOW)], "deny": [_ret(_ERRNO | errno.EPERM)], "absent": [_ret(_ERRNO | errno.ENOSYS)]}
     start: list[Instruction] = [
         (_LOAD, 0, 0, _ARCH),
@@ -136,6 +157,21 @@ def _assemble(column: int, arch: int, writable: bool) -> list[Instruction]:
         _ret(_KILL),
     ]
     return start + _search(_ranges(actions), blocks)
+
+
+def _child_checks(column: int) -> list[Instruction]:
+    """What a child may not do although the zygote may; everything else is left to the allow-list."""
+    program: list[Instruction] = [(_LOAD, 0, 0, _NUMBER)]
+    checked = {name: number for name, number in _numbers(_CHECKED, column).items() if name in _ZYGOTE_MORE}
+    for name, number in (checked | _numbers(_ZYGOTE_ONLY, column)).items():
+        block = _check(name, True) if name in checked else [_ret(_ERRNO | errno.EPERM)]
+        program += [(_EQUAL, 0, len(block), number), *block]
+    return [*program, _ret(_ALLOW)]
+
+
+def _numbers(table: _Table, column: int) -> dict[str, int]:
+    """Call numbers of this architecture."""
+    return {name: number for name, numbers in table.items() if (number := numbers[column]) is not None}
 
 
 def _ret(value: int) -> Instruction:

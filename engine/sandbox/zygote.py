@@ -74,7 +74,10 @@ def main() -> None:
     hello = _confine(settings)
     os.dup2(null, 2)
     writable = "landlock" in hello["layers"] or "namespaces" in hello["layers"]
-    filtering = seccomp.Filter(writable) if "seccomp" in hello["layers"] else None
+    filtering = None
+    if "seccomp" in hello["layers"]:
+        shared, filtering = seccomp.filters(writable)
+        shared.install()
     _forget_ourselves()
     control.sendall(dump_line(hello))
     try:
@@ -104,7 +107,7 @@ def _confine(settings: dict[str, Any]) -> dict[str, Any]:
             missing["landlock"] = str(error)
     if "seccomp" in settings["layers"]:
         try:
-            _try_filter(seccomp.Filter(True))
+            _try_filter()
             layers.append("seccomp")
         except OSError as error:
             missing["seccomp"] = str(error)
@@ -113,12 +116,14 @@ def _confine(settings: dict[str, Any]) -> dict[str, Any]:
     return {"layers": layers, "missing": missing, "spaces": spaces, "landlock_abi": landlock.abi()}
 
 
-def _try_filter(filtering: seccomp.Filter) -> None:
-    """Installs the filter in a child that does nothing else; raises OSError if that does not work."""
+def _try_filter() -> None:
+    """Installs the filters in a child that does nothing else; raises OSError if that does not work."""
+    filters = seccomp.filters(writable=True)
     pid = os.fork()
     if pid == 0:
         try:
-            filtering.install(os.getpid())
+            for each in filters:
+                each.install(os.getpid())
             os._exit(0)
         except OSError as error:
             os._exit(error.errno or 1)

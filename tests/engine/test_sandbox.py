@@ -14,7 +14,7 @@ import pytest
 
 from engine import ErrorKind, Judge, Limits, SandboxError, Verdict, parse_problem
 from engine.sandbox.isolation import Isolation, check, measure
-from engine.sandbox.seccomp import Filter
+from engine.sandbox.seccomp import filters
 from engine.sandbox.wire import Request, Task
 from engine.sandbox.worker import LAYERS, Worker, WorkerError
 
@@ -79,7 +79,7 @@ def test_root_never_runs_programs_without_a_filter(monkeypatch):
 def test_a_filter_for_an_unknown_machine_says_so(monkeypatch):
     monkeypatch.setattr("platform.machine", lambda: "sparc64")
     with pytest.raises(OSError, match="no system call table for sparc64"):
-        Filter(writable=True)
+        filters(writable=True)
 
 
 @pytest.fixture(scope="module")
