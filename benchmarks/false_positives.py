@@ -37,7 +37,7 @@ where the error is on the same line or of a type listed. Sources that agree on a
 *Correct programs* is the share of correct programs that the message was found in: {measured}.
 A message above 1 % carries no penalty. Blank: never found there.
 
-A run overrides rows with a TOML file of the same shape: `rltf train --rewards.taxonomy mine.toml`.
+A run overrides rows with a TOML file of the same shape: `rltf train --feedback.taxonomy mine.toml`.
 
 ```toml
 [[exception]]

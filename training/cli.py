@@ -12,6 +12,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import NoReturn
 
 SUBCOMMANDS = {
     "train": "train a policy online, from unit-test and static feedback",
@@ -23,9 +24,16 @@ SUBCOMMANDS = {
 }
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, without the usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `rltf ARGUMENTS`; returns the exit status (a usage error exits with 2 from within argparse)."""
-    parser = argparse.ArgumentParser(prog="rltf", description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = _Parser(prog="rltf", description="Teach a code model with feedback from running and reading its programs.")
     subparsers = parser.add_subparsers(dest="subcommand", required=True, metavar="SUBCOMMAND")
     words = list(sys.argv[1:] if arguments is None else arguments)
     for name, text in SUBCOMMANDS.items():

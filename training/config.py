@@ -37,8 +37,8 @@ class _Section(BaseModel):
 class RunSection(_Section):
     """The run as a whole."""
 
-    name: str = ""
-    """Name of the run's folder; empty takes the data set's name and the time."""
+    name: Annotated[str, Field(pattern=r"^(\w[\w.+-]*)?$")] = ""
+    """Name of the run's folder: letters, digits, _ . + - and no path; empty takes the data set's name and the time."""
     folder: str = "runs"
     """Where runs are kept."""
     seed: Count = 0
@@ -55,7 +55,7 @@ class ModelSection(_Section):
     prompt_format: str = "{prompt}\n"
     """What the policy reads; may use {prompt} and {starter_code}."""
     extract: Extract = "whole"
-    """The program in a completion: all of it, or its first Markdown code fence."""
+    """The program in a completion: all of it, or its last Markdown block of Python."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     """Type of the weights; log-probabilities are always float32."""
     device: str = "auto"

@@ -72,13 +72,18 @@ def load_policy(section: ModelSection, path: Path | None = None) -> Policy:
         tokenizer = AutoTokenizer.from_pretrained(source)
         model = AutoModelForCausalLM.from_pretrained(source, dtype=getattr(torch, section.dtype))
     except (OSError, ValueError) as error:
-        raise PolicyError(f"model {section.name!r}: cannot be loaded: {str(error).splitlines()[0]}") from error
+        raise PolicyError(f"model {section.name!r}: cannot be loaded: {' '.join(str(error).split())[:300]}") from error
+    try:
+        model = model.to(device)
+    except (AssertionError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise PolicyError(f"model.device {section.device!r}: cannot be used here: {reason}") from error
     if tokenizer.eos_token_id is None:
         raise PolicyError(f"model {section.name!r}: its tokenizer has no end-of-sequence token")
     configured = model.generation_config.eos_token_id if model.generation_config else None
     eos = {tokenizer.eos_token_id, *(configured if isinstance(configured, list) else [configured])} - {None}
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-    model = model.to(device).eval()  # no dropout: samples and gradients come from the same distribution
+    model.eval()  # no dropout: samples and gradients come from the same distribution
     return Policy(model, tokenizer, token_bytes(tokenizer, continues=True), tuple(sorted(eos)), pad)
 
 

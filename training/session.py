@@ -109,16 +109,12 @@ class Session:
         self.store.close()
 
 
-def open_session(
-    config: TrainConfig,
-    path: Path,
-    display: Display,
-    should_stop: Callable[[], bool],
-    *,
-    resume: bool,
-    control: Control,
-) -> Session:
-    """Read the data, load the policy, start the workers; on `resume`, from the newest checkpoint if there is one."""
+def load_data(config: TrainConfig) -> tuple[list[Problem], list[Problem]]:
+    """The problems to train on and the held-out ones.
+
+    Raises:
+        DataError: they cannot be read, or some are in both.
+    """
     problems = load_problems(config.data.train, config.data.limit)
     held_out = load_problems(config.data.held_out, config.data.held_out_limit)
     if shared := {problem.id for problem in problems} & {problem.id for problem in held_out}:
@@ -126,6 +122,21 @@ def open_session(
             f"data.train {config.data.train!r} and data.held_out {config.data.held_out!r}: {len(shared)} in both,"
             f" such as {min(shared)!r}; held-out problems must not be trained on"
         )
+    return problems, held_out
+
+
+def open_session(
+    config: TrainConfig,
+    path: Path,
+    problems: list[Problem],
+    held_out: list[Problem],
+    *,
+    display: Display,
+    should_stop: Callable[[], bool],
+    resume: bool,
+    control: Control,
+) -> Session:
+    """Load the policy, start the workers; on `resume`, from the newest valid checkpoint if there is one."""
     newest, damaged = newest_valid(path / "checkpoints") if resume else (None, [])
     for problem in damaged:
         display.message(problem)

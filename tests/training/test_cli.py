@@ -35,11 +35,14 @@ def test_help_of_train_documents_every_key_with_its_default(here):
         (["eval", "embedded:short", "--data", "minicode:tiny"], "minicode:short|long"),
         (["eval", "embedded:short", "--data", "minicode:short:held_out", "--samples", "2", "--k", "5"], "--k 5"),
         (["show", "no/such/run"], "no/such/run"),
+        (["eval", "embedded:short", "--data", "x.jsonl", "--k", "1,x"], "'1,x'"),
+        (["train", "--run", "../../elsewhere"], "run.name"),
         (["nonsense"], "nonsense"),
     ],
 )
 def test_bad_input_exits_with_2_and_one_clear_line(here, arguments, part):
     done = rltf(*arguments, cwd=here)
     assert done.returncode == 2
-    assert part in done.stderr.splitlines()[-1]
+    (line,) = done.stderr.splitlines()
+    assert part in line
     assert "Traceback" not in done.stderr

@@ -90,10 +90,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _numbers(text: str) -> list[int]:
-    numbers = [int(part) for part in text.split(",")]
-    if any(number < 1 for number in numbers):
-        raise argparse.ArgumentTypeError("numbers of at least 1, as in 1,5,10")
-    return numbers
+    parts = text.split(",")
+    if not all(part.isdecimal() and int(part) >= 1 for part in parts):
+        raise argparse.ArgumentTypeError(f"{text!r}: must be numbers of at least 1, as in 1,5,10")
+    return [int(part) for part in parts]
 
 
 def _pass_at(judged: list[Judged], ks: list[int]) -> dict[str, float]:

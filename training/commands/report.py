@@ -9,6 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from training.files import write_text
 from training.page import build_page
 from training.run import Run, RunError
 
@@ -27,6 +28,10 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"rltf report: {error}", file=sys.stderr)
         return 2
     out: Path = arguments.out or shown.path / "report.html"
-    out.write_text(build_page(shown), encoding="utf-8")
+    try:
+        write_text(out, build_page(shown))
+    except OSError as error:
+        print(f"rltf report: --out {out}: cannot be written: {error.strerror}", file=sys.stderr)
+        return 2
     print(out)
     return 0
