@@ -57,7 +57,7 @@ class RewardSettings:
     """Largest alpha = T / (E - S) in `default` mode (ours): a one-token blame would weigh as much as T tokens."""
     granularity: Granularity = "statement"
     """How much text a place takes in `default` mode (ours)."""
-    spectrum: str = "ochiai"
+    spectrum: Literal["ochiai", "tarantula", "dstar", "none"] = "ochiai"
     """Formula that finds a suspicious line where no error has a sure place (ours, `default` mode); `none` for none."""
     taxonomy: str = ""
     """Path of a TOML file whose rows replace the shipped taxonomy's."""
@@ -76,6 +76,7 @@ class RewardSettings:
                 raise ValueError(
                     f"{name} is {getattr(self, name)!r}; allowed: 0 or less, a finding never earns a reward"
                 )
+        load_taxonomy(self.taxonomy)
         if self.alpha_cap < 1:
             raise ValueError(f"alpha_cap is {self.alpha_cap!r}; allowed: 1 or more")
 

@@ -14,6 +14,7 @@ import struct
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import IO
 
 import msgspec
@@ -120,8 +121,7 @@ def _warm_tools() -> tuple[Tool, ...]:
 def _findings(tool: Tool, request: Request) -> tuple[Diagnostic, ...]:
     """A tool that fails has no findings: its failure says nothing about the program."""
     try:
-        source, text = readable_source(request.program)
-        part = parsable_part(source)
+        source, part, text = _prepared(request.program)
         if part == source:
             return tuple(tool(source, text, request.facts))
         found = tool(part, text, ProblemFacts(prelude=request.facts.prelude))
@@ -130,6 +130,13 @@ def _findings(tool: Tool, request: Request) -> tuple[Diagnostic, ...]:
         return ()
     except (Exception, RecursionError, MemoryError, SystemExit):
         return ()
+
+
+@lru_cache(maxsize=1)
+def _prepared(program: bytes) -> tuple[str, str, ProgramText]:
+    """The program as text, the part of it that parses, and as it was written: the same for both tools."""
+    source, text = readable_source(program)
+    return source, parsable_part(source), text
 
 
 def _resident_bytes() -> int:

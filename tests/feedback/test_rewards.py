@@ -237,6 +237,8 @@ def test_explain_names_a_token_that_is_not_there() -> None:
         ({"fine_penalty": 0.3}, "fine_penalty is 0.3; allowed: 0 or less"),
         ({"alpha_cap": 0.5}, "alpha_cap is 0.5; allowed: 1 or more"),
         ({"coarse_error": float("nan")}, "coarse_error is nan"),
+        ({"spectrum": "jaccard"}, "spectrum is 'jaccard'; allowed: ochiai, tarantula, dstar, none"),
+        ({"taxonomy": "nowhere.toml"}, "cannot read nowhere.toml"),
     ],
 )
 def test_bad_settings_are_named(changes, message) -> None:
