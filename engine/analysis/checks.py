@@ -7,18 +7,18 @@ does not do: decide what a finding is worth (`feedback/taxonomy.toml`), or repor
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple, cast
 
 import libcst as cst
-from libcst.metadata import ByteSpanPositionProvider, MetadataWrapper
+from libcst.metadata import ByteSpanPositionProvider, CodeSpan, MetadataWrapper
 
 from engine.analysis.bindings import Use, descendants, uses
 from engine.analysis.calls import arity_fault, entry_function, shadowed_calls
 from engine.analysis.facts import ProblemFacts
 from engine.analysis.linter import bound_names
 from engine.analysis.paths import follow
-from engine.records import Diagnostic, Source
+from engine.records import Diagnostic, Source, Span
 from engine.text import ProgramText
 
 CODES = (
@@ -92,10 +92,12 @@ def structural_findings(source: str, text: ProgramText, facts: ProblemFacts) -> 
 
 def _located(found: list[Finding], module: cst.Module, source: str, text: ProgramText) -> tuple[Diagnostic, ...]:
     """Positions are computed only for programs with findings: they cost more than parsing."""
-    spans = MetadataWrapper(module, unsafe_skip_copy=True).resolve(ByteSpanPositionProvider)
+    wrapper = MetadataWrapper(module, unsafe_skip_copy=True)
+    # `resolve` would walk the whole tree once more, for nothing
+    spans = cast("Mapping[cst.CSTNode, CodeSpan]", ByteSpanPositionProvider()._gen(wrapper))
     plain = ProgramText(source.encode())
 
-    def span_of(node: cst.CSTNode | None) -> object:
+    def span_of(node: cst.CSTNode | None) -> Span | None:
         if node is None or node not in spans:
             return None
         place = spans[node]
@@ -108,7 +110,7 @@ def _located(found: list[Finding], module: cst.Module, source: str, text: Progra
         last = end - plain.line_start(finish.line)
         return text.span_of_columns(begin.line, first, finish.line, last)
 
-    return tuple(Diagnostic(Source.LIBCST, item.code, item.message, span_of(item.node)) for item in found)  # type: ignore[arg-type]
+    return tuple(Diagnostic(Source.LIBCST, item.code, item.message, span_of(item.node)) for item in found)
 
 
 def _entry_point(tree: Tree, facts: ProblemFacts) -> Iterator[Finding]:
