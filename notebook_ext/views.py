@@ -103,6 +103,8 @@ class TrainingView(_View):
         super().__init__(data={"name": self.run.name})
         self._freeze_at_end = freeze
         self._outputs: list[Any] = []
+        self.frozen = False
+        """Whether the outputs have been replaced by their static form."""
         self._counterfactuals = Counterfactuals(self.send, self._assess_edited)
         self._monitor = Monitor(self.run, self.send, on_end=self._ended)
         self.on_msg(self._on_message)
@@ -139,6 +141,7 @@ class TrainingView(_View):
         html = frozen_run(self.run)
         for output in self._outputs:
             output.update({"text/html": html, "text/plain": repr(self)}, raw=True)
+        self.frozen = True
 
     def export_html(self, path: str | Path) -> Path:
         """Write the run as a page of its own, the same as `rltf report`; returns its path."""

@@ -31,11 +31,12 @@ _PAGE = """<!doctype html>
 body {{ margin: 0; padding: {padding}; font-family: system-ui, sans-serif; }}
 body:has(.rltf) {{ background: #fff; }}
 @media (prefers-color-scheme: dark) {{ body:has(.rltf) {{ background: #14181e; }} }}
+h1:has(+ div .rltf) {{ position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }}
 {style}
 </style>
 </head>
 <body>
-<main id="view">{fallback}</main>
+<main><h1>{title}</h1><div id="view">{fallback}</div></main>
 <script type="application/json" id="data">{data}</script>
 <script type="module">
 {script}
@@ -99,7 +100,11 @@ def _spelled(character: str) -> str:
 def run_table(run: Run) -> str:
     """A run as plain HTML tables: state, held-out result, outcomes, frequent diagnostics, some samples."""
     samples = sample_summaries(run)
-    rows = [("state", f"{run.state.get('state')}, step {run.state.get('step', 0)}"), ("samples", str(len(samples)))]
+    rows = [
+        ("run", run.name),
+        ("state", f"{run.state.get('state')}, step {run.state.get('step', 0)}"),
+        ("samples", str(len(samples))),
+    ]
     points = [row["value"] for row in run.metrics() if row["name"] == "held_out/pass@1"]
     if points:
         rows.append(("held-out pass@1", " → ".join(f"{100 * value:.1f}%" for value in (points[0], points[-1]))))
@@ -117,8 +122,7 @@ def run_table(run: Run) -> str:
         )
         for each in samples[-_LISTED:]
     ]
-    heading = f"<h3>rltf run {escape(run.name)}</h3>"
-    return heading + _table(rows) + _table(listed, ("step", "problem", "outcome", "reward", "diagnostics"))
+    return _table(rows) + _table(listed, ("step", "problem", "outcome", "reward", "diagnostics"))
 
 
 def record_table(record: Mapping[str, Any]) -> str:

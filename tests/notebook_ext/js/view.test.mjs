@@ -182,7 +182,7 @@ test("one problem through time: every visit's outcomes, and how its best program
   const { find, all } = await show(page(samples, records));
   find("[data-page=history]").click();
   await painted();
-  assert.match(find(".page-history h4").textContent, /at 2 steps/);
+  assert.match(find(".page-history h2").textContent, /at 2 steps/);
   assert.equal(all(".visit").length, 2);
   assert.equal(all(".visit .badge").length, 8);
   find(".visit button.quiet").click();

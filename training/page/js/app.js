@@ -99,7 +99,7 @@ const KEYS = [
 
 function helpPanel() {
   const rows = KEYS.map(([keys, text]) => h("div", {}, h("dt", {}, h("kbd", {}, keys)), h("dd", {}, text)));
-  return h("aside", { class: "help", hidden: true, "aria-label": "keys" }, h("h4", {}, "Keys"), h("dl", {}, rows));
+  return h("aside", { class: "help", hidden: true, "aria-label": "keys" }, h("h2", {}, "Keys"), h("dl", {}, rows));
 }
 
 /** Keys that work anywhere in the view. Handled ones go no further, so JupyterLab's own keys are not disturbed. */

@@ -42,7 +42,7 @@ function headingOf({ record, failure }) {
   const error = record.error ? `${record.error.kind}: ${inline(record.error.type)}` : record.verdict;
   const facts = [record.step === undefined ? null : `step ${record.step}`, error, ratio, record.finish_reason === "length" ? "cut off by the length limit" : null];
   return [
-    h("h3", {}, inline(record.problem_id ?? record.id ?? "program")),
+    h("h2", {}, inline(record.problem_id ?? record.id ?? "program")),
     h("span", { class: "facts" }, facts.filter(Boolean).join(" · ")),
     record.prompt ? h("details", { class: "prompt", open: record.prompt.length < 400 }, h("summary", {}, "problem"), h("div", { class: "text" }, visible(record.prompt))) : null,
   ];

@@ -39,7 +39,7 @@ function history(store, source, problem, visits, selected) {
         before ? h("button", { type: "button", class: "quiet", onclick: () => showChange(source, before.best, visit.best, change) }, "how the best changed") : null),
       change);
   });
-  return [h("h4", {}, `${inline(problem)} at ${visits.length} ${visits.length === 1 ? "step" : "steps"}`), flowText(visits), h("ol", { class: "visits" }, rows)];
+  return [h("h2", {}, `${inline(problem)} at ${visits.length} ${visits.length === 1 ? "step" : "steps"}`), flowText(visits), h("ol", { class: "visits" }, rows)];
 }
 
 function rank(sample) {

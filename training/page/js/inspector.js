@@ -26,10 +26,10 @@ function tokenView({ record, token }) {
   const entry = record.tokens?.[token];
   if (!entry) {
     const what = record.tokens?.length ? "Click a token, or move with the arrow keys, to see what its reward is made of." : "No tokens: this program was not sampled by a model.";
-    return [h("h4", {}, "Token"), h("p", { class: "empty" }, what)];
+    return [h("h2", {}, "Token"), h("p", { class: "empty" }, what)];
   }
   return [
-    h("h4", {}, `Token ${token + 1} of ${record.tokens.length}`),
+    h("h2", {}, `Token ${token + 1} of ${record.tokens.length}`),
     h("div", { class: "token-text" }, entry.text ? inline(entry.text) : "(no text: a special token)"),
     h("dl", { class: "facts" }, fact("id", entry.id ?? "–"), fact("bytes", `${entry.start_byte}–${entry.end_byte}`), fact("log-prob", number(entry.logprob)), fact("advantage", number(entry.advantage, { sign: true }))),
     partsView(record, token),
@@ -69,7 +69,7 @@ function bar(value, largest) {
 function coveringView(record, token) {
   const over = covering(record, token);
   if (!over.length) return h("p", { class: "empty" }, "No diagnostic covers this token.");
-  return [h("h5", {}, "Diagnostics over it"), h("ul", { class: "findings" }, over.map((finding) => h("li", {}, findingText(finding))))];
+  return [h("h3", {}, "Diagnostics over it"), h("ul", { class: "findings" }, over.map((finding) => h("li", {}, findingText(finding))))];
 }
 
 function findingText(finding) {
@@ -87,7 +87,7 @@ function diagnosticsView(store, record) {
   const body = all.length
     ? h("ul", { class: "findings" }, all.map((finding) => h("li", {}, h("button", { type: "button", class: "quiet", disabled: !finding.drawn || !record.tokens?.length, onclick: () => focusFinding(store, record, finding) }, findingText(finding)))))
     : h("p", { class: "empty" }, "None: nothing found in this program.");
-  return [h("h4", {}, `Diagnostics (${all.length})`), body];
+  return [h("h2", {}, `Diagnostics (${all.length})`), body];
 }
 
 function focusFinding(store, record, finding) {

@@ -11,7 +11,7 @@ export function testsView(record) {
   const passed = tests.filter((test) => test.verdict === "passed").length;
   const failing = tests.filter((test) => test.verdict !== "passed");
   return [
-    h("h4", {}, `Tests (${passed} of ${tests.length} passed)`),
+    h("h2", {}, `Tests (${passed} of ${tests.length} passed)`),
     failing.slice(0, MOST).map((test) =>
       h("details", { class: "test", open: test === failing[0] }, h("summary", {}, `✗ test ${test.position + 1}: ${inline(test.verdict)}`),
         ["input", "expected", "actual"].filter((key) => test[key] !== undefined && test[key] !== null).map((key) => [h("div", { class: "label" }, key), h("div", { class: "value" }, visible(test[key]) || "(nothing)")]))),
