@@ -146,8 +146,8 @@ def warm_up() -> None:
     for package, path in (("engine", ROOT / "engine"), ("engine.sandbox", ROOT / "engine" / "sandbox")):
         sys.modules[package] = types.ModuleType(package)
         sys.modules[package].__path__ = [str(path)]
-    zygote = importlib.import_module("engine.sandbox.zygote")
-    for module in zygote._MODULES:
+    preparation = importlib.import_module("engine.sandbox.preparation")
+    for module in preparation.MODULES:
         importlib.import_module(module)
     for _ in range(12):
         outputs_of(PROGRAM, tests(3))

@@ -12,29 +12,19 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from engine.assertions import equality
 from engine.claims import Claims
 from engine.comparison import outputs_match, values_match
 from engine.limits import Limits
-from engine.records import (
-    CallTest,
-    ErrorKind,
-    Execution,
-    Problem,
-    ProgramError,
-    StdinTest,
-    Test,
-    TestResult,
-    Verdict,
-)
+from engine.records import ErrorKind, Execution, Problem, ProgramError, TestResult, Verdict
 from engine.sandbox.values import decode
 from engine.sandbox.wire import EXITED, OUT_OF_MEMORY, PROGRESS, Reply, Request, Task, load_line
 from engine.sandbox.worker import Outcome, Worker, WorkerError
+from engine.steps import Step, child_records, not_run, output_limit, progress, step_of, timed_out, timeouts, worst
 
 _REFEREE_PATIENCE = 5.0
 """Seconds a referee waits longer than the program may take."""
@@ -42,18 +32,6 @@ _TRACE_FACTOR = 20.0
 """How much longer a traced run may take; it decides nothing."""
 
 _SHOWN, _TAIL = 500, 2000
-
-
-class Step(NamedTuple):
-    """A test as it is run."""
-
-    kind: str
-    """`stdin`, `call` or `assert`."""
-    given: Any
-    """What the child gets: text, (name, args, kwargs), or, for the referee alone, the test's source."""
-    expected: object = None
-    exact: bool = False
-    """Whether Python's own `==` decides (an assertion) and not a comparison rule."""
 
 
 class _Round(NamedTuple):
@@ -78,7 +56,7 @@ class Trial:
 
     def __init__(self, program: bytes, problem: Problem, limits: Limits) -> None:
         self._program, self._problem, self._limits = program, problem, limits
-        self._steps = [_step(test, problem) for test in problem.tests]
+        self._steps = [step_of(test, problem) for test in problem.tests]
         self._claims = Claims(program)
         expected = max((len(step.expected) for step in self._steps if isinstance(step.expected, str)), default=0)
         self._output_bytes = 1 << (max(limits.output_bytes, 2 * expected) - 1).bit_length()
@@ -101,7 +79,7 @@ class Trial:
             seconds = refused.reply.cpu_ns / 1e9
             return Execution(Verdict.ERROR, (), refused.error, seconds, isolation, refused.reply.peak_memory)
         return Execution(
-            verdict=_worst(result.verdict for result in results),
+            verdict=worst(result.verdict for result in results),
             tests=tuple(results),
             error=next((result.error for result in results if result.error is not None), None),
             seconds=sum(one.cpu_ns for one in rounds) / 1e9,
@@ -117,8 +95,8 @@ class Trial:
         for kind, group in groupby(self._steps, key=lambda step: step.kind):
             steps = list(group)
             while steps:
-                if _timeouts(results) >= self._limits.timeouts and not trace:
-                    results += [_not_run(self._limits.timeouts)] * len(steps)
+                if timeouts(results) >= self._limits.timeouts and not trace:
+                    results += [not_run(self._limits.timeouts)] * len(steps)
                     break
                 first = len(results)
                 if kind == "assert":
@@ -156,11 +134,11 @@ class Trial:
         self._raise_refusal(outcome)
         results: list[TestResult] = []
         start = 0
-        for record in _records(outcome, first, len(steps)):
+        for record in child_records(outcome, first, len(steps)):
             end = min(max(record.get("end", 0), start), len(outcome.output))
             output, start = outcome.output[start:end], end
             results.append(self._result(steps[len(results)], record, output, request))
-        index = _progress(outcome)
+        index = progress(outcome)
         if len(results) < len(steps) and (index >= first + len(results) or not results):
             spent = outcome.reply.cpu_ns / 1e9 - sum(result.seconds for result in results)
             result = self._interrupted(steps[len(results)], outcome, outcome.output[start:], max(spent, 0.0))
@@ -181,7 +159,7 @@ class Trial:
         seconds = self._claims.seconds(record)
         lines = self._claims.lines(record)
         if self._flooded(output, request):
-            return TestResult(Verdict.ERROR, seconds, _output_limit(self._output_bytes), self._shown(output), lines)
+            return TestResult(Verdict.ERROR, seconds, output_limit(self._output_bytes), self._shown(output), lines)
         if isinstance(record.get("error"), dict):
             error = self._claims.error(record["error"])
             return TestResult(Verdict.ERROR, seconds, error, self._shown(output), lines)
@@ -216,15 +194,15 @@ class Trial:
         """The verdict on the test during which the child ended."""
         status, shown = os.waitstatus_to_exitcode(outcome.reply.status), self._shown(output)
         if len(output) > self._output_bytes:
-            return TestResult(Verdict.ERROR, seconds, _output_limit(self._output_bytes), shown)
+            return TestResult(Verdict.ERROR, seconds, output_limit(self._output_bytes), shown)
         if outcome.reply.stopped != EXITED or status == -signal.SIGXCPU:
-            return TestResult(Verdict.ERROR, seconds, _timeout("ran out of time"), shown)
+            return TestResult(Verdict.ERROR, seconds, timed_out("ran out of time"), shown)
         if status == OUT_OF_MEMORY:
             error = ProgramError(ErrorKind.MEMORY, "MemoryError", "out of memory")
         elif status < 0:
             name = signal.Signals(-status).name if -status in set(signal.Signals) else f"signal {-status}"
             error = ProgramError(ErrorKind.CRASHED, name, f"the interpreter died of {name}")
-        elif status == 0 and step.kind == "stdin" and _progress(outcome) >= 0:  # `os._exit(0)`: what it printed counts
+        elif status == 0 and step.kind == "stdin" and progress(outcome) >= 0:  # `os._exit(0)`: what it printed counts
             right = self._printed_right(step, output)
             return TestResult(Verdict.PASSED if right else Verdict.FAILED, seconds, None, shown)
         else:
@@ -249,12 +227,12 @@ class Trial:
         lines = map(load_line, played.records[PROGRESS.size :].split(b"\n"))
         seen = {str(record.get("i")): record for record in lines if record}
         results: list[TestResult] = []
-        for record in _records(judged, first, len(steps)):
+        for record in child_records(judged, first, len(steps)):
             said = seen.get(str(first + len(results)), {})
             results.append(self._judged(steps[len(results)], record, said, played))
         if not results:
             results.append(self._referee_failed(judged, played, steps[0]))
-        elif len(results) < len(steps) and _progress(judged) >= first + len(results):
+        elif len(results) < len(steps) and progress(judged) >= first + len(results):
             results.append(self._referee_failed(judged, played, steps[len(results)]))
         peak, cpu = played.reply.peak_memory, played.reply.cpu_ns
         return _Round(results, cpu, peak, played.output)
@@ -265,6 +243,8 @@ class Trial:
             return self._interrupted(step, played, b"", played.reply.cpu_ns / 1e9)
         seconds, lines = self._claims.seconds(said), self._claims.lines(said)
         actual = self._claims.text(record.get("actual", ""))
+        if len(played.output) > self._output_bytes:
+            return TestResult(Verdict.ERROR, seconds, output_limit(self._output_bytes), actual, lines)
         if isinstance(record.get("error"), dict):
             return TestResult(Verdict.ERROR, seconds, self._claims.error(record["error"]), "", lines)
         verdict = Verdict.PASSED if record.get("passed") is True else Verdict.FAILED
@@ -275,56 +255,8 @@ class Trial:
         if played.reply.stopped != EXITED:
             return self._interrupted(step, played, b"", played.reply.cpu_ns / 1e9)
         if judged.reply.stopped != EXITED:
-            return TestResult(Verdict.ERROR, 0.0, _timeout("its answer took the test too long to check"))
+            return TestResult(Verdict.ERROR, 0.0, timed_out("its answer took the test too long to check"))
         if os.waitstatus_to_exitcode(judged.reply.status) == OUT_OF_MEMORY:
             error = ProgramError(ErrorKind.MEMORY, "MemoryError", "its answer took too much memory to check")
             return TestResult(Verdict.ERROR, 0.0, error)
         return TestResult(Verdict.INFRA, 0.0)
-
-
-def _step(test: Test, problem: Problem) -> Step:
-    if isinstance(test, StdinTest):
-        return Step("stdin", test.stdin, test.expected)
-    if isinstance(test, CallTest):
-        return Step("call", (problem.entry_point or "", test.args, test.kwargs), test.expected)
-    plain = None if problem.setup else equality(test.source)
-    if plain is None:
-        return Step("assert", test.source)
-    return Step("call", (plain.name, plain.args, plain.kwargs), plain.expected, exact=True)
-
-
-def _records(outcome: Outcome, first: int, count: int) -> Iterable[dict[str, Any]]:
-    """The child's records of consecutive tests from `first` on; ends at the first thing that is not one."""
-    for index, line in enumerate(outcome.records[PROGRESS.size :].split(b"\n")[:count], first):
-        record = load_line(line)
-        if record is None or record.get("i") != index or not isinstance(record.get("end", 0), int):
-            return
-        yield record
-
-
-def _progress(outcome: Outcome) -> int:
-    """Index of the last test that the child began; -1 where it began none."""
-    if len(outcome.records) < PROGRESS.size:
-        return -1
-    return int(PROGRESS.unpack_from(outcome.records)[0])
-
-
-def _worst(verdicts: Iterable[Verdict]) -> Verdict:
-    order = (Verdict.PASSED, Verdict.FAILED, Verdict.ERROR, Verdict.INFRA)
-    return max(verdicts, key=order.index)
-
-
-def _timeouts(results: Sequence[TestResult]) -> int:
-    return sum(result.error is not None and result.error.kind is ErrorKind.TIMEOUT for result in results)
-
-
-def _timeout(message: str) -> ProgramError:
-    return ProgramError(ErrorKind.TIMEOUT, "TimeoutError", message)
-
-
-def _not_run(timeouts: int) -> TestResult:
-    return TestResult(Verdict.ERROR, 0.0, _timeout(f"not run: {timeouts} tests had timed out before it"))
-
-
-def _output_limit(limit: int) -> ProgramError:
-    return ProgramError(ErrorKind.OUTPUT_LIMIT, "OutputLimit", f"printed more than {limit} bytes")

@@ -8,9 +8,12 @@ What this module does not do: confine anything.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,7 +43,9 @@ def raise_limit(): resource.setrlimit(resource.RLIMIT_NOFILE, resource.getrlimit
 def memory(): mmap.mmap(-1, 1 << 33).close()
 def file_size(): os.ftruncate(0, 1 << 33)
 def read(): open(target["file"]).read()
-def write(): open(target["folder"] + "/written", "w").close()
+def write():
+    open(target["folder"] + "/written", "w").close()
+    os.unlink(target["folder"] + "/written")
 stopped = {}
 for name, attempt in dict(fork=fork, exec=exec_, signal=signal_, socket=socket_, trace=trace, chmod=chmod,
                           raise_limit=raise_limit, memory=memory, file_size=file_size, read=read, write=write).items():
@@ -82,12 +87,8 @@ def measure(worker: Worker) -> Isolation:
     Raises:
         WorkerError: the attempt itself failed.
     """
-    with tempfile.TemporaryDirectory(prefix="rltf-probe-") as folder:
-        file = Path(folder) / "canary"
-        file.write_text("canary")
-        Path(folder).chmod(0o755)
-        given = json.dumps({"file": str(file), "folder": folder})
-        answer = _ask(worker, given)
+    with _canary() as file:
+        answer = _ask(worker, json.dumps({"file": str(file), "folder": str(file.parent)}))
     stopped = answer["stopped"]
     spaces = namespaces.identities()
     apart = bool(worker.spaces) and all(spaces.get(kind) != inode for kind, inode in worker.spaces.items())
@@ -101,6 +102,23 @@ def measure(worker: Worker) -> Isolation:
     if "seccomp" in layers and "rlimits" in layers:
         level = 1 + files + (files and "landlock" in layers and "namespaces" in layers)
     return Isolation(level, tuple(layers), worker.missing, tuple(name for name, held in stopped.items() if not held))
+
+
+@contextlib.contextmanager
+def _canary() -> Iterator[Path]:
+    """A file that everybody may read; this very module where there is no room for one."""
+    try:
+        folder = tempfile.mkdtemp(prefix="rltf-probe-")
+    except OSError:
+        yield Path(__file__).resolve()
+        return
+    try:
+        Path(folder).chmod(0o755)
+        file = Path(folder) / "canary"
+        file.write_text("canary")
+        yield file
+    finally:
+        shutil.rmtree(folder)
 
 
 def _ask(worker: Worker, given: str) -> dict[str, Any]:

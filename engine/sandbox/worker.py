@@ -57,6 +57,8 @@ class Worker:
         Raises:
             WorkerError: it did not start.
         """
+        if sys.platform != "linux":
+            raise WorkerError("programs can be judged on Linux only")
         self._memory_bytes = memory_bytes
         self.missing: dict[str, str] = {}
         try:

@@ -246,6 +246,32 @@ def test_ten_megabytes_of_source_have_a_verdict(judge):
     assert run(judge, b"x = 1\n" * 1_700_000, ECHO).error.kind in (ErrorKind.MEMORY, ErrorKind.TIMEOUT)
 
 
+def test_large_inputs_and_outputs_pass(judge):
+    text = "x" * 5_000_000
+    problem = Problem("p", (StdinTest(text, text), CallTest(([0] * 50_000,), [0] * 50_000)), entry_point="f")
+    assert run(judge, "f = lambda x: x\nif __name__ == '__main__': print(input())", problem).verdict is Verdict.PASSED
+
+
+def test_a_verdict_does_not_depend_on_chance():
+    program = "import random\nprint(random.random(), hash('text'), random.sample(range(99), 3), {'a', 'b', 'c'})"
+    seen = set()
+    for _ in range(2):
+        with Judge() as fresh:
+            seen.add(run(fresh, program, ECHO).stdout_tail)
+    assert len(seen) == 1
+
+
+def test_printing_too_much_in_an_asserted_function_is_an_output_limit(judge):
+    execution = run(judge, "def g(t, n):\n    while True: print('x' * 1000)", parse_problem(MBPP))
+    assert execution.error.kind is ErrorKind.OUTPUT_LIMIT
+
+
+def test_a_test_too_slow_for_the_answer_is_a_timeout(judge):
+    problem = parse_problem({"test_list": ["assert all(i >= 0 for i in range(f(1)))"]})
+    execution = run(judge, "def f(x): return 10 ** 15", problem)
+    assert (execution.error.kind, execution.error.frames) == (ErrorKind.TIMEOUT, ())
+
+
 def test_after_three_timeouts_the_rest_is_not_run(judge):
     with Judge(limits=Limits(cpu_seconds=0.1, timeouts=2)) as hasty:
         problem = Problem("p", tuple(StdinTest("", "") for _ in range(6)))

@@ -40,6 +40,8 @@ def test_a_layer_alone_holds_what_it_promises(layer):
     worker.close()
     assert found.layers == ("rlimits", layer)
     assert found.level == (1 if layer == "seccomp" else 0)
+    if layer == "seccomp":  # files can be read, and nothing else
+        assert found.open_probes == ("read",)
 
 
 def test_without_layers_the_probes_succeed_and_the_level_is_zero():

@@ -1,0 +1,90 @@
+"""Before the first fork: where Python's files lie, what is imported, and a rehearsal that children profit from.
+
+What this module does not do: confine or fork anything.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import site
+import sys
+
+from engine.sandbox import child, program
+from engine.sandbox.recorder import watch_descriptors
+from engine.sandbox.wire import Task, pack_task
+
+MODULES = (
+    "array", "bisect", "collections", "copy", "ctypes", "decimal", "fractions", "functools", "heapq", "io", "itertools",
+    "json", "math", "operator", "random", "re", "string", "threading", "typing",
+)  # fmt: skip
+"""Imported before the first fork, because programs import them; a program still has to import them itself."""
+_REHEARSALS = 12
+_SAMPLE = b"""
+import sys
+from collections import Counter, defaultdict
+class A:
+    def f(self, x): return [y for y in x if y]
+n = 3
+try:
+    print(sum(map(int, input().split())), f"{n:.3f}", sorted({1: 2}.items(), key=lambda kv: -kv[1]))
+    for i in range(n): n = A().f([i]) or max(n, 2)
+except ValueError: pass
+"""
+"""Compiled and run once before the first fork: what this touches, no child has to build again."""
+
+
+def python_files() -> tuple[list[str], list[str], list[str]]:
+    """Where Python's own files lie: paths to grant, directories to show, and those in them to hide.
+
+    Installed packages are left out: a data set with the answers may be among them.
+    """
+    library = os.path.dirname(os.path.realpath(os.__file__))
+    hidden = [os.path.join(library, name) for name in ("site-packages", "dist-packages")]
+    readable = [entry.path for entry in os.scandir(library) if entry.path not in hidden]
+    with open("/proc/self/maps") as maps:
+        objects = {line.split(None, 5)[5].strip() for line in maps if ".so" in line}
+    folders = sorted({os.path.dirname(path) for path in objects if path.startswith("/")})
+    folders += ["/usr/share/zoneinfo"]
+    folders = [folder for folder in folders if not folder.startswith(library)]
+    return readable + folders, [library, *folders, *_library_links(folders)], hidden
+
+
+def _library_links(folders: list[str]) -> list[str]:
+    """`/lib/...` for `/usr/lib/...` where the loader looks there through a link."""
+    return [folder.removeprefix("/usr") for folder in folders if folder.startswith("/usr/lib")]
+
+
+def warm_up() -> None:
+    """Imports and touches what most programs need, so that children share it."""
+    register, os.register_at_fork = os.register_at_fork, lambda **_: None
+    try:  # children are forked by one thread alone, and must not seed `random` anew: verdicts would depend on chance
+        for name in MODULES:
+            importlib.import_module(name)
+    finally:
+        os.register_at_fork = register
+    sys.modules["random"].seed(0)
+    site.setquit()
+    _rehearse()
+
+
+def _rehearse() -> None:
+    """Runs a sample program as a child does, until the interpreter has settled on how to.
+
+    What is allocated, specialised and filled in here, children share and need not copy.
+    """
+    watch_descriptors()
+    kept = [os.dup(descriptor) for descriptor in (0, 1, 3)]
+    content = pack_task(Task("stdin", _SAMPLE, "", "", "", ("1 2\n",) * 3, 0, 1 << 20, False))
+    for _ in range(_REHEARSALS):
+        for descriptor in (0, 1, 3):
+            file = os.memfd_create("rehearsal")
+            os.dup2(file, descriptor)
+            os.close(file)
+        os.pwrite(0, content, 0)
+        child.run_program(child.read_task())
+        os.dup2(3, 4)
+    program.reset()  # for the first test of every child: files of the same kind take the descriptors' places
+    for source, descriptor in zip(kept, (0, 1, 3), strict=True):
+        os.dup2(source, descriptor)
+        os.close(source)

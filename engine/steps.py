@@ -1,0 +1,80 @@
+"""The steps of a trial: tests as they are run, the records a child leaves, and the errors that we give names.
+
+What this module does not do: run steps, or compare anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from engine.assertions import equality
+from engine.records import CallTest, ErrorKind, Problem, ProgramError, StdinTest, Test, TestResult, Verdict
+from engine.sandbox.wire import PROGRESS, load_line
+from engine.sandbox.worker import Outcome
+
+
+class Step(NamedTuple):
+    """A test as it is run."""
+
+    kind: str
+    """`stdin`, `call` or `assert`."""
+    given: Any
+    """What the child gets: text, (name, args, kwargs), or, for the referee alone, the test's source."""
+    expected: object = None
+    exact: bool = False
+    """Whether Python's own `==` decides (an assertion) and not a comparison rule."""
+
+
+def step_of(test: Test, problem: Problem) -> Step:
+    """How `test` is run: as input, as a call, or by the referee."""
+    if isinstance(test, StdinTest):
+        return Step("stdin", test.stdin, test.expected)
+    if isinstance(test, CallTest):
+        return Step("call", (problem.entry_point or "", test.args, test.kwargs), test.expected)
+    plain = None if problem.setup else equality(test.source)
+    if plain is None:
+        return Step("assert", test.source)
+    return Step("call", (plain.name, plain.args, plain.kwargs), plain.expected, exact=True)
+
+
+def child_records(outcome: Outcome, first: int, count: int) -> Iterable[dict[str, Any]]:
+    """The child's records of consecutive tests from `first` on; ends at the first thing that is not one."""
+    for index, line in enumerate(outcome.records[PROGRESS.size :].split(b"\n")[:count], first):
+        record = load_line(line)
+        if record is None or record.get("i") != index or not isinstance(record.get("end", 0), int):
+            return
+        yield record
+
+
+def progress(outcome: Outcome) -> int:
+    """Index of the last test that the child began; -1 where it began none."""
+    if len(outcome.records) < PROGRESS.size:
+        return -1
+    return int(PROGRESS.unpack_from(outcome.records)[0])
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """The verdict on a program with these verdicts on its tests."""
+    order = (Verdict.PASSED, Verdict.FAILED, Verdict.ERROR, Verdict.INFRA)
+    return max(verdicts, key=order.index)
+
+
+def timeouts(results: Sequence[TestResult]) -> int:
+    """Number of tests that timed out."""
+    return sum(result.error is not None and result.error.kind is ErrorKind.TIMEOUT for result in results)
+
+
+def timed_out(message: str) -> ProgramError:
+    """The error of a test that took too long."""
+    return ProgramError(ErrorKind.TIMEOUT, "TimeoutError", message)
+
+
+def not_run(timeouts: int) -> TestResult:
+    """The result of a test that is given up after so many time-outs."""
+    return TestResult(Verdict.ERROR, 0.0, timed_out(f"not run: {timeouts} tests had timed out before it"))
+
+
+def output_limit(limit: int) -> ProgramError:
+    """The error of a test that printed too much."""
+    return ProgramError(ErrorKind.OUTPUT_LIMIT, "OutputLimit", f"printed more than {limit} bytes")
