@@ -11,6 +11,7 @@ from __future__ import annotations
 import codecs
 import io
 import tokenize
+from dataclasses import replace
 
 from engine.records import Span
 from engine.text import ProgramText
@@ -42,11 +43,20 @@ class SourceMap:
         convert = self._byte if in_bytes else self._byte_of_character
         start = convert(line, offset - 1)
         end = convert(end_line or line, end_offset - 1) if end_offset and end_offset > 0 else start
-        if end <= start:  # the parser points at one place: its token, or what little there is
-            return (
-                self._text.span(start, start + 1) if start < len(self._program) else self._text.span(start - 1, start)
-            )
-        return self._text.span(start, end)
+        return self._text.span(start, end) if end > start else self._point(start)
+
+    def _point(self, start: int) -> Span:
+        """The one character at `start`, or the last one of the text; a line end counts as part of its line."""
+        if start >= len(self._program):
+            start = max(len(self._program) - 1, 0)
+            while self._encoding == "utf-8" and start and self._program[start] & 0xC0 == 0x80:
+                start -= 1
+        rest = self._program[start : start + 4]
+        if rest[:1] in (b"\r", b"\n"):
+            span = self._text.span(start, start + (2 if rest.startswith(b"\r\n") else 1))
+            return replace(span, end_line=span.line, end_column=span.column + 1)
+        wide = len(rest.decode(errors="ignore")[:1].encode()) if self._encoding == "utf-8" else 1
+        return self._text.span(start, start + max(wide, 1))
 
     def bad_byte_span(self) -> Span | None:
         """The first byte that no source may hold: a NUL, or one that is wrong in the source's encoding."""

@@ -39,18 +39,30 @@ def describe_compile_error(error: BaseException, source: bytes) -> Failure:
     if isinstance(error, SyntaxError):
         failure["message"] = str(error.msg)[:_TEXT]
     if isinstance(error, SyntaxError) and error.lineno is not None:
-        failure["position"] = [error.lineno, error.offset, error.end_lineno, error.end_offset]
-        failure["bytes"] = _parses(source)
+        refusal = _parser_refusal(source)
+        at = error if refusal is None or refusal.lineno is None else refusal
+        failure["position"] = [at.lineno, at.offset, at.end_lineno, at.end_offset]
+        failure["bytes"] = refusal is None
     return failure
 
 
-def _parses(source: bytes) -> bool:
-    """Whether the parser accepts the source: then the compiler refused it, and its columns count bytes."""
+def _parser_refusal(source: bytes) -> SyntaxError | None:
+    """The parser's own refusal, whose columns count characters; None where it is the compiler that refused: bytes.
+
+    Of bytes without mark or cookie, CPython counts some columns in bytes and some in characters; of text it does not.
+    """
     try:
-        compile(source, PROGRAM_NAME, "exec", 0x400, dont_inherit=True)  # PyCF_ONLY_AST, without importing ast
-    except BaseException:
-        return False
-    return True
+        text = source if _says_encoding(source) else source.decode()
+        compile(text, PROGRAM_NAME, "exec", 0x400, dont_inherit=True)  # PyCF_ONLY_AST, without importing ast
+    except SyntaxError as refusal:
+        return refusal
+    except Exception:  # not to be decoded, too deep, too large: no better place than the one there is
+        return SyntaxError()
+    return None
+
+
+def _says_encoding(source: bytes) -> bool:
+    return source.startswith(b"\xef\xbb\xbf") or any(b"coding" in line for line in source[:1000].split(b"\n")[:2])
 
 
 def _text_of(error: BaseException) -> str:
