@@ -78,6 +78,9 @@ def table(programs: int) -> str:
         ("full feedback on a text seen before", repeated),
     ]
     lines = [
+        "## Feedback",
+        "",
+        "Made by `python -m benchmarks.feedback --write`.",
         f"{len(PROGRAM.splitlines())}-line failing programs, {programs} of them, all different; CPU of all processes.",
         "",
     ]

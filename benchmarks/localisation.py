@@ -91,7 +91,11 @@ def table(rows: list[dict[str, Any]], reports: list[Report], repaired: list[Repo
     """The Markdown table, and what became of the correct programs."""
     failing = [(row, report) for row, report in zip(rows, reports, strict=True) if report.execution.verdict != "passed"]
     lines = [
-        f"{len(failing)} failing programs of {', '.join(path.stem for path in corpora)}.",
+        "## Places of bugs",
+        "",
+        f"{len(failing)} failing programs of {', '.join(path.stem for path in corpora)}. Made by",
+        "`python -m benchmarks.localisation --write`. The tie-breaks of the spectrum were chosen on QuixBugs and on mutants of",
+        "MBPP references, so these are not held-out numbers.",
         "",
         "| method | top-1 | recall | program | blames something in |",
         "| --- | ---: | ---: | ---: | ---: |",
