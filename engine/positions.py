@@ -13,6 +13,7 @@ import io
 import tokenize
 from dataclasses import replace
 
+from engine.logical import without_block
 from engine.records import Span
 from engine.text import ProgramText
 
@@ -27,11 +28,16 @@ class SourceMap:
         self._encoding = _encoding(program)
 
     def span(self, line: int, end_line: int | None, column: int | None, end_column: int | None) -> Span:
-        """The span between two places: 1-based lines, columns in bytes (`co_positions`); None for the whole line."""
+        """The span between two places: 1-based lines, columns in bytes (`co_positions`); None for the whole line.
+
+        A compound statement's place (CPython 3.11 has it for errors of its header) ends with the header.
+        """
         if end_line is None or column is None or end_column is None:
             return self._text.line_span(line)
         start, end = self._byte(line, column), self._byte(end_line, end_column)
-        return self._text.span(start, end) if start < end else self._text.line_span(line)
+        if start >= end:
+            return self._text.line_span(line)
+        return without_block(self._text, self._text.span(start, end))
 
     def syntax_span(self, position: list[int | None], in_bytes: bool) -> Span | None:
         """The span of a `SyntaxError`: line, offset, end line and end offset as it gives them (1-based, or nothing)."""

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine import Diagnostic, Execution, Source, Verdict
+from engine.logical import logical_lines, python_tokens
 from engine.text import ProgramText
-from feedback.spans import logical_lines, python_tokens
 
 Formula = Callable[[int, int, int, int], float]
 """(failing tests that ran the line, passing ones that did, failing ones that did not, passing ones) -> suspicion."""

@@ -26,6 +26,7 @@ from pylint.message import Message
 from pylint.reporters import BaseReporter
 from pylint.utils import ASTWalker, FileState
 
+from engine.logical import without_block
 from engine.records import Diagnostic, Source
 from engine.text import ProgramText
 
@@ -134,6 +135,7 @@ def _diagnostic(message: Message, text: ProgramText) -> Diagnostic:
         span = text.line_span(message.line)
     else:
         span = text.span_of_columns(message.line, message.column, message.end_line, message.end_column)
+        span = without_block(text, span)
     return Diagnostic(Source.PYLINT, message.msg_id, message.msg.splitlines()[0] if message.msg else "", span)
 
 

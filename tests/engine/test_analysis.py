@@ -110,6 +110,11 @@ def test_bytes_that_are_no_text_have_no_findings(analyser: Analyser) -> None:
     assert analyser.submit(b"\xff\xfe\x00", CALL).result() == ()
 
 
+def test_a_linters_finding_in_a_header_leaves_the_block_out(analyser: Analyser) -> None:
+    program = "with 5 as x:\n    a = 1\n    b = 2\n"
+    assert places(program, analyser.submit(program.encode(), STREAM).result(), "E1129") == ["with 5 as x:"]
+
+
 def test_what_parses_of_a_broken_program_is_read(analyser: Analyser) -> None:
     program = "def f(x):\n    return 'a'.push(x)\n\ndef g(:\n    pass\n\nprint(undefined)\n"
     found = analyser.submit(program.encode(), CALL).result()

@@ -1,5 +1,7 @@
-"""Places of syntax errors as spans of the program's bytes."""
+"""Places of errors as spans of the program's bytes."""
 
+import codecs
+import traceback
 from collections.abc import Iterator
 
 import pytest
@@ -65,3 +67,35 @@ def test_columns_of_a_syntax_error_are_characters_after_any_character(judge, hea
     span = judge.submit((head + line).encode(), ECHO).result(60).error.span
     shift = head.startswith("\ufeff")
     assert (span.column - shift, span.end_column - shift) == (start, end)
+
+
+HEADERS = [
+    b"for x in 5:\n    a = 1\n    b = 2\n",
+    b"for k in (\n  5\n  ):\n    a = 1\n    b = 2\n",
+    b"with 5 as x:  # note\n    a = 1\n    b = 2\n",
+    b"class A(int, str):\n    a = 1\n    b = 2\n",
+    b"try:\n    1 / 0\nexcept 5:\n    a = 1\n    b = 2\n",
+    b"while 'a' + 1:\n    a = 1\n    b = 2\n",
+    b"if 'a' + 1:\n    a = 1\n    b = 2\n",
+    b"def f(p=zz,\n      q=1):\n    a = 1\n    b = 2\n",
+    b"@5\ndef f():\n    a = 1\n    b = 2\n",
+    b"async def f():\n    async with 5 as x:\n        a = 1\n        b = 2\nf().send(None)\n",
+]
+
+
+@pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF8])
+@pytest.mark.parametrize("program", HEADERS)
+def test_an_error_of_a_header_never_takes_its_block(program, mark) -> None:
+    with pytest.raises((TypeError, NameError)) as caught:
+        exec(compile(mark + program, "<program>", "exec"), {})
+    last = [frame for frame in traceback.extract_tb(caught.value.__traceback__) if frame.filename == "<program>"][-1]
+    span = SourceMap(mark + program).span(last.lineno or 0, last.end_lineno, last.colno, last.end_colno)
+    text = (mark + program)[span.start_byte : span.end_byte]
+    assert text.strip()
+    assert b"a = 1" not in text
+
+
+def test_an_expression_over_several_lines_is_whole() -> None:
+    program = b"x = [\n  1,\n  2]\ny = 3\n"
+    span = SourceMap(program).span(1, 3, 4, 4)
+    assert program[span.start_byte : span.end_byte] == b"[\n  1,\n  2]"

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.logical import logical_lines
 from engine.text import ProgramText
 from feedback import token_offsets
-from feedback.spans import logical_lines, refine, token_range
+from feedback.spans import refine, token_range
 from tests.feedback.programs import span_of
 
 
@@ -39,6 +40,7 @@ CASES = [
     (b"x = [i for i in y\n     if z]\n", b"z", b"if z]", b"x = [i for i in y\n     if z]", b"z"),
     (b"f = lambda x: (\n  x.y)\n", b"x.y", b"x.y)", b"f = lambda x: (\n  x.y)", b"x.y"),
     (b"p = f'{a} {b!r}'\n", b"b", b"p = f'{a} {b!r}'", b"p = f'{a} {b!r}'", b"b"),
+    (b"with f(\n  x):\n    y\n    z\n", b"with f(\n  x):\n    y\n    z", b"with f(", b"with f(\n  x):", None),
     (b"a = b \\\n    + c\n", b"c", b"+ c", b"a = b \\\n    + c", b"c"),
 ]
 
