@@ -32,7 +32,7 @@ Made by `python -m benchmarks.false_positives --write` from `feedback/taxonomy.t
 `U_global` blames the whole program, `U_line` a place in it, `U_ignore` nothing (RLTF, Table 2). *Strength* is the
 weight of the penalty in `default` mode. A static finding counts only in a program that failed: behind the gate
 `failing` in any (halved where the run-time error does not agree, times 0.3 for a wrong answer), behind `confirmed` only
-where the error is on the same line or of a type listed. Sources that agree on a place are one blame, 0.2 stronger.
+where the error is on the same line or of a type listed. A linter that agrees adds 0.2 to the error.
 
 *Correct programs* is the share of correct programs that the message was found in: {measured}.
 A message above 1 % carries no penalty. Blank: never found there.

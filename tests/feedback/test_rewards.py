@@ -146,6 +146,23 @@ def test_agreeing_sources_are_one_stronger_blame() -> None:
     assert (both.rewards["static"] == 0).all()
 
 
+def test_linters_that_agree_on_a_wrong_answer_keep_their_weight() -> None:
+    lints = [lint("E0602", b"zz"), lint("undefined-name", b"zz", Source.LIBCST), lint("E1101", b"y = zz")]
+    blames = assess(failed(PROGRAM, *lints), byte_tokens(PROGRAM)).blames
+    assert [(blame.strength, len(blame.also)) for blame in blames] == [(pytest.approx(0.3), 2)]
+
+
+def test_two_linters_make_an_error_stronger_once() -> None:
+    report = crashed(PROGRAM, "IndexError", span_of(PROGRAM, b"zz"), lint("W0104", b"zz"), lint("R0124", b"zz"))
+    blames = assess(report, byte_tokens(PROGRAM)).blames
+    assert [(blame.strength, len(blame.also)) for blame in blames] == [(pytest.approx(0.8), 2)]
+
+
+def test_a_finding_beside_the_error_in_its_statement_does_not_agree_with_it() -> None:
+    report = crashed(PROGRAM, "IndexError", span_of(PROGRAM, b"zz"), lint("E1307", b"y"))
+    assert [blame.strength for blame in assess(report, byte_tokens(PROGRAM)).blames] == [0.6, 0.8]
+
+
 def test_static_findings_elsewhere_are_their_own_component() -> None:
     report = crashed(PROGRAM, "TypeError", span_of(PROGRAM, b"zz"), lint("E1101", b"print(y)"))
     feedback = assess(report, byte_tokens(PROGRAM))

@@ -87,12 +87,27 @@ def test_a_sure_error_needs_no_suspect_and_an_unsure_one_is_weighed_against_it()
     assert [blame.diagnostic.code for blame in assess(unsure, lines_of(PROGRAM)).blames] == ["IndexError", "suspicious"]
 
 
-def test_an_error_on_the_suspicious_line_is_one_stronger_blame() -> None:
+def test_an_error_on_the_suspicious_line_is_no_surer_for_having_run() -> None:
     report = with_lines(crashed(PROGRAM, "IndexError", span_of(PROGRAM, b"x - 1")), {1, 2, 6, 7}, {1, 2, 3})
     blames = assess(report, lines_of(PROGRAM)).blames
     assert len(blames) == 1
-    assert blames[0].strength == 1.0
+    assert blames[0].strength == 0.6
     assert [item.code for item in blames[0].also] == ["suspicious"]
+
+
+STRAIGHT = b"n = int(input())\na = n + 1\nb = a * 2\nprint(b)\n"
+
+
+@pytest.mark.parametrize("report", [failed(STRAIGHT, tests="fff"), crashed(STRAIGHT, "ValueError", None, tests="ee")])
+def test_without_a_passing_test_there_is_no_suspect(report) -> None:
+    report = with_lines(report, *[{1, 2, 3, 4}] * len(report.execution.tests))
+    assert [blame for blame in assess(report, lines_of(STRAIGHT)).blames if blame.diagnostic.code == "suspicious"] == []
+
+
+def test_lines_that_every_test_ran_are_weak_suspects() -> None:
+    report = with_lines(failed(STRAIGHT, tests="pff"), *[{1, 2, 3, 4}] * 3)
+    blames = assess(report, lines_of(STRAIGHT)).blames
+    assert [blame.strength for blame in blames] == [pytest.approx(0.25 * (2 / 3) ** 0.5)]
 
 
 def test_an_error_of_the_call_itself_takes_the_suspects_place() -> None:
