@@ -27,7 +27,7 @@ def main(folder: str) -> None:
     IMAGES.mkdir(exist_ok=True)
     with TemporaryDirectory() as temporary, sync_playwright() as playwright:
         page = Path(temporary) / "report.html"
-        page.write_text(build_page(Run.open(folder)), encoding="utf-8")
+        page.write_text(build_page(Run.open(folder), budget=10**8), encoding="utf-8")
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage"])
         for theme, name in (("light", "report"), ("dark", "report-dark")):
             shown = _open(browser, page, theme)
@@ -50,7 +50,7 @@ def _compare(shown: Page) -> None:
     """A failing sample beside a passing one of the same problem."""
     shown.locator(".pin").click()
     problem = shown.locator(".heading h2").text_content() or ""
-    shown.get_by_label("filter by problem").select_option(problem)
+    shown.get_by_label("search samples").fill(problem)
     passing = shown.locator(".row:has(.outcome-passed)")
     (passing if passing.count() else shown.locator(".row")).first.click()
     shown.locator("table.compare").wait_for()

@@ -14,6 +14,10 @@ from training.page import build_page, page_data, sample_summaries, view_script
 from training.run import Run
 
 
+def unpacked(text):
+    return json.loads(gzip.decompress(base64.b64decode(text)))
+
+
 @pytest.fixture
 def run(tmp_path):
     return Run(make_run(tmp_path / "made", steps=6))
@@ -39,16 +43,17 @@ def test_report_of_no_run_is_one_clear_line(tmp_path, capsys):
 
 def test_a_page_holds_every_sample_and_metric_of_the_run(run):
     data = page_data(run)
-    assert len(data["samples"]) == 72
-    assert {name for _, name, _ in data["metrics"]} >= {"reward/mean", "pass_rate", "outcome/passed", "held_out/pass@1"}
-    records = json.loads(gzip.decompress(base64.b64decode(data["records"])))
-    assert {int(seq) for seq in records} == {sample["seq"] for sample in data["samples"]}
-    assert records[str(data["samples"][5]["seq"])]["program"] == run.record(data["samples"][5]["seq"])["program"]
+    rows = unpacked(data["rows"])
+    assert len(rows["samples"]) == 72
+    assert {name for _, name, _ in rows["metrics"]} >= {"reward/mean", "pass_rate", "outcome/passed", "held_out/pass@1"}
+    records = unpacked(data["records"])
+    assert {int(seq) for seq in records} == {sample["seq"] for sample in rows["samples"]}
+    assert records[str(rows["samples"][5]["seq"])]["program"] == run.record(rows["samples"][5]["seq"])["program"]
 
 
 def test_records_beyond_the_budget_are_left_out_evenly_and_said_to_be(run):
     data = page_data(run, budget=12_000)
-    held = [place for place, sample in enumerate(data["samples"]) if sample["held"]]
+    held = [place for place, sample in enumerate(unpacked(data["rows"])["samples"]) if sample["held"]]
     assert 5 < len(held) < 72
     assert max(after - before for before, after in itertools.pairwise(held)) <= 16
     assert len(base64.b64decode(data["records"])) < 12_000
@@ -61,6 +66,11 @@ def test_summaries_carry_outcome_and_marks_for_the_filters(run):
     assert "G runtime TimeoutError" in found.get("timeout", ["G runtime TimeoutError"])
     newest = sample_summaries(run, after=sample_summaries(run)[-2]["seq"])
     assert len(newest) == 1
+
+
+def test_a_samples_parts_add_up_to_its_mean_reward(run):
+    for sample in sample_summaries(run):
+        assert sum(sample["parts"].values()) == pytest.approx(sample["reward"], abs=1e-3)
 
 
 def test_hostile_names_cannot_leave_the_data_or_the_title(tmp_path):

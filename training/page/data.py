@@ -27,7 +27,12 @@ _SUMMARIES = f"""
 SELECT {_COLUMNS}, json_extract(record, '$.error.kind') AS kind, (
     SELECT json_group_array(DISTINCT json_extract(value, '$.category') || ' ' || json_extract(value, '$.source')
         || ' ' || json_extract(value, '$.code')) FROM json_each(samples.record, '$.diagnostics')
-) AS marks FROM samples
+) AS marks, (
+    SELECT json_group_object(component, total) FROM (
+        SELECT json_extract(value, '$.component') AS component, sum(json_extract(value, '$.amount')
+            * (json_extract(value, '$.end_token') - json_extract(value, '$.start_token'))) AS total
+        FROM json_each(samples.record, '$.contributions') GROUP BY 1)
+) AS parts, json_array_length(record, '$.tokens') AS length FROM samples
 """  # noqa: S608
 
 
@@ -35,8 +40,8 @@ def sample_summaries(run: Run, after: int = 0, limit: int = -1) -> list[dict[str
     """The run's samples with `seq > after`, oldest first, as the view lists them: no programs, no tokens.
 
     Each is a row of `samples` without `codes` and `record`, plus `outcome` (`passed`, `failed`, `syntax`, `runtime`,
-    `timeout`, `other`, `infra`) and `marks`, strings such as `"L pylint E0602"`: category letter, source and code of
-    its diagnostics.
+    `timeout`, `other`, `infra`), `parts` (component -> its mean over the tokens) and `marks`, strings such as
+    `"L pylint E0602"`: category letter, source and code of its diagnostics.
     """
     return _summaries(run, f"{_SUMMARIES} WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
 
@@ -52,12 +57,14 @@ def _summaries(run: Run, statement: str, values: tuple[int, ...]) -> list[dict[s
 
 def _summary(row: dict[str, Any]) -> dict[str, Any]:
     kind, marks = row.pop("kind"), json.loads(row.pop("marks"))
+    parts, length = json.loads(row.pop("parts")), row.pop("length") or 1
     verdict = row["verdict"]
     outcome = verdict if verdict != "error" else kind if kind in _KINDS else "other"
     return {
         **row,
         "reward": round(row["reward"], 5),
         "outcome": outcome,
+        "parts": {name: round(total / length, 5) for name, total in parts.items()},
         "marks": [_short(mark) for mark in marks if mark],
     }
 
@@ -68,7 +75,9 @@ def _short(mark: str) -> str:
 
 
 def page_data(run: Run, *, budget: int = RECORDS_BUDGET) -> dict[str, Any]:
-    """Everything a page shows of a run: state, metrics, all samples, and the records of as many as fit in `budget`.
+    """Everything a page shows of a run: state, `rows` (metrics, all samples), `records` (as many as fit in `budget`).
+
+    Rows and records are JSON, gzipped, in base64: a run of thousands of samples stays a page of a megabyte or two.
 
     Args:
         run: The run, finished or not.
@@ -78,11 +87,11 @@ def page_data(run: Run, *, budget: int = RECORDS_BUDGET) -> dict[str, Any]:
     held = _seqs_within(run, budget)
     for sample in samples:
         sample["held"] = sample["seq"] in held
+    metrics = [[row["step"], row["name"], round(row["value"], 5)] for row in run.metrics()]
     return {
         "run": {"name": run.name, **run.state, "summary": run.summary},
-        "metrics": [[row["step"], row["name"], round(row["value"], 5)] for row in run.metrics()],
-        "samples": samples,
-        "records": _packed(run, held),
+        "rows": _packed(json.dumps({"metrics": metrics, "samples": samples}, separators=(",", ":"))),
+        "records": _packed(_records(run, held)),
     }
 
 
@@ -90,7 +99,7 @@ def _seqs_within(run: Run, budget: int) -> set[int]:
     """Which records fit: spread over the run so that every stretch of it stays readable."""
     lengths = [(row["seq"], row["size"]) for row in run.rows("SELECT seq, length(record) AS size FROM samples")]
     some = [seq for seq, _ in lengths[:: max(1, len(lengths) // 32)]]
-    share = len(_packed(run, set(some))) / max(1, sum(size for seq, size in lengths if seq in some))
+    share = len(_packed(_records(run, set(some)))) / max(1, sum(size for seq, size in lengths if seq in some))
     held: set[int] = set()
     for seq, size in _spread(lengths):
         budget -= int(size * share)
@@ -110,14 +119,18 @@ def _spread(rows: list[Row]) -> Iterator[Row]:
                 yield rows[position]
 
 
-def _packed(run: Run, held: set[int]) -> str:
-    """Records by `seq`: JSON, gzipped, in base64."""
+def _records(run: Run, held: set[int]) -> str:
+    """Records by `seq`, as JSON."""
     parts = [
         f'"{row["seq"]}":{json.dumps(compact(json.loads(row["record"])), separators=(",", ":"))}'
         for row in run.rows("SELECT seq, record FROM samples ORDER BY seq")
         if row["seq"] in held
     ]
-    return base64.b64encode(gzip.compress(f"{{{','.join(parts)}}}".encode(), compresslevel=6, mtime=0)).decode()
+    return f"{{{','.join(parts)}}}"
+
+
+def _packed(text: str) -> str:
+    return base64.b64encode(gzip.compress(text.encode(), compresslevel=6, mtime=0)).decode()
 
 
 def compact(value: Any) -> Any:  # noqa: ANN401 - any JSON data

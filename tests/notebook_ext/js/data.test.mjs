@@ -5,6 +5,7 @@ import { filterChoices, filterSamples, NO_FILTER, sortSamples } from "../../../t
 import { addMetrics, binned, niceRange, smoothed, stacked, valueAt } from "../../../training/page/js/series.js";
 import { EMPTY, withBatch } from "../../../training/page/js/store.js";
 import { inline, number, percent, visible } from "../../../training/page/js/dom.js";
+import { PLAIN, rankCorrelation, reweighed } from "../../../training/page/js/weights.js";
 import { makeSamples } from "./setup.mjs";
 
 test("filters combine, and a class, source and code must belong to one diagnostic", () => {
@@ -91,4 +92,19 @@ test("numbers read as people write them", () => {
   assert.equal(number(null), "–");
   assert.equal(number(120), "120");
   assert.equal(percent(0.5), "50%");
+});
+
+test("other weights give other rewards and another order", () => {
+  const samples = [{ seq: 1, reward: -1, parts: { coarse: -0.5, fine: -0.5 } }, { seq: 2, reward: -0.9, parts: { coarse: -0.9 } }];
+  assert.equal(reweighed(samples, PLAIN), samples);
+  const light = reweighed(samples, { ...PLAIN, fine: 0 });
+  assert.deepEqual(light.map((sample) => sample.reward), [-0.5, -0.9]);
+  assert.equal(rankCorrelation(samples.map((each) => each.reward), light.map((each) => each.reward)), -1);
+});
+
+test("rank correlation: order alone counts, ties share a rank, a constant tells nothing", () => {
+  assert.ok(Math.abs(rankCorrelation([1, 2, 3], [10, 200, 3000]) - 1) < 1e-12);
+  assert.ok(Math.abs(rankCorrelation([1, 2, 2, 3], [1, 2, 3, 4]) - Math.sqrt(0.9)) < 1e-12);
+  assert.equal(rankCorrelation([1, 1], [1, 2]), 0);
+  assert.equal(rankCorrelation([], []), 1);
 });

@@ -10,7 +10,7 @@ async function show(data) {
   const el = document.createElement("div");
   document.body.replaceChildren(el);
   const model = fakeModel(data);
-  const close = view.render({ model, el });
+  const close = await view.render({ model, el });
   await painted();
   await painted();
   return { el, model, close, find: (selector) => el.querySelector(selector), all: (selector) => [...el.querySelectorAll(selector)] };
@@ -18,7 +18,8 @@ async function show(data) {
 
 function page(samples, records = {}) {
   const metrics = samples.flatMap((sample) => [[sample.step, "reward/mean", sample.reward], [sample.step, "outcome/passed", 1]]);
-  return { run: { name: "made", state: "finished", step: 3, steps: 3 }, metrics, samples, records: gzipSync(JSON.stringify(records)).toString("base64") };
+  const pack = (data) => gzipSync(JSON.stringify(data)).toString("base64");
+  return { run: { name: "made", state: "finished", step: 3, steps: 3 }, rows: pack({ metrics, samples }), records: pack(records) };
 }
 
 test("a single sample shows its program, marks, banner and failing test", async () => {
@@ -192,4 +193,20 @@ test("one problem through time: every visit's outcomes, and how its best program
   first.click();
   await painted();
   assert.equal(all(".badge[aria-current=true]").length, 1);
+});
+
+test("a weight moved in the view ranks the list anew and says how far", async () => {
+  const samples = makeSamples(4).map((sample) => ({ ...sample, reward: -sample.seq, parts: { coarse: -4 * sample.seq, fine: 3 * sample.seq } }));
+  const { find, all } = await show(page(samples));
+  const sort = find("select[aria-label='sort samples']");
+  sort.value = "highest";
+  sort.dispatchEvent(new window.Event("change"));
+  await painted();
+  assert.match(all(".row")[0].textContent, /p\/0/);
+  const slider = find("input[aria-label='weight of fine']");
+  slider.value = "2";
+  slider.dispatchEvent(new window.Event("input"));
+  await painted();
+  assert.match(all(".row")[0].textContent, /p\/3.*\+8/);
+  assert.match(find(".weights .said").textContent, /as they were: −1 over 4 samples/);
 });

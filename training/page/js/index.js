@@ -7,7 +7,8 @@ import { pageSource, recordSource } from "./source.js";
 function render({ model, el }) {
   const data = model.get("data");
   if (data.record) return mount(el, recordSource(data.record, { ...data, edit: data.editable ? editing(model) : null }));
-  return mount(el, data.samples ? pageSource(data) : liveSource(model, data));
+  if (data.rows) return pageSource(data).then((source) => mount(el, source));
+  return mount(el, liveSource(model, data));
 }
 
 export default { render };

@@ -3,6 +3,7 @@
 
 import { h, inline, number, replace } from "./dom.js";
 import { filterChoices, filterSamples, NO_FILTER, OUTCOMES, outcomeOf, sortSamples, SORTS } from "./samples.js";
+import { reweighed, weightPanel } from "./weights.js";
 
 const ROW = 44; // height of a row in pixels, as in the stylesheet
 const AROUND = 6;
@@ -10,10 +11,11 @@ const AROUND = 6;
 /** The list panel. */
 export function sampleList(store) {
   const controls = filterControls(store);
+  const weights = weightPanel(store);
   const count = h("span", { role: "status" });
   const inner = h("div", { class: "rows" });
   const box = h("div", { class: "listbox", role: "listbox", tabindex: "0", "aria-label": "samples" }, inner);
-  const element = h("section", { class: "list", "aria-label": "list of samples" }, controls.element, h("div", { class: "count" }, count, controls.clear), box);
+  const element = h("section", { class: "list", "aria-label": "list of samples" }, controls.element, weights.element, h("div", { class: "count" }, count, controls.clear), box);
   let shown = [];
   let painted = null;
   const rowId = (seq) => `rltf-${store.id}-${seq}`; // several views may live in one page
@@ -21,9 +23,10 @@ export function sampleList(store) {
   box.addEventListener("scroll", () => paintRows(store.get()));
   box.addEventListener("keydown", (event) => listKey(store, shown, box, event));
   const paint = (state) => {
-    if (!painted || painted.samples !== state.samples || painted.filters !== state.filters || painted.sort !== state.sort) {
-      shown = sortSamples(filterSamples(state.samples, state.filters), state.sort);
+    if (!painted || painted.samples !== state.samples || painted.filters !== state.filters || painted.sort !== state.sort || painted.weights !== state.weights) {
+      shown = sortSamples(reweighed(filterSamples(state.samples, state.filters), state.weights), state.sort);
       controls.paint(state);
+      weights.paint(state);
       replace(count, countText(shown.length, state));
     }
     if (painted?.selected !== state.selected || painted?.samples !== state.samples) reveal(shown, state.selected, box);

@@ -3,14 +3,15 @@
 
 import { EMPTY, withBatch } from "./store.js";
 
-/** Data embedded in a page: `{run, metrics, samples, records: base64 of gzipped JSON {seq: record}}`. */
-export function pageSource(data) {
+/** Data embedded in a page: `{run, rows, records}`, the last two packed: `{metrics, samples}` and `{seq: record}`. */
+export async function pageSource(data) {
+  const rows = await unpack(data.rows);
   const records = unpack(data.records);
   return {
     kind: "run",
     host: data.host ?? "page",
     theme: data.theme,
-    initial: withBatch(EMPTY, data),
+    initial: withBatch(EMPTY, { run: data.run, ...rows }),
     async record(seq) {
       const record = (await records)[seq];
       if (!record) throw new Error("This sample's details are not in this file: it keeps those of a selection of samples. The run directory has them all.");
@@ -19,8 +20,8 @@ export function pageSource(data) {
   };
 }
 
+/** JSON that was gzipped and put in base64. */
 async function unpack(text) {
-  if (!text) return {};
   const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   return JSON.parse(await new Response(stream).text());

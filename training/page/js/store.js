@@ -3,6 +3,7 @@
 
 import { NO_FILTER } from "./samples.js";
 import { addMetrics } from "./series.js";
+import { PLAIN } from "./weights.js";
 
 export const EMPTY = {
   run: null, // {name, state, step, steps, summary}; null for a single sample
@@ -19,6 +20,7 @@ export const EMPTY = {
   component: "reward",
   filters: NO_FILTER,
   sort: "newest",
+  weights: PLAIN,
   follow: false,
   hoverStep: null,
   pinned: null, // a record that others are compared with
