@@ -24,8 +24,8 @@ _TOLERANCE = 1e-6
 _APPS_TOLERANCE = (1e-5, 1e-8)
 """Relative and absolute tolerance of `numpy.allclose`, which the APPS harness uses."""
 _DEPTH = 200
-_FLOAT = re.compile(r"[+-]?(\d+\.\d*|\.\d+|\d+(?=[eE]))([eE][+-]?\d+)?")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_FLOAT = re.compile(r"[+-]?(\d+\.\d*|\.\d+|\d+(?=[eE]))([eE][+-]?\d+)?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _BLANKS = re.compile(r"(\s+)")
 
 

@@ -47,7 +47,7 @@ class Judge:
         self.limits = limits or Limits()
         self._require = require
         self._queue: queue.Queue[_Job | None] = queue.Queue(_QUEUE)
-        self._pending: dict[tuple[bytes, str, bool], Future[Execution]] = {}
+        self._pending: dict[tuple[bytes, int, bool], Future[Execution]] = {}
         self._lock = threading.Lock()
         self._closed = False
         started: list[Future[Isolation]] = [Future() for _ in range(workers)]
@@ -66,14 +66,14 @@ class Judge:
     def submit(self, program: bytes, problem: Problem, *, trace_lines: bool = False) -> Future[Execution]:
         """Judges `program` on `problem`; blocks while very many submissions wait.
 
-        The same program on the same problem is judged once while it is waiting or running.
+        The same program on the same problem object is judged once while it is waiting or running.
 
         Args:
             program: source as the policy wrote it.
             problem: its tests decide.
             trace_lines: also find out which lines ran (`TestResult.executed_lines`); costs a second run.
         """
-        key = (program, repr(problem), trace_lines)
+        key = (program, id(problem), trace_lines)  # the job keeps the problem, so its id stays its own
         with self._lock:
             if self._closed:
                 raise RuntimeError("the judge is closed")
@@ -138,7 +138,7 @@ class Judge:
 class _Job:
     """One submission."""
 
-    key: tuple[bytes, str, bool]
+    key: tuple[bytes, int, bool]
     program: bytes
     problem: Problem
     trace_lines: bool

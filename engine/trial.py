@@ -12,8 +12,9 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -98,16 +99,40 @@ class Trial:
                 if timeouts(results) >= self._limits.timeouts and not trace:
                     results += [not_run(self._limits.timeouts)] * len(steps)
                     break
-                first = len(results)
-                if kind == "assert":
-                    assert referee is not None
-                    one = self._assert_round(worker, referee, steps, first, trace)
-                else:
-                    one = self._round(worker, kind, steps, first, trace)
-                rounds.append(one)
+                play = partial(self._play, worker, referee, kind, trace=trace)
+                one = play(steps, len(results))
+                rounds += [*([] if trace else self._doubt(one, steps, len(results), play)), one]
                 results += one.results
                 steps = steps[len(one.results) :]
         return results, rounds
+
+    def _play(
+        self, worker: Worker, referee: Worker | None, kind: str, steps: Sequence[Step], first: int, *, trace: bool
+    ) -> _Round:
+        if kind != "assert":
+            return self._round(worker, kind, steps, first, trace)
+        assert referee is not None
+        return self._assert_round(worker, referee, steps, first, trace)
+
+    def _doubt(
+        self, one: _Round, steps: Sequence[Step], first: int, play: Callable[[Sequence[Step], int], _Round]
+    ) -> list[_Round]:
+        """Runs failed tests again, each alone, for what an earlier one left in their process; puts what they say there.
+
+        If the first of them fails alone just as it did, nothing was left and the others are believed.
+        """
+        again: list[_Round] = []
+        for index, result in enumerate(one.results):
+            if result is one.results[0] or result.verdict not in (Verdict.FAILED, Verdict.ERROR) or timeouts([result]):
+                continue
+            if timeouts(one.results) >= self._limits.timeouts:
+                break
+            again.append(play(steps[index : index + 1], first + index))
+            one.results[index] = alone = again[-1].results[0]
+            same = (alone.verdict, alone.error, alone.actual) == (result.verdict, result.error, result.actual)
+            if same and len(again) == 1:
+                break
+        return again
 
     @property
     def needs_referee(self) -> bool:
@@ -170,6 +195,8 @@ class Trial:
             right, actual = self._returned_right(step, value), self._claims.repr(value)
         else:
             right, actual = False, ""
+        if not right and isinstance(record.get("thread"), dict):
+            return TestResult(Verdict.ERROR, seconds, self._claims.error(record["thread"]), actual, lines)
         return TestResult(Verdict.PASSED if right else Verdict.FAILED, seconds, None, actual, lines)
 
     def _printed_right(self, step: Step, output: bytes) -> bool:
@@ -247,6 +274,8 @@ class Trial:
             return TestResult(Verdict.ERROR, seconds, output_limit(self._output_bytes), actual, lines)
         if isinstance(record.get("error"), dict):
             return TestResult(Verdict.ERROR, seconds, self._claims.error(record["error"]), "", lines)
+        if record.get("passed") is not True and isinstance(said.get("thread"), dict):
+            return TestResult(Verdict.ERROR, seconds, self._claims.error(said["thread"]), actual, lines)
         verdict = Verdict.PASSED if record.get("passed") is True else Verdict.FAILED
         return TestResult(verdict, seconds, None, actual, lines)
 

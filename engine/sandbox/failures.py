@@ -23,12 +23,16 @@ Place = tuple[str, int, int | None, int | None, int | None]
 def describe(error: BaseException) -> Failure:
     """The report of an exception that left the program."""
     kind = type(error)
+    frames = places(error.__traceback__)
+    cause = error.__cause__ if kind is RuntimeError else None
+    if isinstance(cause, StopIteration | StopAsyncIteration) and _text_of(error).endswith("Iteration"):
+        frames += places(cause.__traceback__)  # "generator raised StopIteration": its own frame is only there
     return {
         "type": type.__dict__["__name__"].__get__(kind)[:_TEXT],
         "message": _text_of(error),
         "memory": issubclass(kind, MemoryError),
         "exit": issubclass(kind, SystemExit),
-        "frames": places(error.__traceback__),
+        "frames": frames,
     }
 
 

@@ -10,12 +10,16 @@ import atexit
 import io
 import sys
 from collections.abc import Callable
-from types import CodeType, ModuleType
+from types import CodeType, FrameType, ModuleType
 from typing import Any
 
-from engine.sandbox.failures import PROGRAM_NAME
+from engine.sandbox.failures import PROGRAM_NAME, Failure, describe
 
+_get_limit, _set_limit = sys.getrecursionlimit, sys.setrecursionlimit
 _RECURSION_LIMIT = sys.getrecursionlimit()
+_MOST_FRAMES = (1 << 31) - 1
+thread_failures: list[Failure] = []
+"""Exceptions that ended threads of the test under way."""
 _IMPORTED_NAME = "solution"
 """`__name__` where functions of the program are called: as when a test imports it, a main guard stays shut."""
 
@@ -36,6 +40,7 @@ def run_module(code: CodeType, prelude: CodeType | None, name: str = _IMPORTED_N
     module.__builtins__ = sys.modules["builtins"]  # type: ignore[attr-defined]
     module.__file__ = "program.py"
     sys.modules[name] = module
+    _make_room()
     if prelude is not None:
         exec(prelude, module.__dict__)  # noqa: S102
     exec(code, module.__dict__)  # noqa: S102
@@ -98,17 +103,44 @@ def _stream(descriptor: int, mode: str, name: str) -> io.TextIOWrapper:
     raw.name = name
     buffer: Any = io.BufferedReader(raw) if mode == "r" else io.BufferedWriter(raw)
     errors = "backslashreplace" if descriptor == 2 else "strict"
-    newline = None if mode == "r" else "\n"
-    stream = io.TextIOWrapper(buffer, "utf-8", errors, newline, line_buffering=descriptor == 2)
+    stream = io.TextIOWrapper(buffer, "utf-8", errors, "\n", line_buffering=descriptor == 2)
     stream.mode = mode  # type: ignore[misc]
     return stream
 
 
 def reset() -> None:
     """Undoes what an earlier test may have set and CPython sets afresh in every process."""
+    sys.getrecursionlimit, sys.setrecursionlimit = _get_limit, _set_limit
     sys.setrecursionlimit(_RECURSION_LIMIT)
     sys.argv = [""]
+    thread_failures.clear()
+    if (threading := sys.modules.get("threading")) is not None:
+        threading.excepthook = _note_thread  # type: ignore[attr-defined]
     open_streams()
+
+
+def _make_room() -> None:
+    """Gives the program the whole recursion limit, our own frames below it left out, and does not let it know."""
+    room = 0
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        room, frame = room + 1, frame.f_back
+
+    def setrecursionlimit(limit: int, /) -> None:
+        _set_limit(limit + room if 0 < limit <= _MOST_FRAMES - room else limit)
+
+    def getrecursionlimit() -> int:
+        return _get_limit() - room
+
+    _set_limit(_RECURSION_LIMIT + room)
+    sys.getrecursionlimit, sys.setrecursionlimit = getrecursionlimit, setrecursionlimit
+
+
+def _note_thread(ended: Any) -> None:
+    """What ended a thread, kept for the report; CPython prints it and goes on, and so do we."""
+    if ended.exc_value is not None and not isinstance(ended.exc_value, SystemExit):
+        thread_failures.append(describe(ended.exc_value))
+    sys.modules["threading"].__excepthook__(ended)
 
 
 def finish() -> bool:

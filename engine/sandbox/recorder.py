@@ -77,6 +77,8 @@ class Recorder:
                 record["error"] = describe(error)
         except BaseException as error:
             clean = clean and not self._note_failure(record, error)
+        if program.thread_failures:
+            record["thread"] = program.thread_failures[0]
         if lines is not None:
             record["lines"] = lines
         return self.write(record) and clean

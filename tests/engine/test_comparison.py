@@ -32,6 +32,7 @@ STRICT, APPS = ComparisonRule.STRICT, ComparisonRule.APPS
         ("1000000\n", "1e6\n", False, True),
         ("1e6\n", "1000000\n", True, True),
         ("nan\n", "nan\n", True, True),
+        ("1.5\n", "\u0661.5\n", False, False),  # a digit, but not one of ours
         ("1.0\n", "nan\n", False, False),
         ("1.0\n", "inf\n", False, False),
         ("\n", "", True, True),
