@@ -18,7 +18,7 @@ from feedback.blame import STATIC_SOURCES, decide_blames
 from feedback.records import COMPONENTS, Blame, Category, Contribution, Feedback, FinishReason, Rewards
 from feedback.spans import GRANULARITIES, Granularity, token_range
 from feedback.spectrum import FORMULAS, executed_tokens
-from feedback.taxonomy import load_taxonomy
+from feedback.taxonomy import TaxonomyError, load_taxonomy
 
 Mode = Literal["default", "paper", "release"]
 MODES = ("default", "paper", "release")
@@ -76,7 +76,10 @@ class RewardSettings:
                 raise ValueError(
                     f"{name} is {getattr(self, name)!r}; allowed: 0 or less, a finding never earns a reward"
                 )
-        load_taxonomy(self.taxonomy)
+        try:
+            load_taxonomy(self.taxonomy)
+        except TaxonomyError as error:
+            raise TaxonomyError(f"taxonomy: {error}") from None
         if self.alpha_cap < 1:
             raise ValueError(f"alpha_cap is {self.alpha_cap!r}; allowed: 1 or more")
 

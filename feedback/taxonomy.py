@@ -96,7 +96,7 @@ def load_taxonomy(overrides: str = "") -> Taxonomy:
         try:
             text = Path(overrides).read_text(encoding="utf-8")
         except OSError as error:
-            raise TaxonomyError(f"taxonomy: cannot read {overrides} ({error.strerror})") from None
+            raise TaxonomyError(f"cannot read {overrides} ({error.strerror})") from None
         rules |= _parse(text, overrides)
     return Taxonomy(rules)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 import sys
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from feedback import FinishReason, assess, to_json
 from training.tokenization import Tokenization, TokenizerError
 
 _WAITING_PER_WORKER = 16
+_ID = re.compile(rb'"id"\s*:\s*("[\x20\x21\x23-\x5b\x5d-\x7e]*"|-?[1-9][0-9]{0,17}(?![0-9.eE]))')
+"""An id in a line that is not JSON as a whole."""
 
 
 class LineError(ValueError):
@@ -81,7 +84,8 @@ def read_line(line: bytes, number: int) -> Item:
     try:
         data = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise LineError(None, f"line {number}: not JSON ({error})") from None
+        found = _ID.search(line)
+        raise LineError(json.loads(found[1]) if found else None, f"line {number}: not JSON ({error})") from None
     if not isinstance(data, dict):
         raise LineError(None, f"line {number}: must be an object")
     identity = data.get("id")

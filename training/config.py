@@ -273,4 +273,6 @@ def _explain(problem: Mapping[str, Any]) -> str:
     name = ".".join(str(part) for part in problem["loc"])
     if problem["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         return unknown_key(name)
+    if problem["type"] == "value_error":  # a section's own check, whose message starts with the key
+        return f"{name}.{problem['ctx']['error']}"
     return f"{name}: {problem['msg'][0].lower()}{problem['msg'][1:]}, not {problem['input']!r}"

@@ -25,13 +25,16 @@ class UnreadableError(ValueError):
 def readable_source(program: bytes) -> tuple[str, ProgramText]:
     """The program as text with LF line ends, and as it was written (lines and byte columns are the same in both).
 
+    Both are without a byte order mark.
+
     Raises:
         UnreadableError: not UTF-8, a NUL byte, another coding cookie, or too long to be worth reading.
     """
     if len(program) > _MOST_BYTES or program.count(b"\n") > _MOST_LINES:
         raise UnreadableError("too long")
-    if b"\0" in program or program.startswith(codecs.BOM_UTF8):
-        raise UnreadableError("a NUL byte or a byte order mark")
+    if b"\0" in program:
+        raise UnreadableError("a NUL byte")
+    program = program.removeprefix(codecs.BOM_UTF8)
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(program).readline)
         source = program.decode("utf-8")

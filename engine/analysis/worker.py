@@ -6,6 +6,7 @@ stands, its parent starts another. What this module does not do: execute or impo
 
 from __future__ import annotations
 
+import codecs
 import gc
 import os
 import resource
@@ -13,7 +14,7 @@ import signal
 import struct
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import IO
 
@@ -123,9 +124,9 @@ def _findings(tool: Tool, request: Request) -> tuple[Diagnostic, ...]:
     try:
         source, part, text = _prepared(request.program)
         if part == source:
-            return tuple(tool(source, text, request.facts))
+            return _placed(tool(source, text, request.facts), request.program)
         found = tool(part, text, ProblemFacts(prelude=request.facts.prelude))
-        return tuple(item for item in found if item.code in CERTAIN_IN_A_PART)
+        return _placed([item for item in found if item.code in CERTAIN_IN_A_PART], request.program)
     except UnreadableError:
         return ()
     except (Exception, RecursionError, MemoryError, SystemExit):
@@ -137,6 +138,17 @@ def _prepared(program: bytes) -> tuple[str, str, ProgramText]:
     """The program as text, the part of it that parses, and as it was written: the same for both tools."""
     source, text = readable_source(program)
     return source, parsable_part(source), text
+
+
+def _placed(found: Sequence[Diagnostic], program: bytes) -> tuple[Diagnostic, ...]:
+    """The findings with places in the program as it was written: the tools read it without its byte order mark."""
+    if not program.startswith(codecs.BOM_UTF8):
+        return tuple(found)
+    text, mark = ProgramText(program), len(codecs.BOM_UTF8)
+    return tuple(
+        replace(item, span=item.span and text.span(item.span.start_byte + mark, item.span.end_byte + mark))
+        for item in found
+    )
 
 
 def _resident_bytes() -> int:

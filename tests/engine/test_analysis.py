@@ -46,6 +46,8 @@ def test_the_process_that_asks_never_loads_the_tools() -> None:
         "def f(x):\n    return f'{x} {xs}'\n",
         "def f(x):\n    return (lambda y: xs)(x)\n",
         "def f(x):\r    return xs\r",
+        "\ufeffdef f(x): return xs\n",
+        "\ufeffdef f(x):\n    return xs\n",
     ],
 )
 def test_both_tools_point_at_the_exact_bytes(analyser: Analyser, program: str) -> None:

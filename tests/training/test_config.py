@@ -27,6 +27,8 @@ def test_file_and_overrides_are_laid_over_the_defaults(tmp_path):
         ({"objective.baseline": "best"}, ["objective.baseline", "historical_best", "leave_one_out", "'best'"]),
         ({"sampler.temperature": 0}, ["sampler.temperature", "greater than 0", "not 0"]),
         ({"training.steps": "many"}, ["training.steps", "integer", "'many'"]),
+        ({"feedback.alpha_cap": 0}, ["feedback.alpha_cap is 0", "allowed: 1 or more"]),
+        ({"feedback.taxonomy": "nowhere.toml"}, ["feedback.taxonomy: cannot read nowhere.toml"]),
         ({"feedback.no_such": 1}, ["feedback.no_such", "allowed", "feedback.mode"]),
     ],
 )

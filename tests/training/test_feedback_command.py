@@ -131,6 +131,23 @@ def test_lines_that_are_no_objects_are_named_by_number(tmp_path, capsys) -> None
     assert out[None]["problem_error"].startswith("line 1: not JSON")
 
 
+@pytest.mark.parametrize(
+    "line", ['{"id": "cut", "program": "x', '{"id": "cut", "program": "x", "n": ' + "1" * 5000 + "}"]
+)
+def test_a_line_that_is_no_json_keeps_its_id_where_it_is_seen(tmp_path, line) -> None:
+    status, out = batch(tmp_path, [line])
+    assert status == 1
+    assert out["cut"]["problem_error"].startswith("line 1: not JSON")
+
+
+def test_the_batch_is_never_written_over(tmp_path, capsys) -> None:
+    source = write(tmp_path / "x.jsonl", {"id": 1})
+    (tmp_path / "link").symlink_to(source)
+    assert main(["feedback", "--batch", source, "--out", str(tmp_path / "link")]) == 2
+    assert "is the file that --batch reads" in capsys.readouterr().err
+    assert json.loads((tmp_path / "x.jsonl").read_text()) == {"id": 1}
+
+
 def test_batch_with_a_tokenizer_has_tokens_that_add_up(tmp_path, tokenizer) -> None:
     status, out = batch(tmp_path, [{"id": 1, "program": WRONG, "problem": PROBLEM}], "--tokenizer", tokenizer)
     assert status == 0
@@ -148,8 +165,9 @@ def test_batch_with_a_tokenizer_has_tokens_that_add_up(tmp_path, tokenizer) -> N
         ([], "give PROGRAM.py and --problem"),
         (["--batch", "x.jsonl"], "--batch needs --out"),
         (["--batch", "x.jsonl", "--out", "y", "--workers", "0"], "--workers is 0; allowed: 1 or more"),
-        (["--batch", "missing.jsonl", "--out", "y.jsonl"], "missing.jsonl"),
-        (["missing.py", "--problem", "missing.json"], "missing.py"),
+        (["--batch", "missing.jsonl", "--out", "y.jsonl"], "missing.jsonl: cannot be read: No such file"),
+        (["--batch", ".", "--out", "y.jsonl", "--json"], "--batch takes no --json: its lines"),
+        (["missing.py", "--problem", "missing.json"], "missing.py: cannot be read: No such file"),
     ],
 )
 def test_usage_errors_are_one_clear_line(arguments, message, capsys, tmp_path, monkeypatch) -> None:

@@ -54,7 +54,12 @@ def run(arguments: argparse.Namespace) -> int:
             workers = arguments.workers or len(os.sched_getaffinity(0))
             return run_batch(arguments.batch, arguments.out, workers, tokenization)
         return _single(arguments, tokenization)
-    except (TokenizerError, OSError) as error:
+    except OSError as error:
+        done = "written" if arguments.out is not None and error.filename == str(arguments.out) else "read"
+        what = f"{error.filename}: cannot be {done}: {error.strerror}" if error.filename else str(error)
+        print(f"rltf feedback: {what}", file=sys.stderr)
+        return 2
+    except TokenizerError as error:
         print(f"rltf feedback: {error}", file=sys.stderr)
         return 2
     except SandboxError as error:
@@ -69,8 +74,11 @@ def _usage_problem(arguments: argparse.Namespace) -> str:
     if arguments.batch:
         if arguments.out is None:
             return "--batch needs --out OUT.jsonl"
+        if arguments.out.exists() and arguments.batch.exists() and arguments.out.samefile(arguments.batch):
+            return f"--out {arguments.out} is the file that --batch reads; give another"
         single = [name for name in ("program", "problem", "html", "json") if getattr(arguments, name)]
-        return f"--batch takes no {single[0]}: its lines hold programs and problems" if single else ""
+        given = {"program": "PROGRAM.py"}.get(single[0], f"--{single[0]}") if single else ""
+        return f"--batch takes no {given}: its lines hold programs and problems" if single else ""
     if arguments.program is None or arguments.problem is None:
         return "give PROGRAM.py and --problem PROBLEM.json, or --batch IN.jsonl --out OUT.jsonl"
     return "--out is for --batch" if arguments.out else ""
