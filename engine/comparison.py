@@ -43,6 +43,8 @@ class Opaque:
 
 def outputs_match(expected: str, actual: str, rule: ComparisonRule = ComparisonRule.STRICT) -> bool:
     """Whether a program's standard output `actual` is right where `expected` was to be printed."""
+    if expected == actual:
+        return True
     wanted, printed = _lines(expected), _lines(actual)
     if len(wanted) == len(printed) and all(map(_same_line, wanted, printed)):
         return True

@@ -88,6 +88,8 @@ def sweep() -> None:
             os.chmod(path, 0o700)
             for inner in os.listdir(path):
                 moved += 1
+                if stat.S_ISDIR(os.lstat(path + b"/" + inner).st_mode):
+                    os.chmod(path + b"/" + inner, 0o700)  # a directory must be writable to be moved
                 os.rename(path + b"/" + inner, top + b"/.%d-%d" % (moved, time.monotonic_ns()))
             os.rmdir(path)
 

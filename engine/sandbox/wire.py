@@ -100,10 +100,11 @@ def dump_line(record: dict[str, object]) -> bytes:
 def load_line(line: bytes) -> dict[str, Any] | None:
     """A record as a dict; None for anything else, whoever made it up."""
     try:
-        record = json.loads(line)
+        record = _loads(str(line, "ascii"))
     except (ValueError, RecursionError):
         return None
     return cast("dict[str, Any]", record) if isinstance(record, dict) else None
 
 
+_loads = json.JSONDecoder().decode
 _dumps = json.JSONEncoder(ensure_ascii=True, check_circular=False, separators=(",", ":")).encode

@@ -134,13 +134,13 @@ def _serve_tasks(control: socket.socket, filtering: seccomp.Filter | None, tempo
         if pid == 0:
             _enter_child(request, descriptors, report_write, filtering)
         reply = _supervise(control, pid, request, descriptors, started)
-        if temporary:
-            namespaces.sweep()
         try:
             report = os.read(report_read, REPORT_LIMIT)
         except BlockingIOError:
             report = b""
         control.sendall(REPLY.pack(*reply._replace(report=len(report))) + report)
+        if temporary:
+            namespaces.sweep()  # if this fails, the worker ends, and what is left with it
 
 
 def _move_up(descriptor: int) -> int:
