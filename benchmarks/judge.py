@@ -217,17 +217,23 @@ def compare(count: int, rounds: int, batch: int) -> dict[str, list[float]]:
 def table(rounds: int, batch: int) -> str:
     import statistics
 
-    heads = ["way", "tests", "CPU ms per program", "programs per core-second", "cost against the floor"]
-    lines = [f"| {' | '.join(heads)} |", "|---|---|---|---|---|"]
+    heads = ["way", "tests", "CPU ms per program", "programs per core-second", "against the floor", "against the judge"]
+    lines = [f"| {' | '.join(heads)} |", "|---|---|---|---|---|---|"]
     for count in (3, 20):
         measured = compare(count, rounds, batch)
         for name, title in CONTENDERS.items():
-            ratios = [mine / floor for mine, floor in zip(measured[name], measured["floor"], strict=True)]
             cost = statistics.median(measured[name])
-            spread = f"{statistics.median(ratios):.2f}x ({min(ratios):.2f} to {max(ratios):.2f})"
-            lines.append(f"| {title} | {count} | {cost:.2f} | {1000 / cost:.0f} | {spread} |")
+            ratios = [_ratio(measured[name], measured[other]) for other in ("floor", "judge")]
+            lines.append(f"| {title} | {count} | {cost:.2f} | {1000 / cost:.0f} | {' | '.join(ratios)} |")
             print(lines[-1], flush=True)
     return "\n".join(lines)
+
+
+def _ratio(mine: Sequence[float], other: Sequence[float]) -> str:
+    import statistics
+
+    ratios = [a / b for a, b in zip(mine, other, strict=True)]
+    return f"{statistics.median(ratios):.2f}x ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
 # Many programs through one judge

@@ -12,7 +12,7 @@ from engine import CallTest, ErrorKind, Judge, Limits, Problem, StdinTest, Verdi
 
 @pytest.fixture(scope="module")
 def judge() -> Iterator[Judge]:
-    with Judge(limits=Limits(cpu_seconds=1.0, wall_factor=2.0, memory_bytes=256 << 20)) as judge:
+    with Judge(limits=Limits(cpu_seconds=1.0, wall_factor=4.0, memory_bytes=256 << 20)) as judge:
         yield judge
 
 

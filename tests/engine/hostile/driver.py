@@ -90,7 +90,7 @@ def main() -> None:
     network = listeners()
     items = [json.loads(line) for path in sys.argv[1:] for line in Path(path).read_text().splitlines()]
     before = host()
-    limits = Limits(cpu_seconds=0.8, wall_factor=2.0, timeouts=1)
+    limits = Limits(cpu_seconds=0.5, wall_factor=6.0, timeouts=1)
     with Judge(workers=2, limits=limits) as judge:
         futures = [judge.submit(program_of(item), parse_problem(item["problem"])) for item in items]
         for item, future in zip(items, futures, strict=True):
