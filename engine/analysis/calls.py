@@ -6,7 +6,7 @@ What this module does not do: follow values. What is not certain from the text i
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import libcst as cst
 
@@ -79,24 +79,58 @@ def arity_fault(
     return f"{name}() needs an argument for {', '.join(missing)}" if missing else None
 
 
-def shadowed_calls(function: cst.FunctionDef) -> Iterator[tuple[cst.Call, str]]:
-    """Calls of a builtin's name that this function binds to plain values only."""
-    own = list(descendants(function.body, into_scopes=False))
+def shadowed_calls(scope: cst.FunctionDef | cst.Module) -> Iterator[tuple[cst.Call, str]]:
+    """Calls of a builtin's name that this scope binds to plain values only; a module's, after it did."""
+    body = scope.body if isinstance(scope, cst.FunctionDef) else scope
+    own = list(descendants(body, into_scopes=False))
     plain: dict[str, bool] = {}
     assignments: dict[str, int] = {}
     for node in own:
-        for target in node.targets if isinstance(node, cst.Assign) else ():
-            if isinstance(target.target, cst.Name) and target.target.value in _CALLABLE_BUILTINS:
-                name = target.target.value
-                plain[name] = plain.get(name, True) and _is_value(cst.ensure_type(node, cst.Assign).value)
+        for target, value in _assignments(node):
+            if isinstance(target, cst.Name) and target.value in _CALLABLE_BUILTINS:
+                name = target.value
+                plain[name] = plain.get(name, True) and (value is None or _is_value(value))
                 assignments[name] = assignments.get(name, 0) + 1
-    if not plain:
+    if not any(plain.values()):
         return
-    binds = [use.name for use in uses(function.body, into_scopes=False) if use.kind == "bind"]
+    binds = [use.name for use in uses(body, into_scopes=False) if use.kind == "bind"]
     certain = {name for name in plain if plain[name] and binds.count(name) == assignments[name]}
-    for node in own:
-        if isinstance(node, cst.Call) and isinstance(node.func, cst.Name) and node.func.value in certain:
+    if isinstance(scope, cst.Module):
+        yield from _called_after(scope, certain - _deleted_or_shared(scope))
+    else:
+        yield from _called(own, certain)
+
+
+def _assignments(node: cst.CSTNode) -> Iterator[tuple[cst.BaseExpression, cst.BaseExpression | None]]:
+    """Targets with their values; None for the value of `+=`, which keeps a value a value."""
+    if isinstance(node, cst.Assign):
+        yield from ((target.target, node.value) for target in node.targets)
+    elif isinstance(node, cst.AugAssign):
+        yield node.target, None
+
+
+def _called(nodes: Iterable[cst.CSTNode], names: Collection[str]) -> Iterator[tuple[cst.Call, str]]:
+    for node in nodes:
+        if isinstance(node, cst.Call) and isinstance(node.func, cst.Name) and node.func.value in names:
             yield node, node.func.value
+
+
+def _called_after(module: cst.Module, names: Collection[str]) -> Iterator[tuple[cst.Call, str]]:
+    """Calls in the statements after the one that surely assigns the name."""
+    assigned: set[str] = set()
+    for statement in module.body:
+        if isinstance(statement, cst.FunctionDef | cst.ClassDef):  # has names of its own
+            continue
+        yield from _called(descendants(statement, into_scopes=False), assigned)
+        for part in statement.body if isinstance(statement, cst.SimpleStatementLine) else ():
+            targets = [target for target, value in _assignments(part) if value is not None]
+            assigned |= {target.value for target in targets if isinstance(target, cst.Name) and target.value in names}
+
+
+def _deleted_or_shared(module: cst.Module) -> set[str]:
+    """Names under a `del` or a `global`, which may give the builtin back."""
+    nodes = [node for node in descendants(module) if isinstance(node, cst.Del | cst.Global)]
+    return {part.value for node in nodes for part in descendants(node) if isinstance(part, cst.Name)}
 
 
 def _is_value(node: cst.BaseExpression) -> bool:

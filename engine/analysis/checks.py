@@ -221,8 +221,9 @@ def _is_import(node: cst.CSTNode) -> bool:
 
 
 def _shadowed(tree: Tree, _: ProblemFacts) -> Iterator[Finding]:
-    for function in tree.functions:
-        for call, name in shadowed_calls(function):
+    scopes: list[cst.FunctionDef | cst.Module] = [tree.module, *tree.functions]
+    for scope in scopes:
+        for call, name in shadowed_calls(scope):
             yield Finding("shadowed-builtin-called", f"{name} holds a value here, not Python's {name}()", call)
 
 

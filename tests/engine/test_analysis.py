@@ -186,6 +186,12 @@ CHECKS = [
         "def f(x):\n    sum = max\n    return sum(x)\n",
     ),
     (
+        "shadowed-builtin-called",
+        STREAM,
+        "sum = 0\nfor i in input(): sum += 1\nprint(sum([1, 2]))\n",
+        "n = sum([1])\nsum = 0\nlist = list(input())\nprint(n, sum, list)\ndef f(sum): return sum([1])\n",
+    ),
+    (
         "unreachable-code",
         CALL,
         "def f(x):\n    return 1\n    x = 2\n",
