@@ -59,6 +59,7 @@ class Trial:
         self._program, self._problem, self._limits = program, problem, limits
         self._steps = [step_of(test, problem) for test in problem.tests]
         self._claims = Claims(program)
+        self._infra_reason = "the referee ended early"
         expected = max((len(step.expected) for step in self._steps if isinstance(step.expected, str)), default=0)
         self._output_bytes = 1 << (max(limits.output_bytes, 2 * expected) - 1).bit_length()
 
@@ -87,7 +88,7 @@ class Trial:
             isolation=isolation,
             peak_memory_bytes=max(one.peak_memory for one in rounds),
             stdout_tail=self._claims.shown(rounds[-1].output[-_TAIL:]),
-            infra_reason="the referee ended early" if any(r.verdict is Verdict.INFRA for r in results) else "",
+            infra_reason=self._infra_reason if any(r.verdict is Verdict.INFRA for r in results) else "",
         )
 
     def _run_steps(self, worker: Worker, referee: Worker | None, trace: bool) -> tuple[list[TestResult], list[_Round]]:
@@ -270,6 +271,9 @@ class Trial:
             return self._interrupted(step, played, b"", played.reply.cpu_ns / 1e9)
         seconds, lines = self._claims.seconds(said), self._claims.lines(said)
         actual = self._claims.text(record.get("actual", ""))
+        if record.get("unsent") and record.get("passed") is not True:
+            self._infra_reason = f"a test gives the program a {record['unsent']}, which cannot be sent to it"
+            return TestResult(Verdict.INFRA, seconds, None, actual, lines)
         if len(played.output) > self._output_bytes:
             return TestResult(Verdict.ERROR, seconds, output_limit(self._output_bytes), actual, lines)
         if isinstance(record.get("error"), dict):

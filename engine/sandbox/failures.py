@@ -6,6 +6,7 @@ What this module does not do: format tracebacks, or turn positions into byte off
 
 from __future__ import annotations
 
+import builtins
 import itertools
 from types import CodeType, TracebackType
 
@@ -29,6 +30,7 @@ def describe(error: BaseException) -> Failure:
         frames += places(cause.__traceback__)  # "generator raised StopIteration": its own frame is only there
     return {
         "type": type.__dict__["__name__"].__get__(kind)[:_TEXT],
+        "bases": _builtin_bases(kind),
         "message": _text_of(error),
         "memory": issubclass(kind, MemoryError),
         "exit": issubclass(kind, SystemExit),
@@ -67,6 +69,13 @@ def _parser_refusal(source: bytes) -> SyntaxError | None:
 
 def _says_encoding(source: bytes) -> bool:
     return source.startswith(b"\xef\xbb\xbf") or any(b"coding" in line for line in source[:1000].split(b"\n")[:2])
+
+
+def _builtin_bases(kind: type) -> list[str]:
+    """Names of the builtin exceptions that `kind` is or descends from, the nearest first."""
+    bases = type.__dict__["__mro__"].__get__(kind)
+    names = [type.__dict__["__name__"].__get__(base) for base in bases]
+    return [name for base, name in zip(bases, names, strict=True) if vars(builtins).get(name) is base]
 
 
 def _text_of(error: BaseException) -> str:

@@ -65,6 +65,7 @@ def _run_test(client: _Client, task: Task, source: str) -> dict[str, object]:
         else:
             record["wrong"] = describe(error)
     record["actual"] = _shown(client.last)
+    record["unsent"] = client.unsent
     record["calls"] = client.calls
     record["lost"] = client.lost
     return record
@@ -98,6 +99,7 @@ class _Client:
         self._index = index
         self._failures: list[tuple[BaseException, dict[str, Any]]] = []
         self.last: object = None
+        self.unsent = ""
         self.calls = 0
 
     def ask(self, **message: object) -> object:
@@ -121,15 +123,30 @@ class _Client:
         self.last = decode(answer.get("value"), lambda kind, handle: Remote(self, kind, handle=handle))
         return self.last
 
+    def data(self, value: object) -> object:
+        """An argument as data; a `Remote` goes back as its number, and what cannot be sent is noted."""
+
+        def keep(item: object) -> int:
+            if isinstance(item, Remote) and item.handle is None:  # a function of the program, by name
+                item = self.ask(do="find", name=item._name)
+            if not isinstance(item, Opaque):
+                self.unsent = type(item).__name__
+                return -1
+            return -1 if item.handle is None else item.handle
+
+        return encode(value, keep)
+
     def failure(self, error: BaseException) -> dict[str, Any] | None:
         """The program's report of `error`, if it is the program's."""
         return next((failure for own, failure in self._failures if own is error), None)
 
 
 def _exception(failure: dict[str, Any]) -> BaseException:
-    """An exception of the type that the program raised, so that tests may expect it."""
-    kind = getattr(builtins, str(failure.get("type")), None)
-    if isinstance(kind, type) and issubclass(kind, Exception):
+    """An exception of the nearest builtin type to what the program raised, so that tests may expect it."""
+    bases = failure.get("bases")
+    kinds = [getattr(builtins, str(name), None) for name in bases] if isinstance(bases, list) else []
+    kind = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Exception)), None)
+    if kind is not None:
         try:
             return kind(str(failure.get("message")))
         except TypeError:
@@ -146,7 +163,7 @@ class Remote(Opaque):
             object.__setattr__(self, field, value)
 
     def __call__(self, *arguments: object, **keywords: object) -> object:
-        sent = {"args": _sent(arguments), "kwargs": _sent(keywords)}
+        sent = {"args": self._client.data(arguments), "kwargs": self._client.data(keywords)}
         return self._client.ask(do="call", handle=self.handle, name=self._name, **sent)
 
     def __getattr__(self, name: str) -> Any:
@@ -155,9 +172,4 @@ class Remote(Opaque):
         return self._client.ask(do="get", handle=self.handle, name=name)
 
     def __setattr__(self, name: str, value: object) -> None:
-        self._client.ask(do="set", handle=self.handle, name=name, value=_sent(value))
-
-
-def _sent(value: object) -> object:
-    """An argument as data; a `Remote` goes back as its number."""
-    return encode(value, lambda item: item.handle if isinstance(item, Remote) and item.handle is not None else -1)
+        self._client.ask(do="set", handle=self.handle, name=name, value=self._client.data(value))

@@ -105,6 +105,8 @@ class _Session:
             setattr(target, name, self._decode(message.get("value")))
             return None
         function: Any = program.find_function(namespace, name) if target is None else target
+        if operation == "find":
+            return function
         arguments: Any = self._decode(message.get("args"))
         keywords: Any = self._decode(message.get("kwargs"))
         return function(*arguments, **keywords)
