@@ -14,7 +14,6 @@ What this program does not do: check verdicts beyond counting them, or measure a
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import os
 import platform
@@ -26,8 +25,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.fork_floor import all_right, outputs_of
+
 ROOT = Path(__file__).resolve().parents[1]
+FLOOR = ROOT / "benchmarks" / "fork_floor.py"
 PAGE = ROOT / "docs" / "performance.md"
+OUTPUTS = "import json, sys; sys.path.insert(0, sys.argv[1]); import fork_floor as f; "
+OUTPUTS += "out = sys.stdout; out.write(json.dumps(f.outputs_of(*json.load(sys.stdin))))"
 PROGRAM = "n = int(input())\na = list(map(int, input().split()))\ns = sum(a)\nm = max(a)\nprint(s, m)\n"
 CONTENDERS = {
     "judge": "this judge, all layers",
@@ -36,11 +40,11 @@ CONTENDERS = {
     "multiprocessing": "`multiprocessing.Process` + `Manager` (HumanEval)",
     "subprocess": "one `python` process per program",
 }
-Tests = Sequence[tuple[str, str]]
+Tests = list[list[str]]
 
 
-def tests(count: int) -> list[tuple[str, str]]:
-    return [(f"3\n{k} 1 9\n", f"{k + 10} {max(k, 9)}\n") for k in range(count)]
+def tests(count: int) -> Tests:
+    return [[f"3\n{k} 1 9\n", f"{k + 10} {max(k, 9)}\n"] for k in range(count)]
 
 
 # The contenders: each takes programs and tests, and gives the number of programs that passed
@@ -53,36 +57,6 @@ def run_judge(programs: Sequence[str], cases: Tests, judge: object) -> int:
     problem = Problem("benchmark", tuple(StdinTest(given, expected) for given, expected in cases))
     futures = [judge.submit(program.encode(), problem) for program in programs]
     return sum(future.result().verdict == "passed" for future in futures)
-
-
-def outputs_of(program: str, cases: Tests) -> list[str]:
-    """The program's output on each test, in this very process."""
-    code = compile(program, "<program>", "exec")
-    outputs = []
-    for given, _ in cases:
-        sys.stdin, sys.stdout = io.StringIO(given), io.StringIO()
-        exec(code, {"__name__": "__main__"})
-        outputs.append(sys.stdout.getvalue())
-    return outputs
-
-
-def all_right(outputs: Sequence[str], cases: Tests) -> bool:
-    return all(output.split() == expected.split() for output, (_, expected) in zip(outputs, cases, strict=True))
-
-
-def run_floor(programs: Sequence[str], cases: Tests, _: object) -> int:
-    passed = 0
-    for program in programs:
-        reader, writer = os.pipe()
-        child = os.fork()
-        if child == 0:
-            os.write(writer, json.dumps(outputs_of(program, cases)).encode())
-            os._exit(0)
-        os.close(writer)
-        with os.fdopen(reader, "rb") as stream:
-            passed += all_right(json.loads(stream.read()), cases)
-        os.waitpid(child, 0)
-    return passed
 
 
 def check_in_child(program: str, cases: Tests, result: list[bool]) -> None:
@@ -107,7 +81,7 @@ def run_subprocess(programs: Sequence[str], cases: Tests, _: object) -> int:
     passed = 0
     for program in programs:
         given = json.dumps([program, cases])
-        command = [sys.executable, "-I", "-S", str(Path(__file__).resolve()), "--outputs"]
+        command = [sys.executable, "-I", "-S", "-c", OUTPUTS, str(FLOOR.parent)]
         answer = subprocess.run(command, input=given, capture_output=True, text=True, check=True).stdout
         passed += all_right(json.loads(answer), cases)
     return passed
@@ -115,8 +89,6 @@ def run_subprocess(programs: Sequence[str], cases: Tests, _: object) -> int:
 
 RUN: dict[str, Callable[[Sequence[str], Tests, object], int]] = {
     "judge": run_judge,
-    "floor": run_floor,
-    "warm floor": run_floor,
     "multiprocessing": run_multiprocessing,
     "subprocess": run_subprocess,
 }
@@ -137,24 +109,6 @@ def cpu_seconds(tree: bool) -> float:
     return total
 
 
-def warm_up() -> None:
-    """Brings this process to where a worker is when it forks: modules imported, a program run, heap frozen."""
-    import gc
-    import importlib
-    import types
-
-    for package, path in (("engine", ROOT / "engine"), ("engine.sandbox", ROOT / "engine" / "sandbox")):
-        sys.modules[package] = types.ModuleType(package)
-        sys.modules[package].__path__ = [str(path)]
-    preparation = importlib.import_module("engine.sandbox.preparation")
-    for module in preparation.MODULES:
-        importlib.import_module(module)
-    for _ in range(12):
-        outputs_of(PROGRAM, tests(3))
-    gc.collect()
-    gc.freeze()
-
-
 def serve(name: str) -> None:
     """Runs batches from standard input, one JSON line each, and answers with CPU seconds and programs passed."""
     judge: Any = None
@@ -164,9 +118,7 @@ def serve(name: str) -> None:
         from engine import Judge
 
         judge = Judge()
-    if name == "warm floor":
-        warm_up()
-    for line in io.FileIO(os.dup(0)):
+    for line in os.fdopen(os.dup(0)):
         programs, cases = json.loads(line)
         before = cpu_seconds(judge is not None)
         passed = RUN[name](programs, cases, judge)
@@ -176,13 +128,21 @@ def serve(name: str) -> None:
         judge.close()
 
 
+def worker_modules() -> list[str]:
+    """What a worker imports before it forks."""
+    from engine.sandbox.preparation import MODULES
+
+    return [*MODULES, "select", "signal", "site", "socket", "time"]
+
+
 class Server:
     """The process of one contender."""
 
     def __init__(self, name: str) -> None:
-        lean = ["-I", "-S"] if "floor" in name else []
-        command = [sys.executable, *lean, str(Path(__file__).resolve()), "--serve", name]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        command = [sys.executable, "-m", "benchmarks.judge", "--serve", name]
+        if "floor" in name:
+            command = [sys.executable, "-I", "-S", str(FLOOR), *(worker_modules() if name == "warm floor" else [])]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
 
     def run(self, programs: Sequence[str], cases: Tests) -> float:
         """CPU milliseconds of one program."""
@@ -304,14 +264,9 @@ def main() -> None:
     parser.add_argument("--many", type=int, default=20000, help="programs of the second part")
     parser.add_argument("--write", action="store_true", help="put the figures into docs/performance.md")
     parser.add_argument("--serve", choices=CONTENDERS, help=argparse.SUPPRESS)
-    parser.add_argument("--outputs", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
         return serve(arguments.serve)
-    if arguments.outputs:
-        program, cases = json.load(sys.stdin)
-        outputs, sys.stdout = (outputs_of(program, cases), sys.__stdout__)
-        return print(json.dumps(outputs))
     where = f"Python {platform.python_version()}, {platform.system()} {platform.release()}, {os.cpu_count()} processors"
     section = f"## Judge\n\nMade by `python -m benchmarks.judge --write` ({where}).\n"
     section += f"Medians; ratios are taken round by round.\n\n{table(arguments.rounds, arguments.batch)}\n\n"
