@@ -5,7 +5,7 @@ INSTALLED := .venv/.installed
 SCRIPT_TESTS := tests/notebook_ext/js
 
 .DEFAULT_GOAL := help
-.PHONY: help install train warm-start test browser lint format types contracts clean
+.PHONY: help install train warm-start test jail browser lint format types contracts clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,9 +30,15 @@ warm-start: install ## Build minicode's shipped checkpoints anew (a quarter of a
 	@echo "==> warm start: minicode long"
 	@OMP_NUM_THREADS=1 $(BIN)/python -m training.minicode warm-start --tier long
 
-test: install browser lint types contracts ## Run lint, types, import contracts and the whole test suite
+test: install jail browser lint types contracts ## Run lint, types, import contracts and the whole test suite
 	@echo "==> pytest"
 	@$(BIN)/python -m pytest
+
+jail: ## Install what hostile programs are tested in, where that works: bubblewrap (apt); else those tests skip
+	@command -v bwrap >/dev/null \
+	  || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "==> installing bubblewrap (apt)" && apt-get update -qq >/dev/null 2>&1 \
+	  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends bubblewrap >/dev/null 2>&1; } \
+	  || echo "==> no bubblewrap, and apt cannot install it here: the hostile programs will be skipped"
 
 browser: ## Install what the notebook tests drive, where that works: Chromium (apt) and jsdom (npm); else they skip
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
