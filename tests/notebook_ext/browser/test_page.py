@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import nbformat
 import pytest
 
+from notebook_ext.frozen import frozen_run
 from tests.notebook_ext.made_run import make_run, record, reports
 from training.page import build_page, build_sample_page
 from training.run import Run
@@ -78,3 +80,18 @@ def test_reduced_motion_has_no_transitions(page, pages):
     page.emulate_media(reduced_motion="reduce")
     open_page(page, pages / "run.html", "light")
     assert page.evaluate("getComputedStyle(document.querySelector('.rltf button')).transitionDuration") == "0s"
+
+
+def test_a_frozen_output_survives_nbconvert_and_keeps_the_notebook_small(page, tmp_path):
+    from nbconvert import HTMLExporter
+
+    html = frozen_run(Run(make_run(tmp_path / "done", steps=12)))
+    assert len(html) < 2_000_000
+    output = nbformat.v4.new_output("display_data", {"text/html": html, "text/plain": "a run"})
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("TrainingView(run)", outputs=[output])])
+    (tmp_path / "notebook.html").write_text(HTMLExporter().from_notebook_node(notebook)[0])
+    page.goto((tmp_path / "notebook.html").as_uri(), wait_until="domcontentloaded")
+    frame = page.frame_locator("iframe[title=rltf]")
+    frame.locator(".rltf .row").nth(1).click()
+    frame.locator(".rltf .segment[data-token='0']").first.wait_for()
+    assert page.locator("details table").count() > 0
