@@ -21,7 +21,7 @@ from notebook_ext.frozen import frozen_run, frozen_sample
 from notebook_ext.monitor import ENDED, Monitor
 from training import ConfigError, Run, watch
 from training.data import DataError, load_problems
-from training.page import STYLE, build_page, build_sample_page, compact, record_table, run_table, view_script
+from training.page import STYLE, build_page, build_sample_page, compact, run_table, view_script
 from training.tokenization import Tokenization, TokenizerError
 
 
@@ -33,14 +33,11 @@ class _View(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget has no type
     data = traitlets.Dict().tag(sync=True)
     """What the view's script is given: small and fixed; everything else is sent on request."""
 
-    def _fallback(self) -> str:
-        raise NotImplementedError
-
-    def _bundle(self) -> dict[str, Any]:
-        """The widget and, for readers without it, a table of the same."""
+    def _bundle(self, html: str) -> dict[str, Any]:
+        """The widget and, for readers without it, the same as `html`."""
         bundle = super()._repr_mimebundle_()
         data = dict(bundle[0] if isinstance(bundle, tuple) else bundle)
-        return {**data, "text/html": self._fallback(), "text/plain": repr(self)}
+        return {**data, "text/html": html, "text/plain": repr(self)}
 
 
 class SampleView(_View):
@@ -71,11 +68,8 @@ class SampleView(_View):
         path.write_text(build_sample_page(self.record), encoding="utf-8")
         return path
 
-    def _fallback(self) -> str:
-        return record_table(self.record)
-
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
-        return {**self._bundle(), "text/html": frozen_sample(self.record)}
+        return self._bundle(frozen_sample(self.record))
 
     def __repr__(self) -> str:
         return f"SampleView({self.record.get('problem_id') or self.record.get('id')!r}, {self.record.get('verdict')})"
@@ -158,15 +152,12 @@ class TrainingView(_View):
         if self._freeze_at_end:
             self.freeze()
 
-    def _fallback(self) -> str:
-        return run_table(self.run)
-
     def _ipython_display_(self) -> None:
         if self._freeze_at_end and self.run.state.get("state") in ENDED:
             _show({"text/html": frozen_run(self.run), "text/plain": repr(self)})
         else:
             self._monitor.start()
-            self._outputs.append(_show(self._bundle()))
+            self._outputs.append(_show(self._bundle(run_table(self.run))))
 
     def __repr__(self) -> str:
         state = self.run.state
