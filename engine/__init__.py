@@ -8,6 +8,7 @@ from engine.comparison import outputs_match, values_match
 from engine.engine import Engine
 from engine.judge import Judge
 from engine.limits import Limits
+from engine.outputs import Output
 from engine.problems import ProblemError, parse_problem
 from engine.records import (
     AssertTest,
@@ -43,6 +44,7 @@ __all__ = [
     "Isolation",
     "Judge",
     "Limits",
+    "Output",
     "Problem",
     "ProblemError",
     "ProgramError",

@@ -26,7 +26,7 @@ from engine.sandbox.zygote import main
 main()
 """
 """Imports the worker's modules without the packages around them, which import much that a worker does not need."""
-_ENVIRONMENT = {"LANG": "C.UTF-8", "PYTHONHASHSEED": "0", "MALLOC_ARENA_MAX": "2"}
+_ENVIRONMENT = {"LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2"}
 _START_SECONDS = 60.0
 _GRACE_SECONDS = 10.0
 """How long a worker may be silent beyond the time that its task can take."""
@@ -51,7 +51,7 @@ class Outcome:
 class Worker:
     """One zygote and its children. Not thread-safe: each worker belongs to one thread, which must outlive it."""
 
-    def __init__(self, layers: Sequence[str] = LAYERS, memory_bytes: int = 1 << 30) -> None:
+    def __init__(self, layers: Sequence[str] = LAYERS, memory_bytes: int = 1 << 30, hash_seed: int = 0) -> None:
         """Starts the process with those of `layers` that the kernel offers.
 
         Raises:
@@ -59,7 +59,7 @@ class Worker:
         """
         if sys.platform != "linux":
             raise WorkerError("programs can be judged on Linux only")
-        self._memory_bytes = memory_bytes
+        self._memory_bytes, self._hash_seed = memory_bytes, hash_seed
         self.missing: dict[str, str] = {}
         try:
             self._start(layers)
@@ -80,7 +80,7 @@ class Worker:
             stdin=theirs.fileno(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            env=_ENVIRONMENT,
+            env={**_ENVIRONMENT, "PYTHONHASHSEED": str(self._hash_seed)},
             cwd="/",
             start_new_session=True,
         )
