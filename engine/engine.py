@@ -15,7 +15,18 @@ from types import TracebackType
 from engine.analysis import Analyser, AnalysisLimits
 from engine.judge import Judge
 from engine.limits import Limits
-from engine.records import Diagnostic, ErrorKind, Execution, Problem, ProgramError, Report, Source, Span, Verdict
+from engine.records import (
+    Diagnostic,
+    ErrorKind,
+    Execution,
+    Problem,
+    ProgramError,
+    Report,
+    Similarity,
+    Source,
+    Span,
+    Verdict,
+)
 from engine.sandbox.isolation import Isolation
 
 _MOST_ERRORS = 5
@@ -87,6 +98,10 @@ class Engine:
             raise
         judged.add_done_callback(partial(self._judged, key, problem, future))
         return future
+
+    def compare(self, program: bytes, references: tuple[str, ...]) -> Future[Similarity]:
+        """How alike a program and the reference most like it are; see `Analyser.compare`."""
+        return self._analyser.compare(program, references)
 
     def close(self) -> None:
         """Finishes what was submitted and ends the workers."""

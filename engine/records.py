@@ -210,3 +210,11 @@ class Report:
     """The program exactly as the policy wrote it (UTF-8 unless a coding cookie says otherwise)."""
     execution: Execution
     diagnostics: tuple[Diagnostic, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Similarity:
+    """Shares of a reference solution that are in a program too, 0..1 (CodeBLEU's syntax and data-flow match)."""
+
+    syntax: float = 0.0
+    dataflow: float = 0.0

@@ -19,7 +19,7 @@ import msgspec
 
 from engine.analysis.facts import facts_of
 from engine.analysis.worker import Answer, Limits, Request, receive, send
-from engine.records import Diagnostic, Problem
+from engine.records import Diagnostic, Problem, Similarity
 
 _ROOT = Path(__file__).resolve().parents[2]
 _START = "import sys; sys.path.insert(0, {root!r}); from engine.analysis.worker import main; sys.path.pop(0); main()"
@@ -55,6 +55,14 @@ class Analyser:
         """
         return self._threads.submit(self._analyse, Request(program, facts_of(problem)))
 
+    def compare(self, program: bytes, references: tuple[str, ...]) -> Future[Similarity]:
+        """How alike a program and the reference most like it are (CodeBLEU's syntax and data-flow match).
+
+        Zeros without a reference, and for a program that kills or outlasts the worker.
+        """
+        request = Request(program, references=tuple(reference.encode() for reference in references))
+        return self._threads.submit(self._compare, request)
+
     def close(self) -> None:
         """Ends the workers; what was submitted is finished first."""
         self._threads.shutdown()
@@ -70,6 +78,15 @@ class Analyser:
         self.close()
 
     def _analyse(self, request: Request) -> tuple[Diagnostic, ...]:
+        return tuple(found for answer in self._ask(request) for found in answer.diagnostics)
+
+    def _compare(self, request: Request) -> Similarity:
+        if not request.references:
+            return Similarity()
+        found = (answer.similarity for answer in self._ask(request))
+        return next((each for each in found if each is not None), Similarity())
+
+    def _ask(self, request: Request) -> list[Answer]:
         worker = self._idle.get()
         try:
             if not worker.usable:
@@ -106,14 +123,14 @@ class _Worker:
     def usable(self) -> bool:
         return self._alive and self._programs < _MOST_PROGRAMS
 
-    def ask(self, request: Request) -> tuple[Diagnostic, ...]:
-        """Findings about one program: all that came before the worker answered or died.
+    def ask(self, request: Request) -> list[Answer]:
+        """What is found about one program: all that came before the worker was done or died.
 
         Raises:
             RuntimeError: the worker did not start; our own failure.
         """
         self._greet()
-        found: list[Diagnostic] = []
+        found: list[Answer] = []
         self._programs += 1
         try:
             send(self._to, request)
@@ -121,14 +138,14 @@ class _Worker:
                 answer = self._receive()
                 if answer is None:
                     self._alive = False
-                    return tuple(found)
-                found += answer.diagnostics
+                    return found
+                found.append(answer)
                 if answer.last:
                     self._alive = answer.resident_bytes < self._resident_at_start + _MOST_GROWTH_BYTES
-                    return tuple(found)
+                    return found
         except (BrokenPipeError, msgspec.DecodeError):
             self._alive = False
-            return tuple(found)
+            return found
 
     def close(self) -> None:
         """Ends the process and waits for it."""

@@ -14,7 +14,7 @@ import signal
 import struct
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import IO
 
@@ -22,7 +22,7 @@ import msgspec
 
 from engine.analysis.facts import ProblemFacts
 from engine.analysis.source import UnreadableError, parsable_part, readable_source
-from engine.records import Diagnostic
+from engine.records import Diagnostic, Similarity
 from engine.text import ProgramText
 
 _LENGTH = struct.Struct("<I")
@@ -42,7 +42,9 @@ class Request:
     """One program to read."""
 
     program: bytes
-    facts: ProblemFacts
+    facts: ProblemFacts = field(default_factory=ProblemFacts)
+    references: tuple[bytes, ...] = ()
+    """Programs to compare it with; it is read for findings only where there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class Answer:
     """Findings of one tool; the `last` answer ends a request."""
 
     diagnostics: tuple[Diagnostic, ...] = ()
+    similarity: Similarity | None = None
     last: bool = False
     resident_bytes: int = 0
 
@@ -84,7 +87,11 @@ def main() -> None:
     send(answers, Answer(last=True, resident_bytes=_resident_bytes()))
     while (data := receive(requests)) is not None:
         request = msgspec.msgpack.decode(data, type=Request)
-        for tool in tools:  # the alarm covers reading and parsing too
+        if request.references:
+            signal.setitimer(signal.ITIMER_REAL, limits.seconds)
+            send(answers, Answer(similarity=_similarity(request)))
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        for tool in () if request.references else tools:  # the alarm covers reading and parsing too
             signal.setitimer(signal.ITIMER_REAL, limits.seconds)
             found = _findings(tool, request)
             signal.setitimer(signal.ITIMER_REAL, 0)
@@ -100,9 +107,11 @@ Tool = Callable[[str, ProgramText, ProblemFacts], Sequence[Diagnostic]]
 
 def _warm_tools() -> tuple[Tool, ...]:
     """Both tools, loaded and used once; from then on the analysed code finds only the standard library."""
+    from engine.analysis import similarity
     from engine.analysis.checks import structural_findings
     from engine.analysis.linter import Linter
 
+    similarity.similarity(b"x = 1\n", [b"x = 1\n"])
     linter = Linter()
 
     def pylint_findings(source: str, text: ProgramText, facts: ProblemFacts) -> Sequence[Diagnostic]:
@@ -131,6 +140,17 @@ def _findings(tool: Tool, request: Request) -> tuple[Diagnostic, ...]:
         return ()
     except (Exception, RecursionError, MemoryError, SystemExit):
         return ()
+
+
+def _similarity(request: Request) -> Similarity:
+    """Nothing alike where the program is too much to be read."""
+    from engine.analysis.similarity import similarity  # loaded by `_warm_tools`
+
+    try:
+        readable_source(request.program)  # refuses what is too long
+        return similarity(request.program, request.references)
+    except (UnreadableError, RecursionError, MemoryError):
+        return Similarity()
 
 
 @lru_cache(maxsize=1)
