@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import cast
 
+from engine.examples import doctests, shown_tests
 from engine.records import AssertTest, CallTest, ComparisonRule, Problem, StdinTest, Test
 
 _SHAPES = "`inputs` and `outputs` (APPS), `test_list` (MBPP), or `test` and `entry_point` (HumanEval)"
@@ -31,7 +32,9 @@ def parse_problem(data: Mapping[str, object], id: str = "") -> Problem:
     Args:
         data: APPS `{"fn_name"?, "inputs", "outputs"}` (also under `input_output`, as an object or as JSON text),
             MBPP `{"test_list", "test_setup_code"?}` or HumanEval `{"prompt", "entry_point", "test"}`. All may
-            have `prompt` | `text` | `question`, `prelude`, `starter_code`, `comparison`, `time_limit`, `difficulty`.
+            have `prompt` | `text` | `question`, `prelude`, `starter_code`, `comparison`, `time_limit`, `difficulty`,
+            and `public`: indices of the tests that the text shows (else MBPP's asserts, HumanEval's doctests and the
+            examples in an APPS question are taken).
         id: identity where `data` has no `id`, `task_id` or `problem_id`.
 
     Raises:
@@ -63,20 +66,32 @@ def _with_common_fields(problem: Problem, data: Mapping[str, object], identity: 
     limit = data.get("time_limit")
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int | float) or not 0 < limit < 1e6):
         raise ProblemError("time_limit", f"must be a positive number of seconds, is {limit!r}")
+    prompt = next((prompt for prompt in prompts if prompt), "")
     return Problem(
         id=found,
         tests=problem.tests,
-        prompt=next((prompt for prompt in prompts if prompt), ""),
+        prompt=prompt,
         starter_code=_text(data, "starter_code"),
         entry_point=problem.entry_point,
         prelude=_text(data, "prelude") or problem.prelude,
         setup=problem.setup,
         references=problem.references,
+        public_tests=_public(data, problem, prompt),
         difficulty=_text(data, "difficulty"),
         source=_text(data, "source") or problem.source,
         comparison=ComparisonRule(rule),
         time_limit=None if limit is None else float(cast("float", limit)),
     )
+
+
+def _public(data: Mapping[str, object], problem: Problem, prompt: str) -> tuple[Test, ...]:
+    """The public tests: those the field `public` lists, or those that the shape or the text shows."""
+    if data.get("public") is None:
+        return problem.public_tests or shown_tests(prompt, problem.tests)
+    tests, indices = problem.tests, _list(data, "public")
+    if not all(isinstance(index, int) and 0 <= index < len(tests) for index in indices):
+        raise ProblemError("public", f"must list indices of the {len(tests)} tests, is {list(indices)!r}")
+    return tuple(tests[int(cast("int", index))] for index in indices)
 
 
 # APPS
@@ -174,7 +189,15 @@ def _mbpp(data: Mapping[str, object]) -> Problem:
     tests = tuple(AssertTest(str(source)) for source in sources)
     entry = _text(data, "entry_point") or _text(data, "entry") or _called_name(str(sources[0]), setup)
     code = _text(data, "code")
-    return Problem("", tests, entry_point=entry, setup=setup, references=(code,) if code else (), source="mbpp")
+    return Problem(
+        "",
+        tests,
+        entry_point=entry,
+        setup=setup,
+        references=(code,) if code else (),
+        public_tests=tests,
+        source="mbpp",
+    )
 
 
 def _called_name(source: str, setup: str) -> str | None:
@@ -208,6 +231,7 @@ def _human_eval(data: Mapping[str, object]) -> Problem:
         entry_point=entry,
         prelude=_before_definition(prompt, entry),
         references=(prompt + solution,) if solution else (),
+        public_tests=doctests(prompt, entry),
         source="humaneval",
     )
 

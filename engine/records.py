@@ -6,7 +6,7 @@ Every record is immutable; positions are byte offsets into the program as the po
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -118,12 +118,30 @@ class Problem:
     """Source the referee runs before the assert tests (MBPP `test_setup_code`)."""
     references: tuple[str, ...] = ()
     """Reference solutions."""
+    public_tests: tuple[Test, ...] = ()
+    """The tests its text shows: for filtering, critic sampling and repair. Those it is judged by as well are in `tests`
+    too; a data set may show tests that it does not judge by (HumanEval's doctests). `public_view` judges by these."""
     difficulty: str = ""
     source: str = ""
     """The data set it comes from."""
     comparison: ComparisonRule = ComparisonRule.STRICT
     time_limit: float | None = None
     """CPU seconds for one test; None takes the judge's limit."""
+
+    @property
+    def public_indices(self) -> tuple[int, ...]:
+        """Indices into `tests` of those that are public too."""
+        return tuple(index for index, test in enumerate(self.tests) if test in self.public_tests)
+
+    def public_view(self) -> Problem:
+        """The same problem, judged by its public tests alone.
+
+        Raises:
+            ValueError: it has none.
+        """
+        if not self.public_tests:
+            raise ValueError(f"problem {self.id!r} has no public tests")
+        return replace(self, tests=self.public_tests)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,8 @@ class SampleRequest:
     samples: int
     seed: tuple[int, ...]
     """With the sample's index it seeds that sample alone: f(run seed, step, problem), never of rank or time."""
+    first: int = 0
+    """Index of the first of them: the others of the problem are drawn elsewhere, or were before."""
 
 
 @dataclass(frozen=True, slots=True)

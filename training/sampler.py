@@ -147,7 +147,7 @@ class TransformersSampler:
         drawn = [
             np.random.default_rng([*request.seed, sample]).random(self._max_new_tokens, dtype=np.float32)
             for request in requests
-            for sample in range(request.samples)
+            for sample in range(request.first, request.first + request.samples)
         ]
         return torch.from_numpy(np.stack(drawn))
 
@@ -177,7 +177,7 @@ class TransformersSampler:
                 rollouts.append(
                     Rollout(
                         problem_id=request.problem_id,
-                        sample=sample,
+                        sample=request.first + sample,
                         prompt_ids=request.prompt_ids,
                         token_ids=tuple(ids[row][: ends[row]]),
                         logprobs=tuple(scores[row][: ends[row]]),
