@@ -5,13 +5,17 @@ What this module does not do: touch fine or static rewards; those have no baseli
 
 from __future__ import annotations
 
+import statistics
 from collections import defaultdict
 from collections.abc import Sequence
 
 from feedback import Feedback
+from training.config import ObjectiveSection
 from training.records import Baseline, Rollout
 
 NO_BASELINE = Baseline(0.0, 0.0)
+_NO_SPREAD = 1e-6
+"""Rewards are float32: a smaller deviation is rounding."""
 
 
 def outcome(feedback: Feedback) -> Baseline:
@@ -39,23 +43,34 @@ class HistoricalBest:
         return known
 
 
-def group_mean(
-    rollouts: Sequence[Rollout], feedbacks: Sequence[Feedback], *, leave_one_out: bool = False
+def group_baselines(
+    rollouts: Sequence[Rollout],
+    feedbacks: Sequence[Feedback],
+    objective: ObjectiveSection,
 ) -> list[Baseline]:
     """Mean outcome of the samples of the same problem in this batch, with or without the sample itself.
 
+    With `objective.group_std` the scale is the standard deviation (over the whole group, divided by n) of what the
+    objective makes of the outcomes; a group without spread has scale 1: its differences are 0 anyway.
     A problem with a single sample has nothing to leave out: its baseline is 0.
     """
     outcomes = [outcome(feedback) for feedback in feedbacks]
     groups: dict[str, list[Baseline]] = defaultdict(list)
     for rollout, own in zip(rollouts, outcomes, strict=True):
         groups[rollout.problem_id].append(own)
-    out = 1 if leave_one_out else 0
+    out = 1 if objective.baseline == "leave_one_out" else 0
     found = []
     for rollout, own in zip(rollouts, outcomes, strict=True):
         group = groups[rollout.problem_id]
         others = len(group) - out
-        coarse = sum(each.coarse for each in group) - out * own.coarse
-        adaptive = sum(each.adaptive for each in group) - out * own.adaptive
-        found.append(Baseline(coarse / others, adaptive / others) if others else NO_BASELINE)
+        if not others:
+            found.append(NO_BASELINE)
+            continue
+        coarse = (sum(each.coarse for each in group) - out * own.coarse) / others
+        adaptive = (sum(each.adaptive for each in group) - out * own.adaptive) / others
+        spread = statistics.pstdev(
+            objective.coarse * each.coarse + objective.adaptive * each.adaptive for each in group
+        )
+        scaled = objective.group_std and spread > _NO_SPREAD
+        found.append(Baseline(coarse, adaptive, spread if scaled else 1.0))
     return found

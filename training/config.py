@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from feedback import RewardSettings
 
@@ -109,9 +109,40 @@ class EngineSection(_Section):
     """Refuse to run below this isolation level (docs/sandbox.md)."""
 
 
+Algorithm = Literal["rltf", "rltf_paper", "grpo", "dr_grpo", "sft"]
+
+PRESETS: dict[str, dict[str, object]] = {
+    "rltf": {},
+    "rltf_paper": {"supervised": 1.0, "static": 0.0},
+    "grpo": {
+        "supervised": 0.0,
+        "fine": 0.0,
+        "static": 0.0,
+        "baseline": "group_mean",
+        "group_std": True,
+        "normalisation": "sequence_mean",
+        "clip_low": 0.2,
+        "clip_high": 0.2,
+    },
+    "dr_grpo": {
+        "supervised": 0.0,
+        "fine": 0.0,
+        "static": 0.0,
+        "baseline": "group_mean",
+        "normalisation": "constant",
+        "clip_low": 0.2,
+        "clip_high": 0.2,
+    },
+    "sft": {"supervised": 1.0, "coarse": 0.0, "fine": 0.0, "adaptive": 0.0, "static": 0.0},
+}
+"""What an algorithm's name stands for: defaults of the other `objective` keys (docs/objectives.md)."""
+
+
 class ObjectiveSection(_Section):
     """L = supervised + coarse + fine + adaptive (+ static), eq. 6; each a weight on its loss."""
 
+    algorithm: Algorithm = "rltf"
+    """Sets the defaults of the other `objective` keys (docs/objectives.md); each can still be given."""
     supervised: Annotated[float, Field(ge=0)] = 0.1
     """Weight of the cross-entropy on reference solutions (eq. 7; the paper: 1)."""
     coarse: float = 1.0
@@ -124,8 +155,37 @@ class ObjectiveSection(_Section):
     """Weight of what the linters blame in failing programs (not in the paper)."""
     baseline: Literal["historical_best", "leave_one_out", "group_mean", "none"] = "historical_best"
     """What coarse and adaptive rewards are compared with: the best so far (the paper) or the others."""
-    normalisation: Literal["sequence_sum", "token_mean"] = "sequence_sum"
-    """Sum of a sample's token terms, averaged over samples (eq. 2), or mean over all tokens (the released code)."""
+    group_std: bool = False
+    """Divide by the standard deviation of the group's rewards (GRPO); needs baseline group_mean or leave_one_out."""
+    normalisation: Literal["sequence_sum", "sequence_mean", "token_mean", "constant"] = "sequence_sum"
+    """Sum of a sample's token terms, averaged over samples (eq. 2); their mean, averaged over samples (GRPO); mean over
+    all tokens (DAPO, RLTF's released code); sum over samples * sampler.max_new_tokens (Dr. GRPO)."""
+    clip_low: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """With clip_high: weight by the ratio of new to sampling probability, at least 1 - clip_low; 0: no ratio."""
+    clip_high: Annotated[float, Field(ge=0)] = 0.0
+    """The ratio's upper bound is 1 + clip_high; 0: no ratio (plain REINFORCE)."""
+    kl: Annotated[float, Field(ge=0)] = 0.0
+    """Weight of the KL divergence from the initial policy, a second copy of the weights; 0: none."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lay_over_preset(cls, given: object) -> object:
+        if not isinstance(given, dict):
+            return given
+        return {**PRESETS.get(str(given.get("algorithm", "rltf")), {}), **given}
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> ObjectiveSection:
+        if self.group_std and self.baseline not in ("group_mean", "leave_one_out"):
+            raise ValueError(f"group_std: true needs baseline group_mean or leave_one_out, not {self.baseline!r}")
+        if bool(self.clip_low) != bool(self.clip_high):
+            raise ValueError("clip_low: and clip_high go together: both 0 (no ratio) or both above")
+        rewards = [name for name in ("coarse", "fine", "adaptive", "static") if getattr(self, name)]
+        if self.algorithm == "sft" and rewards:
+            raise ValueError(f"algorithm: 'sft' learns from references alone: {', '.join(rewards)} must be 0")
+        if self.algorithm != "sft" and not rewards:
+            raise ValueError("algorithm: without coarse, fine, adaptive and static nothing is left but 'sft'")
+        return self
 
 
 class BufferSection(_Section):

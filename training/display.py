@@ -103,15 +103,21 @@ class Display:
         shares = {
             name.removeprefix("outcome/"): value for name, value in metrics.items() if name.startswith("outcome/")
         }
-        line = Text.assemble(
-            ("reward ", "dim"),
-            f"{metrics['reward/mean']:+.3f}  ",
-            ("pass rate ", "dim"),
-            f"{metrics['pass_rate']:.1%}  ",
-            _mix(shares),
-            ("  samples/s ", "dim"),
-            f"{metrics['samples_per_second']:.0f}",
+        sampled = (
+            ()
+            if not shares
+            else (
+                ("reward ", "dim"),
+                f"{metrics['reward/mean']:+.3f}  ",
+                ("pass rate ", "dim"),
+                f"{metrics['pass_rate']:.1%}  ",
+                _mix(shares),
+                ("  samples/s ", "dim"),
+                f"{metrics['samples_per_second']:.0f}",
+            )
         )
+        supervised = (("supervised loss ", "dim"), f"{metrics['loss/supervised']:.3f}")
+        line = Text.assemble(*(sampled or supervised))
         if self.console.is_terminal:
             held = self._held_out[-1] if self._held_out else None
             last = Text(f"held-out pass@1 {held[1]:.1%} at step {held[0]}", style="dim") if held else Text()

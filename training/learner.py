@@ -1,4 +1,4 @@
-"""Learning in one process: weighted log-likelihood, AdamW, gradient clipping, a linear schedule.
+"""Learning in one process: weighted token losses, AdamW, gradient clipping, a linear schedule.
 
 What this module does not do: know rewards, baselines or algorithms. Supervised and reinforcement terms reach it in the
 same form, as weights on tokens.
@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from training.config import OptimizerSection
-from training.objective import policy_gradient_loss
+from training.objective.loss import PLAIN, LossTerms, token_losses
 from training.policy import Policy
 from training.records import WeightedSequence
 
@@ -39,17 +40,27 @@ class LocalLearner:
 
         self._schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, share_of_peak)
 
-    def accumulate(self, sequences: Sequence[WeightedSequence], divisor: float) -> float:
-        """Add the gradient of `-sum(weights * logprobs) / divisor`; returns that loss.
+    def accumulate(self, sequences: Sequence[WeightedSequence], divisor: float, terms: LossTerms = PLAIN) -> float:
+        """Add the gradient of `sum(scale * token_losses) / divisor`; returns that loss.
 
-        Sequences whose weights are all zero have no gradient and are left out of the forward pass.
+        Sequences without a gradient (all weights zero, no KL or entropy term) are left out of the forward pass.
         """
-        useful = [sequence for sequence in sequences if np.any(sequence.weights)]
+        useful = [
+            each for each in sequences if len(each.token_ids) and (terms.need_every_token or np.any(each.weights))
+        ]
         total = 0.0
-        for batch in _micro_batches(useful, self._section.micro_batch_tokens):
-            weights = _right_padded([torch.from_numpy(sequence.weights) for sequence in batch], 0.0)
+        for batch in micro_batches(useful, self._section.micro_batch_tokens):
             logprobs = sequence_logprobs(self._policy, batch)
-            loss = policy_gradient_loss(logprobs, weights.to(logprobs.device), divisor)
+            scales = _right_padded([torch.full((len(each.token_ids),), each.scale) for each in batch], logprobs)
+            logprobs = logprobs.masked_fill(scales == 0, 0.0)  # padding is arbitrary there
+            loss = token_losses(
+                logprobs,
+                _right_padded([torch.from_numpy(each.weights) for each in batch], logprobs),
+                terms,
+                old_logprobs=_optional([each.old_logprobs for each in batch], logprobs),
+                reference_logprobs=_optional([each.reference_logprobs for each in batch], logprobs),
+            )
+            loss = (scales * loss).sum() / divisor
             torch.autograd.backward(loss)
             total += loss.item()
         return total
@@ -109,7 +120,7 @@ def sequence_logprobs(policy: Policy, sequences: Sequence[WeightedSequence]) -> 
     return logprobs
 
 
-def _micro_batches(sequences: Sequence[WeightedSequence], tokens: int) -> Iterator[list[WeightedSequence]]:
+def micro_batches(sequences: Sequence[WeightedSequence], tokens: int) -> Iterator[list[WeightedSequence]]:
     """Sequences of similar length together, at most `tokens` padded tokens in each batch (at least one sequence)."""
 
     def size(sequence: WeightedSequence) -> int:
@@ -125,5 +136,14 @@ def _micro_batches(sequences: Sequence[WeightedSequence], tokens: int) -> Iterat
         yield batch
 
 
-def _right_padded(rows: list[torch.Tensor], value: float) -> torch.Tensor:
-    return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=value)
+def _right_padded(rows: list[torch.Tensor], like: torch.Tensor) -> torch.Tensor:
+    """[N, T] of rows of different lengths, zeros after them, on the device of `like`."""
+    return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True).to(like.device)
+
+
+def _optional(rows: list[NDArray[np.float32] | None], like: torch.Tensor) -> torch.Tensor | None:
+    """The same for what all sequences have, or none."""
+    given = [torch.from_numpy(row) for row in rows if row is not None]
+    if given and len(given) < len(rows):
+        raise ValueError("old_logprobs and reference_logprobs: all sequences of a batch have them, or none")
+    return _right_padded(given, like) if given else None

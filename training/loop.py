@@ -106,7 +106,7 @@ def _loop(session: Session) -> Summary:
     if not session.before:
         session.before = _evaluate(session, config.evaluation.samples_per_problem)
         session.save()
-    if session.step == 0 and config.buffer.initial:
+    if session.step == 0 and config.buffer.initial and config.objective.algorithm != "sft":
         fill_buffer(session)
     while session.step < config.training.steps:
         _obey(session)

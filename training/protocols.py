@@ -11,6 +11,7 @@ from typing import Protocol
 
 from engine import Problem
 from feedback import Feedback
+from training.objective.loss import PLAIN, LossTerms
 from training.records import Rollout, SampleRequest, WeightedSequence
 
 
@@ -37,8 +38,8 @@ class FeedbackPool(Protocol):
 class Learner(Protocol):
     """Changes the policy. It is given weights on tokens and does not know which algorithm made them."""
 
-    def accumulate(self, sequences: Sequence[WeightedSequence], divisor: float) -> float:
-        """Add the gradient of `-sum(weights * logprobs) / divisor`; returns that loss."""
+    def accumulate(self, sequences: Sequence[WeightedSequence], divisor: float, terms: LossTerms = PLAIN) -> float:
+        """Add the gradient of `sum(scale * token_losses) / divisor` (`training.objective.loss`); returns that loss."""
         ...
 
     def update(self) -> dict[str, float]:

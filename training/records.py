@@ -36,6 +36,8 @@ class Baseline:
 
     coarse: float
     adaptive: float
+    scale: float = 1.0
+    """What the difference is divided by: the standard deviation of a group's outcomes, or 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +70,9 @@ class WeightedSequence:
     token_ids: tuple[int, ...]
     weights: NDArray[np.float32]
     """[T] what each token's log-probability is multiplied by."""
+    scale: float = 1.0
+    """What the whole of the sequence's loss is multiplied by, such as 1 / T."""
+    old_logprobs: NDArray[np.float32] | None = None
+    """[T] under the policy that sampled; with a clip, the ratio to them stands in place of the log-probability."""
+    reference_logprobs: NDArray[np.float32] | None = None
+    """[T] under the frozen reference policy; where the loss has a KL term."""

@@ -22,6 +22,7 @@ from training.feedback_pool import LocalFeedbackPool
 from training.learner import LocalLearner
 from training.policy import Policy, encode_prompt, load_policy
 from training.records import Experience
+from training.reference import Reference
 from training.sampler import TransformersSampler
 from training.samples import sample_row
 from training.store import RunStore
@@ -45,6 +46,8 @@ class Session:
     should_stop: Callable[[], bool]
     best: HistoricalBest
     buffer: Buffer
+    reference: Reference | None = None
+    """Where the loss has a KL term."""
     step: int = 0
     samples: int = 0
     earlier_seconds: float = 0.0
@@ -175,6 +178,9 @@ def open_session(
         should_stop=should_stop,
         best=HistoricalBest(),
         buffer=Buffer(config.buffer.capacity),
+        reference=(
+            Reference(load_policy(config.model), config.optimizer.micro_batch_tokens) if config.objective.kl else None
+        ),
     )
     if newest:
         session.restore(newest)

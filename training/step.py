@@ -7,15 +7,15 @@ state: problems and seeds are functions of the run's seed and the step.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 
 from engine import Verdict
 from feedback import Feedback
-from training.baselines import NO_BASELINE, group_mean
+from training.baselines import NO_BASELINE, group_baselines
 from training.checkpoint import save_experiences
-from training.config import ObjectiveSection
-from training.objective import normaliser, token_weights
+from training.objective import Batch, sequence_scales, token_weights, weighted_batch
 from training.policy import encode_reference
 from training.records import Baseline, Experience, Rollout, SampleRequest, WeightedSequence
 from training.sampler import request_seed
@@ -35,7 +35,8 @@ def take_step(session: Session) -> tuple[dict[str, float], list[Experience]]:
     """One optimizer step; returns its metrics and the new experiences."""
     config, clock = session.config, _Clock()
     rollouts, pending = [], []
-    for batch in session.sampler.sample(requests_of(session), policy_version=session.step):
+    requests = [] if config.objective.algorithm == "sft" else requests_of(session)
+    for batch in session.sampler.sample(requests, policy_version=session.step):
         for rollout in batch:
             rollouts.append(rollout)
             pending.append(session.pool.submit(rollout, session.problems[rollout.problem_id]))
@@ -47,10 +48,11 @@ def take_step(session: Session) -> tuple[dict[str, float], list[Experience]]:
     experiences, infra = experiences_of(session, rollouts, feedbacks)
     session.buffer.add(experiences)
     learned = session.buffer.newest(config.buffer.batch_size)
-    loss = session.learner.accumulate(*reinforced(learned, config.objective))
+    weighted = reinforced(session, learned)
+    loss = session.learner.accumulate(weighted.sequences, weighted.divisor, weighted.terms)
     metrics = {"loss/reinforced": loss, "loss/supervised": supervised_loss, **_update(session, learned)}
     clock.lap("time/learn")
-    metrics |= clock.laps | step_metrics(experiences, infra)
+    metrics |= clock.laps | (step_metrics(experiences, infra) if rollouts else {})
     metrics["time/step"] = clock.total
     metrics["samples_per_second"] = len(rollouts) / clock.total
     metrics["feedback_wait_share"] = clock.laps["time/feedback_wait"] / clock.total
@@ -81,13 +83,19 @@ def fill_buffer(session: Session) -> None:
         session.buffer.add(experiences)
 
 
-def reinforced(experiences: list[Experience], objective: ObjectiveSection) -> tuple[list[WeightedSequence], float]:
-    """The reinforcement term of a batch as weighted sequences, and what its sum is divided by."""
-    sequences = [
-        WeightedSequence(each.rollout.prompt_ids, each.rollout.token_ids, token_weights(each, objective))
-        for each in experiences
-    ]
-    return sequences, normaliser([len(each.token_ids) for each in sequences], objective)
+def reinforced(session: Session, learned: list[Experience]) -> Batch:
+    """The reinforcement term of a batch: weights on its tokens, and the loss they stand in.
+
+    An algorithm that needs more than rewards and baselines for its weights (a critic, say) gets a case of its own here.
+    """
+    config = session.config
+    weights = [token_weights(each, config.objective) for each in learned]
+    batch = weighted_batch(learned, weights, config.objective, config.sampler.max_new_tokens)
+    if session.reference is None:
+        return batch
+    found = session.reference.logprobs(batch.sequences)
+    pairs = zip(batch.sequences, found, strict=True)
+    return replace(batch, sequences=[replace(sequence, reference_logprobs=row) for sequence, row in pairs])
 
 
 def _supervised(session: Session) -> float:
@@ -106,8 +114,10 @@ def _supervised(session: Session) -> float:
         ids = encode_reference(session.policy, reference)
         weights = np.full(len(ids), config.objective.supervised, dtype=np.float32)
         sequences.append(WeightedSequence(session.prompt(problem), ids, weights))
-    divisor = normaliser([len(each.token_ids) for each in sequences], config.objective)
-    return session.learner.accumulate(sequences, divisor)
+    lengths = [len(each.token_ids) for each in sequences]
+    scales, divisor = sequence_scales(lengths, config.objective, config.sampler.max_new_tokens)
+    scaled = [replace(each, scale=scale) for each, scale in zip(sequences, scales, strict=True)]
+    return session.learner.accumulate(scaled, divisor)
 
 
 def experiences_of(
@@ -132,8 +142,8 @@ def experiences_of(
             baselines = best
         case "none":
             baselines = [NO_BASELINE] * len(judged)
-        case kind:
-            baselines = group_mean(kept_rollouts, kept_feedbacks, leave_one_out=kind == "leave_one_out")
+        case _:
+            baselines = group_baselines(kept_rollouts, kept_feedbacks, session.config.objective)
     experiences = [
         Experience(rollout, feedback, baseline) for (rollout, feedback), baseline in zip(judged, baselines, strict=True)
     ]

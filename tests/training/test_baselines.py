@@ -4,8 +4,11 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from training.baselines import HistoricalBest, group_mean
+from training.baselines import HistoricalBest, group_baselines
+from training.config import ObjectiveSection
 from training.records import Baseline
+
+MEAN = ObjectiveSection(baseline="group_mean")
 
 
 def feedback(coarse, adaptive, length=3):
@@ -36,14 +39,22 @@ def test_leave_one_out_is_the_mean_of_the_others_of_the_same_problem():
         rollouts("a", "b", "a", "a"),
         [feedback(1, 1), feedback(1, 1), feedback(-0.3, 0), feedback(-0.6, -0.3)],
     )
-    found = group_mean(names, outcomes, leave_one_out=True)
+    found = group_baselines(names, outcomes, ObjectiveSection(baseline="leave_one_out"))
     assert close(found, [(-0.45, -0.15), (0, 0), (0.2, 0.35), (0.35, 0.5)])
 
 
 def test_group_mean_includes_the_sample_itself():
-    found = group_mean(rollouts("a", "a"), [feedback(1, 1), feedback(-0.3, -0.3)])
+    found = group_baselines(rollouts("a", "a"), [feedback(1, 1), feedback(-0.3, -0.3)], MEAN)
     assert close(found, [(0.35, 0.35)] * 2)
 
 
 def test_an_empty_completion_has_an_outcome_of_zero():
-    assert close(group_mean(rollouts("a"), [feedback(1, 1, length=0)]), [(0, 0)])
+    assert close(group_baselines(rollouts("a"), [feedback(1, 1, length=0)], MEAN), [(0, 0)])
+
+
+def test_group_std_is_that_of_the_weighted_rewards_and_1_where_all_agree():
+    objective = ObjectiveSection(baseline="group_mean", group_std=True, coarse=1, adaptive=0.5)
+    names, outcomes = rollouts("a", "a", "b", "b"), [feedback(1, 1), feedback(-0.3, 0), *[feedback(-0.3, 0.1)] * 2]
+    found = group_baselines(names, outcomes, objective)
+    # rewards of a: 1.5 and -0.3, mean 0.6, deviation 0.9
+    assert np.allclose([each.scale for each in found], [0.9, 0.9, 1.0, 1.0])

@@ -1,6 +1,7 @@
 """Learning: the same gradient however the sequences are batched and padded."""
 
 import copy
+import dataclasses
 
 import numpy as np
 import pytest
@@ -8,7 +9,9 @@ import torch
 
 from training.config import OptimizerSection
 from training.learner import LocalLearner, sequence_logprobs
+from training.objective import LossTerms
 from training.records import WeightedSequence
+from training.reference import Reference
 
 
 def sequences():
@@ -84,3 +87,44 @@ def test_learning_rate_warms_up_and_falls_to_its_final_fraction(tiny_policy):
     assert rates[:3] == pytest.approx([1 / 3, 2 / 3, 1.0])
     assert rates == sorted(rates[:2]) + sorted(rates[2:], reverse=True)
     assert rates[-1] == pytest.approx(0.1 + 0.9 / 8)
+
+
+def with_extras(sequence, generator):
+    return dataclasses.replace(
+        sequence,
+        scale=1 / len(sequence.token_ids),
+        old_logprobs=generator.uniform(-6, -4, len(sequence.token_ids)).astype(np.float32),
+        reference_logprobs=generator.uniform(-6, -4, len(sequence.token_ids)).astype(np.float32),
+    )
+
+
+def test_every_term_is_invariant_to_padding_batch_order_and_micro_batches(tiny_policy):
+    generator = np.random.default_rng(1)
+    given, terms = [with_extras(each, generator) for each in sequences()], LossTerms((0.2, 0.3), kl=0.1)
+    large, large_policy = learner(tiny_policy, micro_batch_tokens=10_000)
+    small, small_policy = learner(tiny_policy, micro_batch_tokens=1)
+    assert large.accumulate(given, 4.0, terms) == pytest.approx(small.accumulate(given[::-1], 4.0, terms), abs=1e-5)
+    assert torch.allclose(gradients(large_policy), gradients(small_policy), atol=1e-5)
+
+
+def test_a_kl_term_pulls_on_tokens_without_weight(tiny_policy):
+    generator = np.random.default_rng(1)
+    zero = [dataclasses.replace(with_extras(s, generator), weights=np.zeros_like(s.weights)) for s in sequences()]
+    some, some_policy = learner(tiny_policy)
+    assert some.accumulate(zero, 4.0, LossTerms(kl=0.1)) > 0
+    assert gradients(some_policy).abs().max() > 0
+
+
+def test_a_batch_where_only_some_have_old_logprobs_is_refused(tiny_policy):
+    first, *rest = sequences()
+    some, _ = learner(tiny_policy)
+    with pytest.raises(ValueError, match="all sequences"):
+        some.accumulate([with_extras(first, np.random.default_rng(1)), *rest], 1.0, LossTerms((0.2, 0.2)))
+
+
+def test_the_reference_gives_the_policys_own_logprobs_in_the_order_asked(tiny_policy):
+    own = dataclasses.replace(tiny_policy, model=copy.deepcopy(tiny_policy.model))
+    found = Reference(own, micro_batch_tokens=20).logprobs(sequences())
+    for sequence, row in zip(sequences(), found, strict=True):
+        expected = sequence_logprobs(tiny_policy, [sequence])[0].detach().numpy()
+        assert np.allclose(row, expected, atol=1e-5)

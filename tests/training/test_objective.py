@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from training.config import ObjectiveSection
-from training.objective import normaliser, policy_gradient_loss, token_weights
+from training.objective import LossTerms, sequence_scales, token_losses, token_weights
 from training.records import Baseline
 
 PAPER = ObjectiveSection(supervised=1, coarse=1, fine=1, adaptive=1, static=0, baseline="historical_best")
@@ -43,15 +43,67 @@ def test_each_component_has_its_own_weight(change, expected):
     assert np.allclose(token_weights(experience(), PAPER.model_copy(update=change)), expected)
 
 
+def tensor(*rows):
+    return torch.tensor(rows, dtype=torch.float64)
+
+
 def test_loss_and_gradient_are_those_of_equation_2():
-    logprobs = torch.tensor([[-1.0, -2.0], [-0.5, -3.0]], dtype=torch.float64, requires_grad=True)
-    weights = torch.tensor([[1.0, -0.5], [0.25, 0.0]], dtype=torch.float64)
-    loss = policy_gradient_loss(logprobs, weights, divisor=2.0)
+    logprobs = tensor([-1.0, -2.0], [-0.5, -3.0]).requires_grad_()
+    weights = tensor([1.0, -0.5], [0.25, 0.0])
+    loss = token_losses(logprobs, weights).sum() / 2
     assert loss.item() == pytest.approx(-(-1.0 + 1.0 - 0.125) / 2)
     loss.backward()
     assert torch.equal(logprobs.grad, -weights / 2)
 
 
-def test_sequence_sum_divides_by_samples_and_token_mean_by_tokens():
-    assert normaliser([3, 5], ObjectiveSection(normalisation="sequence_sum")) == 2
-    assert normaliser([3, 5], ObjectiveSection(normalisation="token_mean")) == 8
+def test_the_clipped_surrogate_has_no_gradient_where_the_ratio_has_gone_far_enough():
+    # ratios 1.5, 1.5, 0.5, 0.5, 1.1 with clip 0.2 below and 0.3 above
+    ratios = tensor([1.5, 1.5, 0.5, 0.5, 1.1])
+    weights = tensor([2.0, -2.0, 2.0, -2.0, 1.0])
+    logprobs = ratios.log().requires_grad_()
+    loss = token_losses(logprobs, weights, LossTerms(clip=(0.2, 0.3)), old_logprobs=torch.zeros_like(ratios))
+    assert torch.allclose(loss, -tensor([1.3 * 2, 1.5 * -2, 0.5 * 2, 0.8 * -2, 1.1]))
+    loss.sum().backward()
+    assert torch.allclose(logprobs.grad, -tensor([0, 1.5 * -2, 0.5 * 2, 0, 1.1]))  # d ratio / d logprob = ratio
+
+
+def test_on_policy_the_surrogate_has_the_gradient_of_reinforce():
+    logprobs, weights = tensor([-1.0, -0.2]).requires_grad_(), tensor([0.7, -1.3])
+    token_losses(logprobs, weights, LossTerms(clip=(0.2, 0.2)), old_logprobs=logprobs.detach().clone()).sum().backward()
+    assert torch.allclose(logprobs.grad, -weights)
+
+
+def test_the_kl_term_is_the_k3_estimate_with_its_gradient():
+    logprobs = tensor([-1.0, -2.0]).requires_grad_()
+    reference = tensor([-1.0 + np.log(2), -2.0])
+    loss = token_losses(logprobs, tensor([0.0, 0.0]), LossTerms(kl=0.5), reference_logprobs=reference)
+    assert torch.allclose(loss, 0.5 * tensor([2 - np.log(2) - 1, 0.0]))
+    loss.sum().backward()
+    assert torch.allclose(logprobs.grad, 0.5 * tensor([1 - 2.0, 0.0]))
+
+
+@pytest.mark.parametrize("terms", [LossTerms(kl=1.0), LossTerms(entropy=1.0)])
+def test_a_term_without_its_input_is_refused(terms):
+    with pytest.raises(ValueError, match="needs"):
+        token_losses(tensor([-1.0]), tensor([1.0]), terms)
+
+
+@pytest.mark.parametrize(
+    ("normalisation", "scales", "divisor"),
+    [
+        ("sequence_sum", [1, 1], 2),
+        ("sequence_mean", [1 / 3, 1 / 5], 2),
+        ("token_mean", [1, 1], 8),
+        ("constant", [1, 1], 2 * 64),
+    ],
+)
+def test_normalisation_by_hand(normalisation, scales, divisor):
+    found = sequence_scales([3, 5], ObjectiveSection(normalisation=normalisation), longest=64)
+    assert found == (pytest.approx(scales), divisor)
+
+
+def test_a_group_deviation_divides_program_rewards_and_leaves_token_rewards():
+    grouped = experience()
+    grouped.baseline = Baseline(-0.3, -0.3, scale=0.5)
+    # (0.35) / 0.5 = 0.7; fine and static as they are
+    assert np.allclose(token_weights(grouped, PAPER.model_copy(update={"static": 1})), [0.7, 0.2, -0.5, 0.7])

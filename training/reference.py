@@ -1,0 +1,39 @@
+"""The reference policy: the weights a run started from, frozen, for a KL term.
+
+What this module does not do: learn, or keep anything in checkpoints: `model.name` says which weights these are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from training.learner import micro_batches, sequence_logprobs
+from training.policy import Policy
+from training.records import WeightedSequence
+
+
+class Reference:
+    """A frozen policy that says how likely sequences were at the start of the run.
+
+    Args:
+        policy: The initial policy; it must not share weights with the one that learns.
+        micro_batch_tokens: Padded tokens in one forward pass.
+    """
+
+    def __init__(self, policy: Policy, micro_batch_tokens: int) -> None:
+        policy.model.requires_grad_(False)
+        self._policy = policy
+        self._tokens = micro_batch_tokens
+
+    @torch.inference_mode()
+    def logprobs(self, sequences: Sequence[WeightedSequence]) -> list[NDArray[np.float32]]:
+        """Log-probability of each token of each sequence, float32 [T] each, in the order given."""
+        found: dict[int, NDArray[np.float32]] = {}
+        for batch in micro_batches(sequences, self._tokens):
+            for sequence, row in zip(batch, sequence_logprobs(self._policy, batch).cpu().numpy(), strict=True):
+                found[id(sequence)] = row[: len(sequence.token_ids)].copy()
+        return [found[id(sequence)] for sequence in sequences]
