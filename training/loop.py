@@ -113,6 +113,7 @@ def _loop(session: Session) -> Summary:
         metrics, experiences = take_step(session)
         session.step += 1
         session.samples += len(experiences)
+        metrics["samples/judged"] = session.samples
         session.record(metrics, experiences)
         last = session.step == config.training.steps
         if not last and config.evaluation.every and session.step % config.evaluation.every == 0:

@@ -149,17 +149,21 @@ def runs_in(folder: str | Path) -> list[Run]:
     return [Run(database.parent) for database in databases]
 
 
-def launch(config: TrainConfig) -> Run:
+def launch(config: TrainConfig, *, resume: bool = False) -> Run:
     """Start training in a process of its own and return at once.
 
-    The process is in its own session, so interrupting a notebook's kernel does not end it; it stops with a checkpoint
-    when the process that launched it is gone. Its output goes to `trainer.log` in the run directory.
+    With `resume` it goes on with the run of its name, if there is one. The process is in its own session, so
+    interrupting a notebook's kernel does not end it; it stops with a checkpoint when the process that launched it is
+    gone. Its output goes to `trainer.log` in the run directory.
     """
-    path = new_run_path(config)
+    path = Path(config.run.folder) / config.run.name
+    resume = resume and bool(config.run.name) and (path / "run.db").exists()
+    if not resume:
+        path = new_run_path(config)
     path.mkdir(parents=True, exist_ok=True)
     write_text(path / "config.toml", config.to_toml())
     command = [sys.executable, "-m", "training", "train", str(path / "config.toml"), "--run", path.name]
-    command += ["--run.folder", str(path.parent), "--stop-with-parent"]
+    command += ["--run.folder", str(path.parent), "--stop-with-parent", *(["--resume"] if resume else [])]
     with (path / "trainer.log").open("wb") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
     return Run(path, process)

@@ -80,6 +80,7 @@ def fill_buffer(session: Session) -> None:
     for batch in session.sampler.sample(requests, policy_version=0):
         pending = [session.pool.submit(rollout, session.problems[rollout.problem_id]) for rollout in batch]
         experiences, _ = experiences_of(session, batch, [future.result() for future in pending])
+        session.samples += len(experiences)
         session.buffer.add(experiences)
 
 

@@ -27,12 +27,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stop-with-parent", action="store_true", help="stop, with a checkpoint, when the parent process ends"
     )
+    add_key_options(parser)
+
+
+def add_key_options(parser: argparse.ArgumentParser) -> None:
+    """One option for every configuration key; those given stand in the arguments under names with a dot."""
     groups: dict[str, argparse._ArgumentGroup] = {}
     for key in keys():
         section = key.name.partition(".")[0]
         group = groups.setdefault(section, parser.add_argument_group(f"[{section}]"))
         text = f"{key.description} ({key.type}, default {key.default!r})".replace("%", "%%")
         group.add_argument(f"--{key.name}", metavar="VALUE", default=argparse.SUPPRESS, help=text)
+
+
+def given_keys(arguments: argparse.Namespace) -> dict[str, object]:
+    """`section.key` -> value of the options that `add_key_options` added and that were given."""
+    return {name: value for name, value in vars(arguments).items() if "." in name}
 
 
 def explain_unknown(word: str) -> str:
@@ -42,7 +52,7 @@ def explain_unknown(word: str) -> str:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train; see `training.cli` for the exit status."""
-    overrides = {name: value for name, value in vars(arguments).items() if "." in name}
+    overrides = given_keys(arguments)
     if arguments.run:
         overrides["run.name"] = arguments.run
     try:

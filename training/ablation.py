@@ -1,0 +1,276 @@
+"""Grids of training runs that differ in named ways, and what came of them.
+
+A grid is a TOML file: a configuration, seeds, and *arms*, each a name with the keys it sets:
+
+    config = "minicode_long.toml"       # beside this file; left out: the embedded default
+    seeds = [0, 1, 2]
+    reference = "coarse"                # the arm the others are compared with, seed by seed
+
+    [common.training]                   # set in every arm
+    steps = 40
+
+    [axes]                              # every arm with every combination of these, if there are any
+    "training.rollouts" = ["online", "offline"]
+
+    [arms.coarse.objective]
+    fine = 0.0
+    adaptive = 0.0
+
+Every run is an ordinary run directory; its outcome is one line of `outcomes.jsonl`, which is all that tables and plots
+are made from (`training.ablation_tables`), so that a grid can be gone on with where only that file was kept.
+
+What this module does not do: train (each run is a process of its own) or sum up.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import shutil
+import tomllib
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from training.config import ConfigError, TrainConfig
+from training.run import Run, launch
+
+OUTCOMES = "outcomes.jsonl"
+_ALLOWED = ("config", "seeds", "reference", "common", "axes", "arms")
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One way of training."""
+
+    name: str
+    overrides: dict[str, Any]
+    """`section.key` -> value, laid over the grid's configuration."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """What to run."""
+
+    arms: tuple[Arm, ...]
+    seeds: tuple[int, ...]
+    reference: str
+    """Name of the arm the others are compared with."""
+    config: Path | None
+    """Configuration file under every arm; None is the embedded default."""
+
+    def run_config(self, arm: Arm, seed: int) -> TrainConfig:
+        """The configuration of one run.
+
+        Raises:
+            ConfigError: an arm sets a key that does not exist or a value that is not allowed.
+        """
+        try:
+            return TrainConfig.load(self.config, {**arm.overrides, "run.seed": seed})
+        except ConfigError as error:
+            raise ConfigError(f"arm {arm.name!r}: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """An evaluation on held-out problems."""
+
+    step: int
+    samples: int
+    """Programs judged for training until then."""
+    sampled: float
+    """pass@1 at temperature 1."""
+    greedy: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one run: a line of `outcomes.jsonl`."""
+
+    arm: str
+    seed: int
+    digest: str
+    """Of the configuration: an outcome of another configuration does not count."""
+    curve: tuple[Point, ...]
+    """Evaluations, the one before the first step first."""
+    classes: dict[str, float]
+    """Share of sampled held-out programs by outcome class, at the end."""
+    seconds: float
+
+
+def load_grid(path: Path, overrides: dict[str, object] | None = None) -> Grid:
+    """Read a grid file; `overrides` (`section.key` -> value) go over every arm.
+
+    Raises:
+        ConfigError: it cannot be read, or what is wrong in it.
+    """
+    try:
+        data = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from None
+    if unknown := sorted(set(data) - set(_ALLOWED)):
+        raise ConfigError(f"{path}: {unknown[0]}: no such key; allowed: {', '.join(_ALLOWED)}")
+    seeds = data.get("seeds", [0])
+    if not (isinstance(seeds, list) and seeds and all(type(seed) is int and seed >= 0 for seed in seeds)):
+        raise ConfigError(f"{path}: seeds: must be a list of whole numbers from 0, not {seeds!r}")
+    common = dict(_flat(data.get("common", {})))
+    axes = dict(_flat(data.get("axes", {})))
+    for key, values in axes.items():
+        if not isinstance(values, list) or not values:
+            raise ConfigError(f"{path}: axes: {key}: must be a list of values, not {values!r}")
+    arms = []
+    for name, table in data.get("arms", {}).items():
+        if not isinstance(table, dict):
+            raise ConfigError(f"{path}: arms.{name}: must be a table, not {table!r}")
+        for combination in itertools.product(*axes.values()):
+            full_name = ", ".join([name, *map(str, combination)])
+            chosen = dict(zip(axes, combination, strict=True))
+            arms.append(Arm(full_name, {**common, **dict(_flat(table)), **chosen, **(overrides or {})}))
+    if not arms:
+        raise ConfigError(f"{path}: arms: at least one is needed")
+    names = [arm.name for arm in arms]
+    reference = data.get("reference", names[0])
+    if reference not in names:
+        raise ConfigError(f"{path}: reference {reference!r}: allowed: {', '.join(names)}")
+    config = data.get("config")
+    grid = Grid(tuple(arms), tuple(seeds), reference, None if config is None else path.parent / config)
+    for arm in grid.arms:
+        grid.run_config(arm, seeds[0])
+    return grid
+
+
+def digest(config: TrainConfig) -> str:
+    """The same for runs of the same configuration, wherever they are kept."""
+    kept = config.model_dump(mode="json", exclude={"run": {"name", "folder", "threads"}})
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def read_outcomes(folder: Path) -> list[Outcome]:
+    """The lines of `outcomes.jsonl`, oldest first; a last line cut short by a crash does not count."""
+    try:
+        lines = (folder / OUTCOMES).read_bytes().splitlines(keepends=True)
+    except FileNotFoundError:
+        return []
+    return [msgspec.json.decode(line, type=Outcome) for line in lines if line.endswith(b"\n")]
+
+
+def valid_outcomes(grid: Grid, outcomes: list[Outcome]) -> dict[tuple[str, int], Outcome]:
+    """By (arm, seed): the newest outcome of each of the grid's runs that has the run's present configuration."""
+    wanted = {(arm.name, seed): digest(grid.run_config(arm, seed)) for arm in grid.arms for seed in grid.seeds}
+    found = {(each.arm, each.seed): each for each in outcomes}
+    return {key: each for key, each in found.items() if wanted.get(key) == each.digest}
+
+
+def run_grid(
+    grid: Grid,
+    folder: Path,
+    parallel: int,
+    done: Callable[[Arm, int, Outcome | str], None],
+    *,
+    keep_runs: bool = False,
+) -> None:
+    """Train every run of the grid that has no valid outcome in `folder` yet, seed by seed.
+
+    Args:
+        grid: What to run.
+        folder: Holds `outcomes.jsonl`, and the run directories while they train (and afterwards, if `keep_runs`).
+        parallel: Runs at a time.
+        done: Told of every run that ended: its outcome, or what went wrong (its run directory stays).
+        keep_runs: Do not delete the run directories of finished runs.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    known = valid_outcomes(grid, read_outcomes(folder))
+    waiting = iter(
+        [(arm, seed) for seed in grid.seeds for arm in grid.arms if (arm.name, seed) not in known]  # arms stay level
+    )
+    running: dict[Future[Outcome], tuple[Arm, int]] = {}
+    with ThreadPoolExecutor(parallel) as threads:
+
+        def start(count: int) -> None:
+            for arm, seed in itertools.islice(waiting, count):
+                running[threads.submit(_train_one, grid, arm, seed, folder)] = (arm, seed)
+
+        try:
+            start(parallel)
+            while running:
+                finished = wait(running, return_when=FIRST_COMPLETED).done
+                for future in finished:
+                    arm, seed = running.pop(future)
+                    try:
+                        outcome = future.result()
+                    except RunFailed as error:
+                        done(arm, seed, str(error))
+                        continue
+                    with (folder / OUTCOMES).open("ab") as file:
+                        file.write(msgspec.json.encode(outcome) + b"\n")
+                    if not keep_runs:
+                        shutil.rmtree(_run_path(folder, arm, seed), ignore_errors=True)
+                    done(arm, seed, outcome)
+                start(len(finished))
+        except BaseException:
+            for arm, seed in running.values():  # each writes a checkpoint and ends: the grid goes on from there
+                Run(_run_path(folder, arm, seed)).send("stop")
+            raise
+
+
+class RunFailed(RuntimeError):  # noqa: N818 - an outcome, told to the caller
+    """A run of the grid ended without a result."""
+
+
+def outcome_of(run: Run, arm: str, seed: int, identity: str) -> Outcome:
+    """What a finished run's files say.
+
+    Raises:
+        RunFailed: the run has not finished.
+    """
+    summary = run.summary
+    evaluations = [event["data"] for event in run.events() if event["kind"] == "evaluation"]
+    if summary is None or not evaluations:
+        raise RunFailed(f"{run.path}: not finished")
+    rows = run.rows("SELECT step, value FROM metrics WHERE name = 'samples/judged'")
+    judged = {row["step"]: int(row["value"]) for row in rows}
+    curve = tuple(
+        Point(each["step"], judged.get(each["step"], 0), each["pass@1"], each["greedy"]) for each in evaluations
+    )
+    last = evaluations[-1]
+    rates = ("step", "pass@1", "greedy", "samples_per_problem")
+    classes = {name: share for name, share in last.items() if name not in rates}
+    return Outcome(arm, seed, identity, curve, classes, float(summary["seconds"]))
+
+
+def _train_one(grid: Grid, arm: Arm, seed: int, folder: Path) -> Outcome:
+    path = _run_path(folder, arm, seed)
+    base = grid.run_config(arm, seed)
+    config = base.model_copy(
+        update={"run": base.run.model_copy(update={"name": path.name, "folder": str(path.parent)})}
+    )
+    identity = digest(config)
+    if (path / "config.toml").exists() and digest(Run(path).config) != identity:
+        shutil.rmtree(path)  # begun with another configuration
+    if Run(path).summary is None:
+        run = launch(config, resume=True)
+        if status := run.wait():
+            lines = (path / "trainer.log").read_text(errors="replace").split("\n")
+            reason = next((line for line in reversed(lines) if line.strip()), "no message")
+            raise RunFailed(f"exit status {status}: {reason.strip()} ({path / 'trainer.log'})")
+    return outcome_of(Run(path), arm.name, seed, identity)
+
+
+def _run_path(folder: Path, arm: Arm, seed: int) -> Path:
+    plain = "".join(letter if letter.isalnum() else "-" for letter in arm.name.lower()).strip("-")
+    return folder / "runs" / f"{plain}-{hashlib.sha256(arm.name.encode()).hexdigest()[:4]}-seed-{seed}"
+
+
+def _flat(table: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

@@ -1,0 +1,154 @@
+"""What a grid of runs came to: tables in Markdown and learning curves, from `outcomes.jsonl` alone.
+
+What this module does not do: train, or pick what to show: every arm is in every table, finished or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from scipy import stats
+
+from training.ablation import Grid, Outcome
+
+CONFIDENCE = 0.95
+_CLASSES = ("passed", "failed", "runtime", "syntax", "timeout", "other", "infra")
+_COLUMNS = 4
+_HERE, _THERE = "#0072b2", "#999999"
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean over seeds."""
+
+    mean: float
+    error: float
+    """Standard error; nan for one seed."""
+    half_width: float
+    """Half the width of Student's confidence interval (`CONFIDENCE`); nan for one seed."""
+    seeds: int
+
+
+def estimate(values: Sequence[float]) -> Estimate:
+    """Mean, standard error and Student interval of independent values.
+
+    Raises:
+        ValueError: there are none.
+    """
+    if not values:
+        raise ValueError("no values to sum up")
+    count = len(values)
+    if count == 1:
+        return Estimate(float(values[0]), float("nan"), float("nan"), 1)
+    error = float(np.std(values, ddof=1) / np.sqrt(count))
+    quantile = float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1))
+    return Estimate(float(np.mean(values)), error, quantile * error, count)
+
+
+def area(outcome: Outcome) -> float:
+    """Mean sampled pass@1 over the run (trapezoids over steps): sample efficiency in one number."""
+    steps = [point.step for point in outcome.curve]
+    rates = [point.sampled for point in outcome.curve]
+    width = steps[-1] - steps[0]
+    return float(np.trapezoid(rates, steps)) / width if width else rates[-1]
+
+
+def tables(grid: Grid, outcomes: dict[tuple[str, int], Outcome]) -> str:
+    """The grid's tables, as Markdown.
+
+    Rates are per cent on held-out problems; `±` is the standard error over seeds; differences are to the reference arm
+    with the same seed, with a Student interval.
+    """
+    runs = {arm.name: _runs(grid, outcomes, arm.name) for arm in grid.arms}
+    against = {run.seed: run for run in runs[grid.reference]}
+    interval = f"{CONFIDENCE:.0%} interval"
+    rates = [_row("arm", "seeds", "judged", "pass@1", "greedy", "mean pass@1 over the run"), "|---" * 6 + "|"]
+    differences = [
+        _row(f"arm, against {grid.reference}", "pairs", "pass@1", interval, "mean over the run", interval),
+        "|---" * 6 + "|",
+    ]
+    classes = [_row("arm", *_CLASSES), "|---" * (len(_CLASSES) + 1) + "|"]
+    for name, found in runs.items():
+        if not found:
+            rates.append(_row(name, "0", "", "not run", "", ""))
+            continue
+        last = [run.curve[-1] for run in found]
+        sampled, greedy = estimate([point.sampled for point in last]), estimate([point.greedy for point in last])
+        areas = estimate([area(run) for run in found])
+        count = f"{last[0].samples:,}"
+        rates.append(_row(name, str(len(found)), count, _plain(sampled), _plain(greedy), _plain(areas)))
+        shares = [100 * float(np.mean([run.classes.get(label, 0.0) for run in found])) for label in _CLASSES]
+        classes.append(_row(name, *(f"{share:.1f}" for share in shares)))
+        pairs = [(run, against[run.seed]) for run in found if run.seed in against]
+        if name != grid.reference and pairs:
+            final = estimate([one.curve[-1].sampled - other.curve[-1].sampled for one, other in pairs])
+            whole = estimate([area(one) - area(other) for one, other in pairs])
+            differences.append(_row(name, str(len(pairs)), *_signed(final), *_signed(whole)))
+    return "\n\n".join(
+        [
+            _before([run for found in runs.values() for run in found]),
+            "\n".join(rates),
+            "\n".join(differences),
+            "Outcomes of the last evaluation's sampled programs, per cent:",
+            "\n".join(classes) + "\n",
+        ]
+    )
+
+
+def draw(grid: Grid, outcomes: dict[tuple[str, int], Outcome], path: Path) -> None:
+    """Learning curves as an SVG: a panel for each arm, seeds thin, their mean thick, the reference arm grey behind."""
+    shown = [arm.name for arm in grid.arms if _runs(grid, outcomes, arm.name)]
+    rows = max(1, -(-len(shown) // _COLUMNS))
+    figure = Figure(figsize=(3.2 * _COLUMNS, 2.5 * rows), layout="constrained")
+    panels = iter(figure.subplots(rows, _COLUMNS, sharex=True, sharey=True, squeeze=False).flat)
+    for name, panel in zip(shown, panels, strict=False):
+        for arm, colour in ((grid.reference, _THERE), (name, _HERE)):
+            _draw_curves(panel, _runs(grid, outcomes, arm), colour)
+        panel.set_title(name, fontsize=9)
+        panel.grid(visible=True, alpha=0.3)
+    for panel in panels:
+        panel.set_visible(False)
+    figure.supxlabel(f"step (grey: {grid.reference})", fontsize=9)
+    figure.supylabel("held-out pass@1, %", fontsize=9)
+    FigureCanvasSVG(figure)
+    figure.savefig(path, metadata={"Date": None})
+
+
+def _draw_curves(panel: Axes, runs: list[Outcome], colour: str) -> None:
+    steps = [[point.step for point in run.curve] for run in runs]
+    rates = [[100 * point.sampled for point in run.curve] for run in runs]
+    for across, up in zip(steps, rates, strict=True):
+        panel.plot(across, up, color=colour, linewidth=0.6, alpha=0.5)
+    if runs and all(across == steps[0] for across in steps):
+        panel.plot(steps[0], np.mean(rates, axis=0), color=colour, linewidth=2)
+
+
+def _runs(grid: Grid, outcomes: dict[tuple[str, int], Outcome], arm: str) -> list[Outcome]:
+    return [outcomes[arm, seed] for seed in grid.seeds if (arm, seed) in outcomes]
+
+
+def _before(runs: list[Outcome]) -> str:
+    if not runs:
+        return "Nothing has run yet."
+    sampled = float(np.mean([run.curve[0].sampled for run in runs]))
+    greedy = float(np.mean([run.curve[0].greedy for run in runs]))
+    return f"Before training: pass@1 {100 * sampled:.1f}, greedy {100 * greedy:.1f}."
+
+
+def _row(*cells: str) -> str:
+    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
+
+
+def _plain(value: Estimate) -> str:
+    return f"{100 * value.mean:.1f}" + (f" ± {100 * value.error:.1f}" if value.seeds > 1 else "")
+
+
+def _signed(value: Estimate) -> tuple[str, str]:
+    low, high = 100 * (value.mean - value.half_width), 100 * (value.mean + value.half_width)
+    return f"{100 * value.mean:+.1f}", f"{low:+.1f} to {high:+.1f}" if value.seeds > 1 else "one pair: none"

@@ -1,0 +1,73 @@
+"""`rltf ablate`: train a grid of arms and seeds, and compare them.
+
+What this module does not do: train (each run is an ordinary `rltf train`) or compute statistics.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from training.commands.train import add_key_options, explain_unknown, given_keys
+from training.config import ConfigError
+from training.files import write_text
+
+__all__ = ["add_arguments", "explain_unknown", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's own arguments; every configuration key may be given and goes over every arm."""
+    parser.add_argument("grid", metavar="GRID.toml", help="arms, seeds and configuration; see training/ablation.py")
+    parser.add_argument("--out", metavar="DIR", help="where outcomes are kept and gone on with (default: runs/GRID)")
+    parser.add_argument("--parallel", type=int, default=1, metavar="N", help="runs at a time (default 1)")
+    parser.add_argument("--keep-runs", action="store_true", help="keep the run directories of finished runs")
+    parser.add_argument("--tables", action="store_true", help="train nothing: only write the tables of what has run")
+    add_key_options(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run what has not run yet, then write `tables.md` and `curves.svg`; see `training.cli` for the exit status."""
+    from training.ablation import Arm, Outcome, load_grid, read_outcomes, run_grid, valid_outcomes
+    from training.ablation_tables import draw, tables
+
+    path = Path(arguments.grid)
+    folder = Path(arguments.out or Path("runs") / path.stem)
+    if arguments.parallel < 1:
+        print(f"rltf ablate: --parallel {arguments.parallel}: allowed: 1 or more", file=sys.stderr)
+        return 2
+    try:
+        grid = load_grid(path, given_keys(arguments))
+    except ConfigError as error:
+        print(f"rltf ablate: {error}", file=sys.stderr)
+        return 2
+    console = Console()
+    total = len(grid.arms) * len(grid.seeds)
+    ended = len(valid_outcomes(grid, read_outcomes(folder)))
+    failures: list[str] = []
+
+    def done(arm: Arm, seed: int, outcome: Outcome | str) -> None:
+        nonlocal ended
+        ended += 1
+        if isinstance(outcome, str):
+            failures.append(f"{arm.name}, seed {seed}: {outcome}")
+            said = f"[red]{escape(outcome)}[/red]"
+        else:
+            said = f"pass@1 {100 * outcome.curve[0].sampled:.1f} -> {100 * outcome.curve[-1].sampled:.1f}"
+            said += f"  ({outcome.seconds:.0f} s)"
+        console.print(f"{ended} of {total}  {escape(arm.name)}, seed {seed}: {said}")
+
+    if not arguments.tables:
+        console.print(f"{ended} of {total} runs are done already; {folder}")
+        run_grid(grid, folder, arguments.parallel, done, keep_runs=arguments.keep_runs)
+    outcomes = valid_outcomes(grid, read_outcomes(folder))
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / "tables.md", tables(grid, outcomes))
+    draw(grid, outcomes, folder / "curves.svg")
+    console.print(f"tables {folder / 'tables.md'}\ncurves {folder / 'curves.svg'}")
+    for failure in failures:
+        print(f"rltf ablate: {failure}", file=sys.stderr)
+    return 1 if failures else 0
