@@ -1,0 +1,257 @@
+"""The audit of one problem after the other: references, trivial programs, mutants, each judged in the sandbox.
+
+References are run with different seeds for `random` and for hashing, so that chance shows. Mutants and trivial programs
+get a tighter time limit than policies do, 20 times what the reference takes: a mutant that runs longer counts as
+caught.
+
+What this module does not do: read data sets, print, or write the filtered set.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from types import TracebackType
+
+from engine import Execution, Judge, Limits, Problem, Verdict
+from training.audit.duplicates import Likeness, duplicates, overlap
+from training.audit.findings import Finding, JudgedMutant, Kind, ProblemAudit, ReferenceAudit
+from training.audit.mutants import Mutant
+from training.audit.reading import Reader, ReadingError
+from training.audit.trivial import has_one_answer, one_call_programs, trivial_programs
+
+_SLOWER, _SHORTEST = 20.0, 0.5
+"""A mutant may take this many times the reference's time, and this many CPU seconds at least."""
+_ENOUGH_MUTANTS = 4
+"""Mutants below which a low score says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditSettings:
+    """How thorough an audit is, and what is dropped."""
+
+    workers: int = 1
+    """Sandbox processes that run programs at once; twice as many are started, with two hash seeds."""
+    runs: int = 3
+    """How often each reference is judged."""
+    mutants: int = 24
+    """Most mutants of one problem."""
+    seed: int = 0
+    min_score: float = 0.5
+    """Problems with a lower mutation score are dropped."""
+    near: float = 0.8
+    """Jaccard similarity of prompts or tests from which problems are alike."""
+    slow: float = 0.5
+    """Share of the time limit above which a reference is slow."""
+
+
+class Auditor:
+    """Audits problems; use it as a context manager."""
+
+    def __init__(self, settings: AuditSettings) -> None:
+        """Starts the workers.
+
+        Raises:
+            SandboxError: this machine cannot confine programs.
+        """
+        self._settings = settings
+        limits = Limits(timeouts=1)
+        with ExitStack() as stack:
+            self._judges = [stack.enter_context(Judge(settings.workers, limits, hash_seed=seed)) for seed in (0, 1)]
+            self._reader = stack.enter_context(Reader(settings.workers))
+            self._threads = stack.enter_context(ThreadPoolExecutor(settings.workers + 1, thread_name_prefix="audit"))
+            self._stack = stack.pop_all()
+
+    def audit(self, problems: Sequence[Problem], held_out: Sequence[Problem] = ()) -> Iterator[ProblemAudit]:
+        """Yields what is found out about each problem, in order, as it is known."""
+        alike = duplicates(problems, self._settings.near)
+        leaked = overlap(problems, held_out, self._settings.near)
+        running = [
+            self._threads.submit(self._audit, problem, _likenesses(alike.get(index), leaked.get(index)))
+            for index, problem in enumerate(problems)
+        ]
+        try:
+            for future in running:
+                yield future.result()
+        finally:
+            for future in running:
+                future.cancel()
+
+    def __enter__(self) -> Auditor:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self._stack.close()
+
+    def _audit(self, problem: Problem, findings: list[Finding]) -> ProblemAudit:
+        started = time.perf_counter()
+        references: list[ReferenceAudit] = []
+        trivial: list[str] = []
+        mutants: list[JudgedMutant] = []
+        if not problem.tests:
+            findings.append(Finding(Kind.NO_TESTS, "", drop=True))
+        else:
+            references = self._references(problem, findings)
+            trivial = self._trivial(problem, references, findings)
+            mutants = self._mutants(problem, references, findings)
+        seconds = time.perf_counter() - started
+        return ProblemAudit(
+            problem.id,
+            len(problem.tests),
+            tuple(references),
+            tuple(trivial),
+            tuple(mutants),
+            tuple(findings),
+            seconds,
+        )
+
+    # References
+
+    def _references(self, problem: Problem, findings: list[Finding]) -> list[ReferenceAudit]:
+        runs: list[list[Future[Execution]]] = []
+        for source in problem.references:
+            program = source.encode(errors="surrogatepass")
+            runs.append(
+                [
+                    self._judges[run % 2].submit(program, reseeded(problem, run))
+                    for run in range(max(1, self._settings.runs))
+                ]
+            )
+        found = [_reference(index, [future.result() for future in futures]) for index, futures in enumerate(runs)]
+        limit = problem.time_limit or self._judges[0].limits.cpu_seconds
+        findings += reference_findings(found, self._settings.slow * limit)
+        return found
+
+    # Programs that should fail
+
+    def _trivial(self, problem: Problem, references: Sequence[ReferenceAudit], findings: list[Finding]) -> list[str]:
+        brief = hurried(problem, references)
+        passing = self._passing(trivial_programs(problem), brief)
+        if passing:
+            findings.append(Finding(Kind.TRIVIAL, "; ".join(passing), drop=True))
+        if calls := self._passing(one_call_programs(problem), brief):
+            findings.append(Finding(Kind.ONE_CALL, "; ".join(calls), drop=False))
+        if has_one_answer(problem):
+            findings.append(Finding(Kind.ONE_ANSWER, f"{len(problem.tests)} tests", drop=False))
+        return passing
+
+    def _passing(self, programs: dict[str, str], problem: Problem) -> list[str]:
+        executions = self._judge([program.encode() for program in programs.values()], problem)
+        return [name for name, each in zip(programs, executions, strict=True) if each.verdict is Verdict.PASSED]
+
+    def _mutants(
+        self, problem: Problem, references: Sequence[ReferenceAudit], findings: list[Finding]
+    ) -> list[JudgedMutant]:
+        source = next((problem.references[each.index] for each in references if each.right), None)
+        if source is None:
+            return []
+        try:
+            mutants = self._reader.mutants(source, self._settings.seed, self._settings.mutants)
+        except ReadingError as error:
+            findings.append(Finding(Kind.NO_MUTANTS, str(error), drop=False))
+            return []
+        judged = self.judge_mutants(mutants, hurried(problem, references))
+        if len(judged) < len(mutants):
+            findings.append(Finding(Kind.NOT_JUDGED, f"{len(mutants) - len(judged)} mutants", drop=False))
+        if not judged:
+            findings.append(Finding(Kind.NO_MUTANTS, "nothing in it that could be changed", drop=False))
+            return []
+        caught = sum(each.caught for each in judged)
+        if len(judged) >= _ENOUGH_MUTANTS and caught < self._settings.min_score * len(judged):
+            findings.append(Finding(Kind.WEAK_TESTS, f"{caught} of {len(judged)} mutants caught", drop=True))
+        return judged
+
+    def judge_mutants(self, mutants: Sequence[Mutant], problem: Problem) -> list[JudgedMutant]:
+        """What the tests say to each mutant; those that we failed to judge are left out."""
+        executions = self._judge([mutant.program.encode() for mutant in mutants], problem)
+        return [
+            JudgedMutant(mutant, execution.verdict is not Verdict.PASSED)
+            for mutant, execution in zip(mutants, executions, strict=True)
+            if execution.verdict is not Verdict.INFRA
+        ]
+
+    def _judge(self, programs: Sequence[bytes], problem: Problem) -> list[Execution]:
+        half = len(programs) // 2  # each half to a judge of its own, to keep both busy
+        futures = [self._judges[index >= half].submit(program, problem) for index, program in enumerate(programs)]
+        return [future.result() for future in futures]
+
+
+def reseeded(problem: Problem, seed: int) -> Problem:
+    """The problem with another seed for the module `random`; `seed` 0 leaves the sandbox's own."""
+    if not seed:
+        return problem
+    return replace(problem, prelude=f"{problem.prelude}\n__import__('random').seed({seed})\n")
+
+
+def hurried(problem: Problem, references: Sequence[ReferenceAudit]) -> Problem:
+    """The problem with a time limit that a right program keeps and an endless one soon meets."""
+    slowest = max((each.seconds for each in references if each.right), default=None)
+    if slowest is None:
+        return problem
+    limit = max(_SHORTEST, _SLOWER * slowest)
+    return replace(problem, time_limit=min(limit, problem.time_limit or Limits().cpu_seconds))
+
+
+def _likenesses(alike: Likeness | None, leaked: Likeness | None) -> list[Finding]:
+    findings = []
+    if leaked is not None:
+        findings.append(Finding(Kind.HELD_OUT, str(leaked), drop=True))
+    if alike is not None:
+        kind = Kind.DUPLICATE if alike.exact else Kind.NEAR_DUPLICATE
+        findings.append(Finding(kind, str(alike), drop=alike.exact))
+    return findings
+
+
+def _reference(index: int, executions: Sequence[Execution]) -> ReferenceAudit:
+    outcomes = {tuple(test.verdict for test in execution.tests) for execution in executions}
+    first = next((each for each in executions if each.verdict is not Verdict.PASSED), executions[0])
+    return ReferenceAudit(
+        index,
+        tuple(str(execution.verdict) for execution in executions),
+        max((test.seconds for execution in executions for test in execution.tests), default=0.0),
+        len(outcomes) > 1 and all(each.verdict is not Verdict.INFRA for each in executions),
+        _why(first),
+    )
+
+
+def _why(execution: Execution) -> str:
+    if execution.verdict is Verdict.INFRA:
+        return execution.infra_reason
+    if execution.error is not None:
+        return f"{execution.error.type}: {execution.error.message}"
+    failed = sum(test.verdict is Verdict.FAILED for test in execution.tests)
+    return f"{failed} of {len(execution.tests)} tests fail" if failed else ""
+
+
+def reference_findings(references: Sequence[ReferenceAudit], slow_seconds: float) -> list[Finding]:
+    """What is wrong with the references, all runs considered."""
+    if not references:
+        return [Finding(Kind.NO_REFERENCE, "", drop=False)]
+    findings = []
+    infra = [each for each in references if "infra" in each.verdicts]
+    right = [each for each in references if each.right]
+    flaky = [each for each in references if each.flaky]
+    wrong = [each for each in references if not each.right and not each.flaky and each not in infra]
+    slow = [each for each in references if each.right and each.seconds > slow_seconds]
+    if infra:
+        findings.append(Finding(Kind.NOT_JUDGED, _listed(infra), drop=False))
+    if wrong:
+        drop = not infra and (not right or len(right) < len(wrong))
+        findings.append(Finding(Kind.WRONG_REFERENCE, f"{len(wrong)} of {len(references)}: {_listed(wrong)}", drop))
+    if flaky:
+        drop = not infra and not right
+        findings.append(Finding(Kind.FLAKY_REFERENCE, f"{len(flaky)} of {len(references)}: {_listed(flaky)}", drop))
+    if slow:
+        times = ", ".join(f"{each.index}: {each.seconds:.2f} s" for each in slow[:3])
+        findings.append(
+            Finding(Kind.SLOW_REFERENCE, f"{len(slow)} of {len(references)}: reference {times}", drop=False)
+        )
+    return findings
+
+
+def _listed(references: Sequence[ReferenceAudit]) -> str:
+    named = "; ".join(f"reference {each.index}: {each.why}" for each in references[:3])
+    return named + ("; ..." if len(references) > 3 else "")

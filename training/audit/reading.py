@@ -1,0 +1,170 @@
+"""Reads text that nobody has vouched for, in processes that may die of it: references to mutate, text of a model.
+
+What this module does not do: run programs (`engine.Judge` does), or hold anything of one text for the next.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import struct
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+import msgspec
+
+from training.audit.mutants import Mutant
+
+_ROOT = Path(__file__).resolve().parents[2]
+_START = "import sys; sys.path.insert(0, {root!r}); from training.audit.reading_process import main; main()"
+_LENGTH = struct.Struct("<I")
+_LONGEST = 200_000
+"""Bytes of text that are read at all."""
+
+
+class ReadingError(RuntimeError):
+    """A text could not be read; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What reading one text may take."""
+
+    seconds: float = 10.0
+    """On the clock."""
+    memory_bytes: int = 2 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One text to read."""
+
+    text: str
+    name: str = ""
+    """The function whose calls are looked for; empty to make mutants."""
+    seed: int = 0
+    most: int = 0
+    """How many mutants or calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was found; `problem` says why nothing was."""
+
+    mutants: tuple[Mutant, ...] = ()
+    calls: tuple[str, ...] = ()
+    """Arguments of calls: source of a tuple of literals each."""
+    problem: str = ""
+
+
+class Reader:
+    """Worker processes that read; use it as a context manager, or `close` it. Safe to use from several threads."""
+
+    def __init__(self, workers: int = 1, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
+        self._folder = tempfile.TemporaryDirectory(prefix="rltf-reading-")  # empty: nothing to import
+        self._idle: queue.SimpleQueue[_Process | None] = queue.SimpleQueue()
+        for _ in range(workers):
+            self._idle.put(None)
+
+    def mutants(self, source: str, seed: int, most: int) -> tuple[Mutant, ...]:
+        """As `training.audit.mutants.mutants_of`; raises ReadingError where the text is no program or too much."""
+        return self._ask(Request(source, seed=seed, most=most)).mutants
+
+    def calls(self, text: str, name: str, most: int) -> tuple[str, ...]:
+        """Arguments of the calls of `name` with literals alone that `text` holds, each as source of a tuple."""
+        return self._ask(Request(text, name=name, most=most)).calls
+
+    def _ask(self, request: Request) -> Answer:
+        if len(request.text) > _LONGEST:
+            raise ReadingError(f"longer than {_LONGEST} characters")
+        process = self._idle.get()
+        try:
+            process = process or _Process(self._limits, self._folder.name)
+            answer = process.ask(request)
+            if answer is None:
+                process.close()
+                process = None
+                raise ReadingError("reading it took too much time, memory or stack")
+        finally:
+            self._idle.put(process)
+        if answer.problem:
+            raise ReadingError(answer.problem)
+        return answer
+
+    def close(self) -> None:
+        """Ends the processes."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                if (process := self._idle.get_nowait()) is not None:
+                    process.close()
+        self._folder.cleanup()
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self.close()
+
+
+class _Process:
+    """One process that reads, used by one thread at a time."""
+
+    def __init__(self, limits: Limits, folder: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-X", "utf8", "-c", _START.format(root=str(_ROOT))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=folder,
+            env={"PATH": os.defpath, "PYTHONHASHSEED": "0"},
+            start_new_session=True,
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._to, self._from = self._process.stdin, self._process.stdout
+        with contextlib.suppress(BrokenPipeError):
+            send(self._to, limits)
+        if receive(self._from) is None:
+            self.close()
+            raise RuntimeError("a reading process did not start; try: python -c 'import libcst'")
+
+    def ask(self, request: Request) -> Answer | None:
+        """The answer; None where the process died."""
+        try:
+            send(self._to, request)
+            data = receive(self._from)
+            return None if data is None else msgspec.msgpack.decode(data, type=Answer)
+        except (BrokenPipeError, msgspec.DecodeError):
+            return None
+
+    def close(self) -> None:
+        """Ends the process and waits for it."""
+        self._process.kill()
+        with contextlib.suppress(BrokenPipeError):
+            self._to.close()
+        self._from.close()
+        self._process.wait()
+
+
+def send(stream: IO[bytes], message: Request | Answer | Limits) -> None:
+    """Write one message."""
+    data = msgspec.msgpack.encode(message)
+    stream.write(_LENGTH.pack(len(data)) + data)
+    stream.flush()
+
+
+def receive(stream: IO[bytes]) -> bytes | None:
+    """Read one message, still encoded; None where the other side is gone."""
+    head = stream.read(_LENGTH.size)
+    if len(head) < _LENGTH.size:
+        return None
+    (length,) = _LENGTH.unpack(head)
+    data = stream.read(length)
+    return data if len(data) == length else None
