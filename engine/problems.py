@@ -194,7 +194,7 @@ def _mbpp(data: Mapping[str, object]) -> Problem:
         tests,
         entry_point=entry,
         setup=setup,
-        references=(code,) if code else (),
+        references=(code,) if code else _solutions(data),
         public_tests=tests,
         source="mbpp",
     )

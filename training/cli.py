@@ -18,6 +18,7 @@ SUBCOMMANDS = {
     "train": "train a policy online, from unit-test and static feedback",
     "eval": "pass@k of a model on problems",
     "ablate": "train a grid of arms and seeds, and compare them",
+    "audit": "what is wrong with a data set: references, duplicates, weak tests",
     "feedback": "verdict, error spans and token rewards of programs",
     "show": "what a run did, in the terminal",
     "report": "a run as one self-contained HTML page",

@@ -25,7 +25,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 _START = "import sys; sys.path.insert(0, {root!r}); from training.audit.reading_process import main; main()"
 _LENGTH = struct.Struct("<I")
 _LONGEST = 200_000
-"""Bytes of text that are read at all."""
+"""Characters of text that are read at all."""
 
 
 class ReadingError(RuntimeError):
@@ -84,6 +84,8 @@ class Reader:
     def _ask(self, request: Request) -> Answer:
         if len(request.text) > _LONGEST:
             raise ReadingError(f"longer than {_LONGEST} characters")
+        if any("\ud800" <= character <= "\udfff" for character in request.text):
+            raise ReadingError("not UTF-8")
         process = self._idle.get()
         try:
             process = process or _Process(self._limits, self._folder.name)

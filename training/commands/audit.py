@@ -1,0 +1,90 @@
+"""`rltf audit`: what is wrong with a data set, before money is spent on it.
+
+What this module does not do: the audit itself (`training.audit`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from engine import Problem, SandboxError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `rltf audit`."""
+    parser.add_argument("data", metavar="DATA", help="a problem set, as data.train of `rltf train`")
+    parser.add_argument("--held-out", metavar="SPEC", help="a problem set that DATA must share no problem with")
+    parser.add_argument("--out", type=Path, metavar="FILTERED.jsonl", help="write the problems that are kept there")
+    parser.add_argument("--json", action="store_true", help="print one JSON object in place of the tables")
+    parser.add_argument("--limit", type=int, default=0, help="only the first so many problems (default: all)")
+    parser.add_argument("--runs", type=int, default=3, help="how often each reference is judged (default 3)")
+    parser.add_argument("--mutants", type=int, default=24, help="most mutants of one problem (default 24)")
+    parser.add_argument("--min-score", type=float, default=0.5, help="lowest mutation score to keep (default 0.5)")
+    parser.add_argument("--near", type=float, default=0.8, help="likeness of duplicates, 0 to 1 (default 0.8)")
+    parser.add_argument("--seed", type=int, default=0, help="chooses the mutants (default 0)")
+    parser.add_argument("--workers", type=int, default=1, help="pairs of sandbox workers (default 1)")
+    parser.add_argument("--show", type=int, default=20, help="problems named for each kind of finding (default 20)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Audit, print, write; 1 where anything was found (see `training.cli`)."""
+    from training.audit.audit import Auditor, AuditSettings
+    from training.audit.report import filtered, render, summary, to_json
+    from training.audit.writing import problem_record, write_records
+    from training.data import DataError, load_problems
+
+    if problem := _usage_problem(arguments):
+        print(f"rltf audit: {problem}", file=sys.stderr)
+        return 2
+    settings = AuditSettings(
+        workers=arguments.workers,
+        runs=arguments.runs,
+        mutants=arguments.mutants,
+        seed=arguments.seed,
+        min_score=arguments.min_score,
+        near=arguments.near,
+    )
+    try:
+        problems = load_problems(arguments.data, arguments.limit)
+        held_out: list[Problem] = load_problems(arguments.held_out) if arguments.held_out else []
+        started = time.perf_counter()
+        with Auditor(settings) as auditor, Console(stderr=True).status("auditing") as status:
+            audits = []
+            for audit in auditor.audit(problems, held_out):
+                audits.append(audit)
+                status.update(f"audited {len(audits)} of {len(problems)} problems")
+        seconds = time.perf_counter() - started
+        if arguments.out:
+            write_records(arguments.out, map(problem_record, filtered(problems, audits)))
+    except (DataError, OSError) as error:
+        print(f"rltf audit: {error}", file=sys.stderr)
+        return 2
+    except SandboxError as error:
+        print(f"rltf audit: {error}", file=sys.stderr)
+        return 1
+    if arguments.json:
+        print(json.dumps({"summary": summary(audits, seconds), "problems": [to_json(audit) for audit in audits]}))
+    else:
+        Console().print(render(audits, seconds, arguments.show))
+        if arguments.out:
+            print(f"{sum(not audit.dropped for audit in audits)} problems written to {arguments.out}")
+    return 1 if any(audit.findings for audit in audits) else 0
+
+
+def _usage_problem(arguments: argparse.Namespace) -> str:
+    """What is wrong with the arguments; empty if nothing is."""
+    for name, least in (("runs", 1), ("mutants", 0), ("workers", 1), ("show", 0), ("limit", 0)):
+        if getattr(arguments, name) < least:
+            return f"--{name} is {getattr(arguments, name)}; allowed: {least} or more"
+    for name in ("min_score", "near"):
+        if not 0 <= getattr(arguments, name) <= 1:
+            return f"--{name.replace('_', '-')} is {getattr(arguments, name)}; allowed: 0 to 1"
+    if not arguments.near:
+        return "--near is 0; allowed: above 0 to 1"
+    return ""
