@@ -20,7 +20,7 @@ from notebook_ext.assessment import Counterfactuals, assess_program
 from notebook_ext.frozen import frozen_run, frozen_sample
 from notebook_ext.monitor import ENDED, Monitor
 from training import ConfigError, Run, watch
-from training.data import DataError, load_problems
+from training.data import DataError, LoadReport, load_problems
 from training.page import STYLE, build_page, build_sample_page, compact, run_table, view_script
 from training.tokenization import Tokenization, TokenizerError
 
@@ -118,7 +118,8 @@ class TrainingView(_View):
     @cached_property
     def _problems(self) -> dict[str, Problem]:
         try:
-            return {problem.id: problem for problem in load_problems(self.run.config.data.train)}
+            problems = load_problems(self.run.config.data.train, report=LoadReport())  # the run has shown it
+            return {problem.id: problem for problem in problems}
         except (DataError, ConfigError):  # the data the run was trained on is not on this machine
             return {}
 

@@ -66,7 +66,7 @@ class DataSection(_Section):
     """Problems."""
 
     train: str = "minicode:short:train"
-    """Problems to train on: minicode:TIER:SPLIT, mbpp:FILE.jsonl, apps:FOLDER, or FILE.jsonl of public shapes."""
+    """Problems to train on, as in docs/data.md: minicode:TIER:SPLIT, mbpp:FILE:SPLIT, apps:FOLDER, hf:NAME, ..."""
     held_out: str = "minicode:short:held_out"
     """Problems to evaluate on, never trained on; same forms."""
     limit: Count = 0

@@ -80,13 +80,13 @@ def train(
     """
     set_threads(config.run.threads)
     torch.manual_seed(config.run.seed)
-    problems, held_out = load_data(config)  # before the folder is made: bad data leaves none behind
+    shown = display or Display(quiet=True)
+    problems, held_out = load_data(config, shown.message)  # before the folder is made: bad data leaves none behind
     path.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(path / "lock", timeout=0):
             write_text(path / "config.toml", config.to_toml())
             control = Control(path, stop_with_parent=stop_with_parent)
-            shown = display or Display(quiet=True)
             session = open_session(
                 config, path, problems, held_out, display=shown, should_stop=should_stop, resume=resume, control=control
             )

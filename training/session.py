@@ -16,7 +16,7 @@ from training.buffer import Buffer
 from training.checkpoint import Progress, load_learner, load_progress, newest_valid, save_checkpoint
 from training.config import TrainConfig
 from training.control import Control
-from training.data import DataError, load_problems
+from training.data import DataError, LoadReport, load_problems
 from training.display import Display
 from training.feedback_pool import LocalFeedbackPool
 from training.learner import LocalLearner
@@ -112,20 +112,28 @@ class Session:
         self.store.close()
 
 
-def load_data(config: TrainConfig) -> tuple[list[Problem], list[Problem]]:
-    """The problems to train on and the held-out ones.
+def load_data(config: TrainConfig, tell: Callable[[str], None] = lambda _: None) -> tuple[list[Problem], list[Problem]]:
+    """The problems to train on and the held-out ones; `tell` is given a line for whatever had to be left out.
 
     Raises:
         DataError: they cannot be read, or some are in both.
     """
-    problems = load_problems(config.data.train, config.data.limit)
-    held_out = load_problems(config.data.held_out, config.data.held_out_limit)
+    problems = _loaded("train", config.data.train, config.data.limit, tell)
+    held_out = _loaded("held_out", config.data.held_out, config.data.held_out_limit, tell)
     if shared := {problem.id for problem in problems} & {problem.id for problem in held_out}:
         raise DataError(
             f"data.train {config.data.train!r} and data.held_out {config.data.held_out!r}: {len(shared)} in both,"
             f" such as {min(shared)!r}; held-out problems must not be trained on"
         )
     return problems, held_out
+
+
+def _loaded(key: str, spec: str, limit: int, tell: Callable[[str], None]) -> list[Problem]:
+    report = LoadReport()
+    problems = load_problems(spec, limit, report)
+    for line in report.lines():
+        tell(f"data.{key} {spec}: {line}")
+    return problems
 
 
 def open_session(

@@ -1,18 +1,44 @@
-"""Problem sets by their short specs; a malformed record is named with its file, line and field."""
+"""Problem sets by their short specs: every published layout, and nothing dropped without being counted."""
 
+import base64
+import gzip
 import json
+import pickle
+import zlib
 
 import pytest
 
-from engine import AssertTest, CallTest, StdinTest
-from training.data import APPS_PRELUDE, DataError, load_problems
+from engine import AssertTest, CallTest, Judge, Problem, StdinTest, Verdict
+from training.data import APPS_PRELUDE, NO_TESTS, DataError, LoadReport, load_problems, stream_problems
+from training.data.shapes import MBPP_SPLITS
 
 MBPP = {"task_id": 7, "text": "Double it.", "code": "def f(x): return 2 * x", "test_list": ["assert f(2) == 4"]}
+HUMANEVAL = {
+    "task_id": "HumanEval/0",
+    "prompt": 'def f(x):\n    """Double.\n    >>> f(1)\n    2\n    """\n',
+    "canonical_solution": "    return 2 * x\n",
+    "entry_point": "f",
+    "test": "def check(c):\n    assert c(3) == 6\n",
+}
+APPS_ROW = {
+    "problem_id": 3,
+    "question": "Echo.\n-----Example-----\nInput\n1\n\nOutput\n1\n",
+    "solutions": json.dumps(["print(input())"]),
+    "input_output": json.dumps({"inputs": ["1\n", "2\n"], "outputs": ["1\n", "2\n"]}),
+    "difficulty": "interview",
+    "starter_code": "",
+}
 
 
 def jsonl(path, *records):
-    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    text = "".join(json.dumps(record) + "\n" for record in records)
+    path.write_bytes(gzip.compress(text.encode())) if path.suffix == ".gz" else path.write_text(text)
     return path
+
+
+def loaded(spec):
+    report = LoadReport()
+    return load_problems(spec, report=report), report
 
 
 def test_minicode_is_loaded_by_tier_and_split():
@@ -21,40 +47,281 @@ def test_minicode_is_loaded_by_tier_and_split():
     assert all(problem.references and problem.prompt for problem in problems)
 
 
-def test_mbpp_lines_keep_their_reference(tmp_path):
+# MBPP
+
+
+def test_mbpp_lines_keep_their_reference_and_show_their_asserts(tmp_path):
     (problem,) = load_problems(f"mbpp:{jsonl(tmp_path / 'mbpp.jsonl', MBPP)}")
-    assert (problem.source, problem.references, problem.prompt) == ("mbpp", ("def f(x): return 2 * x",), "Double it.")
-    assert problem.tests == (AssertTest("assert f(2) == 4"),)
+    assert (problem.id, problem.source, problem.prompt) == ("mbpp/7", "mbpp", "Double it.")
+    assert problem.references == ("def f(x): return 2 * x",)
+    assert problem.tests == problem.public_tests == (AssertTest("assert f(2) == 4"),)
 
 
-def test_any_public_shape_may_stand_in_a_jsonl_file(tmp_path):
-    call = {"id": "c", "fn_name": "f", "inputs": [[2]], "outputs": [4]}
-    human = {"task_id": "H/0", "prompt": "def f(x):\n", "entry_point": "f", "test": "def check(c):\n    assert c(1)\n"}
-    problems = load_problems(str(jsonl(tmp_path / "mixed.jsonl", call, human, MBPP)))
-    assert [problem.id for problem in problems] == ["c", "H/0", "7"]
-    assert isinstance(problems[0].tests[0], CallTest)
+@pytest.mark.parametrize(
+    ("split", "first", "count"), [("prompt", 1, 10), ("test", 11, 500), ("validation", 511, 90), ("train", 601, 374)]
+)
+def test_mbpp_is_split_as_published(tmp_path, split, first, count):
+    file = jsonl(tmp_path / "mbpp.jsonl", *({**MBPP, "task_id": number} for number in range(1, 975)))
+    problems = load_problems(f"mbpp:{file}:{split}")
+    assert (problems[0].id, len(problems)) == (f"mbpp/{first}", count)
+    assert sum(map(len, MBPP_SPLITS.values())) == 974
+
+
+def test_sanitized_mbpp_is_an_array_with_prompt_and_imports(tmp_path):
+    record = {
+        "task_id": 11,
+        "prompt": "Root.",
+        "code": "c",
+        "test_imports": ["import math"],
+        "test_list": ["assert g(4) == math.sqrt(4)"],
+    }
+    file = tmp_path / "sanitized-mbpp.json"
+    file.write_text(json.dumps([record, {**record, "task_id": 601}]))
+    (problem,) = load_problems(f"mbpp:{file}:test")
+    assert (problem.prompt, problem.setup, problem.entry_point) == ("Root.", "import math", "g")
+
+
+# HumanEval and EvalPlus
+
+
+@pytest.mark.parametrize("name", ["HumanEval.jsonl", "HumanEval.jsonl.gz"])
+def test_humaneval_is_read_gzipped_or_not(tmp_path, name):
+    (problem,) = load_problems(f"humaneval:{jsonl(tmp_path / name, HUMANEVAL)}")
+    assert (problem.id, problem.references) == ("HumanEval/0", (HUMANEVAL["prompt"] + "    return 2 * x\n",))
+    assert problem.public_tests == (AssertTest("assert f(1) == 2"),)
+
+
+EVALPLUS = {**HUMANEVAL, "base_input": [[1], [2]], "plus_input": [[-5], [0]], "atol": 0, "contract": ""}
+del EVALPLUS["test"]
+
+
+def test_evalplus_outputs_come_from_the_canonical_solution(tmp_path):
+    file = jsonl(tmp_path / "HumanEvalPlus.jsonl.gz", EVALPLUS)
+    (problem,) = load_problems(f"evalplus:{file}")
+    assert problem.tests == (CallTest((1,), 2), CallTest((2,), 4), CallTest((-5,), -10), CallTest((0,), 0))
+    (base,) = load_problems(f"evalplus:{file}:base")
+    assert base.tests == problem.tests[:2]
+    assert base.public_tests == (AssertTest("assert f(1) == 2"),)
+
+
+def test_mbpp_plus_arguments_get_back_the_types_that_json_lost(tmp_path):
+    code = "def similar_elements(a, b):\n    assert type(a) is tuple\n    return tuple(set(a) & set(b))"
+    record = {
+        "task_id": "Mbpp/2",
+        "prompt": '"""\nFind them.\nassert set(similar_elements((3, 4), (5, 4))) == set((4,))\n"""\n',
+        "entry_point": "similar_elements",
+        "canonical_solution": code,
+        "base_input": [[[3, 4], [5, 4]]],
+        "plus_input": [[[1, 2, 3], [3, 2]]],
+        "atol": 0,
+    }
+    (problem,) = load_problems(f"evalplus:{jsonl(tmp_path / 'MbppPlus.jsonl', record)}")
+    assert len(problem.tests) == 2
+    assert len(problem.public_tests) == 1
+    with Judge() as judge:
+        another_order = b"def similar_elements(a, b): return sorted(set(a) & set(b), reverse=True)"
+        assert judge.submit(another_order, problem).result().verdict is Verdict.PASSED
+        assert judge.submit(b"def similar_elements(a, b): return a", problem).result().verdict is Verdict.FAILED
+
+
+def test_evalplus_forgives_what_the_record_forgives(tmp_path):
+    file = jsonl(tmp_path / "plus.jsonl", {**EVALPLUS, "canonical_solution": "    return [x / 3]\n", "atol": 0.01})
+    (problem,) = load_problems(f"evalplus:{file}")
+    with Judge() as judge:
+        assert judge.submit(b"def f(x): return [x / 3 + 0.005]", problem).result().verdict is Verdict.PASSED
+        assert judge.submit(b"def f(x): return [x / 3 + 0.02]", problem).result().verdict is Verdict.FAILED
+
+
+def test_an_input_without_an_answer_is_left_out_and_counted(tmp_path):
+    fails = {**EVALPLUS, "canonical_solution": "    return 2 // x\n"}
+    never = {**EVALPLUS, "task_id": "HumanEval/1", "canonical_solution": "    return y\n"}
+    problems, report = loaded(f"evalplus:{jsonl(tmp_path / 'plus.jsonl', fails, never)}")
+    assert [len(problem.tests) for problem in problems] == [3]
+    assert report.left_out == {"tests whose reference gave no answer": 5}
+    assert "never answers" in str(report.examples[0])
+
+
+# APPS
+
+
+def apps_folder(path, question="Echo.", tests=None, **files):
+    path.mkdir(parents=True)
+    (path / "question.txt").write_text(question)
+    if tests is not None:
+        (path / "input_output.json").write_text(json.dumps(tests))
+    for name, content in files.items():
+        (path / name.replace("__", ".")).write_text(json.dumps(content))
 
 
 def test_apps_folders_are_read_as_published(tmp_path):
-    for name, tests in (
-        ("0000", {"inputs": ["1\n"], "outputs": ["1\n"]}),
-        ("0001", {"fn_name": "f", "inputs": [[1]], "outputs": [1]}),
-    ):
-        folder = tmp_path / name
-        folder.mkdir()
-        (folder / "question.txt").write_text("Echo.")
-        (folder / "input_output.json").write_text(json.dumps(tests))
-        (folder / "solutions.json").write_text(json.dumps(["print(input())"]))
-        (folder / "metadata.json").write_text(json.dumps({"difficulty": "interview"}))
+    meta = {"metadata__json": {"difficulty": "interview"}, "solutions__json": ["print(input())"]}
+    apps_folder(tmp_path / "0000", tests={"inputs": ["1\n"], "outputs": ["1\n"]}, **meta)
+    apps_folder(tmp_path / "0001", tests={"fn_name": "f", "inputs": [[1]], "outputs": [1]}, **meta)
     stdin, call = load_problems(f"apps:{tmp_path}")
     assert (stdin.id, stdin.difficulty, stdin.references) == ("apps/0000", "interview", ("print(input())",))
     assert isinstance(stdin.tests[0], StdinTest)
     assert (stdin.prelude, call.prelude) == ("", APPS_PRELUDE)
 
 
+def test_apps_problems_without_tests_are_skipped_and_counted(tmp_path):
+    apps_folder(tmp_path / "train" / "0000", tests={"inputs": ["1\n"], "outputs": ["1\n"]})
+    apps_folder(tmp_path / "train" / "0001")
+    apps_folder(tmp_path / "train" / "0002", tests={"inputs": [], "outputs": []})
+    problems, report = loaded(f"apps:{tmp_path / 'train'}")
+    assert [problem.id for problem in problems] == ["apps/train/0000"]
+    assert report.left_out == {NO_TESTS: 2}
+    assert list(report.lines()) == ["left out: 2 problems without tests"]
+    with pytest.raises(DataError, match="it has train: name one"):
+        load_problems(f"apps:{tmp_path}")
+
+
+def test_apps_rows_of_the_hub_layout(tmp_path):
+    without = {**APPS_ROW, "problem_id": 4, "input_output": "", "solutions": ""}
+    easy = {**APPS_ROW, "problem_id": 5, "difficulty": "introductory"}
+    file = jsonl(tmp_path / "test.jsonl", APPS_ROW, without, easy)
+    problems, report = loaded(f"apps:{file}")
+    assert [problem.id for problem in problems] == ["apps/test/0003", "apps/test/0005"]
+    assert (problems[0].references, problems[0].public_indices) == (("print(input())",), (0,))
+    assert report.left_out == {NO_TESTS: 1}
+    assert [problem.id for problem in load_problems(f"apps:{file}:introductory")] == ["apps/test/0005"]
+
+
+# LiveCodeBench
+
+
+def packed(tests):
+    return base64.b64encode(zlib.compress(pickle.dumps(json.dumps(tests)))).decode()
+
+
+def lcb(public, private, **more):
+    return {
+        "question_id": "abc1",
+        "question_content": "Echo.",
+        "starter_code": "",
+        "difficulty": "easy",
+        "public_test_cases": json.dumps(public),
+        "private_test_cases": private,
+        "metadata": "{}",
+        **more,
+    }
+
+
+STDIN = {"input": "1\n", "output": "1\n", "testtype": "stdin"}
+CALL = {"input": "[1, 2]\n3", "output": "true", "testtype": "functional"}
+
+
+@pytest.mark.parametrize("private", [packed([STDIN, STDIN]), json.dumps([STDIN, STDIN])])
+def test_livecodebench_has_public_and_private_tests(tmp_path, private):
+    (problem,) = load_problems(
+        f"livecodebench:{jsonl(tmp_path / 'test.jsonl', lcb([{**STDIN, 'input': '0'}], private))}"
+    )
+    assert (problem.id, len(problem.tests), problem.public_indices) == ("livecodebench/abc1", 3, (0,))
+
+
+def test_livecodebench_calls_take_json_values_line_by_line(tmp_path):
+    record = lcb([CALL], packed([CALL]), metadata='{"func_name": "f"}', starter_code="class Solution:\n    def f")
+    (problem,) = load_problems(str(jsonl(tmp_path / "lcb.jsonl", record)))
+    assert problem.tests[0] == CallTest(([1, 2], 3), True)
+    assert (problem.entry_point, problem.prelude) == ("f", APPS_PRELUDE)
+
+
+class Attack:
+    def __reduce__(self):
+        return (print, ("owned",))
+
+
+@pytest.mark.parametrize(
+    ("private", "what"),
+    [
+        (base64.b64encode(zlib.compress(pickle.dumps(Attack()))).decode(), "pickle has the instruction"),
+        (base64.b64encode(zlib.compress(pickle.dumps(["a", "b"]))).decode(), "pickle has the instruction"),
+        (base64.b64encode(zlib.compress(b"nothing")).decode(), "not a pickle"),
+        (base64.b64encode(zlib.compress(pickle.dumps("x" * 5000))[:20]).decode(), "cut short"),
+        ("?", "neither JSON nor base64"),
+    ],
+)
+def test_a_pickle_of_private_tests_is_never_executed(tmp_path, capsys, private, what):
+    _, report = loaded(
+        f"livecodebench:{jsonl(tmp_path / 'lcb.jsonl', lcb([STDIN], private), lcb([STDIN], '', question_id='2'))}"
+    )
+    assert what in str(report.examples[0])
+    assert "private_test_cases" in str(report.examples[0])
+    assert "owned" not in capsys.readouterr().out
+
+
+# Hub, parquet, Python
+
+
+def test_a_hub_data_set_loads_through_datasets(tmp_path, monkeypatch):
+    pytest.importorskip("datasets")
+    monkeypatch.setenv("HF_DATASETS_OFFLINE", "1")
+    folder = tmp_path / "mbpp"
+    folder.mkdir()
+    jsonl(folder / "train.jsonl", {**MBPP, "task_id": 700})
+    jsonl(folder / "test.jsonl", {**MBPP, "task_id": 20}, {**MBPP, "task_id": 21})
+    assert [problem.id for problem in load_problems(f"mbpp:hf:{folder}:test")] == ["mbpp/20", "mbpp/21"]
+    assert [problem.id for problem in load_problems(f"hf:{folder}:train")] == ["700"]
+    with pytest.raises(DataError, match="allowed: train, test"):
+        load_problems(f"hf:{folder}")
+
+
+def test_a_hub_name_without_datasets_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "datasets", None)
+    with pytest.raises(DataError, match=r"pip install 'rltf\[data\]'"):
+        load_problems("google-research-datasets/mbpp:test")
+
+
+def test_parquet_has_the_same_rows(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(pyarrow.Table.from_pylist([APPS_ROW]), tmp_path / "test.parquet")
+    assert load_problems(f"apps:{tmp_path / 'test.parquet'}") == load_problems(
+        f"apps:{jsonl(tmp_path / 'test.jsonl', APPS_ROW)}"
+    )
+
+
+def test_any_public_shape_may_stand_in_a_jsonl_file(tmp_path):
+    call = {"id": "c", "fn_name": "f", "inputs": [[2]], "outputs": [4]}
+    problems = load_problems(str(jsonl(tmp_path / "mixed.jsonl", call, HUMANEVAL, MBPP, APPS_ROW)))
+    assert [problem.id for problem in problems] == ["c", "HumanEval/0", "7", "apps/0003"]
+    assert isinstance(problems[0].tests[0], CallTest)
+
+
+def test_records_and_problems_may_come_from_python():
+    problems = load_problems(iter([MBPP, Problem("own", (StdinTest("", ""),))]))
+    assert [problem.id for problem in problems] == ["7", "own"]
+    with pytest.raises(DataError, match="record 1: must be an object"):
+        load_problems([3])
+
+
+def test_a_stream_reads_no_further_than_it_is_asked_to(tmp_path):
+    def endless():
+        number = 0
+        while True:
+            number += 1
+            yield {**MBPP, "task_id": number}
+
+    stream = stream_problems(endless())
+    assert [next(stream).id, next(stream).id] == ["1", "2"]
+    assert stream.report.problems == 2
+    assert len(load_problems(endless(), limit=5)) == 5
+
+
 def test_published_files_load_whole(shared):
-    assert len(load_problems(f"mbpp:{shared / 'data' / 'mbpp.jsonl'}")) == 974
-    assert len(load_problems(f"apps:{shared / 'data' / 'APPS' / 'train'}")) == 5
+    problems, report = loaded(f"mbpp:{shared / 'data' / 'mbpp.jsonl'}")
+    assert (len(problems), report.complete) == (974, True)
+    assert len(load_problems(f"mbpp:{shared / 'data' / 'mbpp.jsonl'}:test")) == 500
+    apps = load_problems(f"apps:{shared / 'data' / 'APPS' / 'train'}")
+    assert {problem.id: len(problem.public_tests) for problem in apps} == {
+        "apps/train/0001": 1,
+        "apps/train/0111": 1,
+        "apps/train/2287": 1,
+        "apps/train/2404": 1,
+        "apps/train/4184": 0,
+    }
+
+
+# What is wrong
 
 
 @pytest.mark.parametrize(
@@ -75,11 +342,47 @@ def test_a_malformed_record_is_named_with_file_line_and_field(tmp_path, text, pa
     assert [part for part in parts if part not in str(caught.value)] == []
 
 
+def test_malformed_records_are_counted_and_the_others_used(tmp_path):
+    file = tmp_path / "some.jsonl"
+    good = json.dumps(MBPP).replace("Double", "Dou\u2028ble")  # a line separator that ends no line
+    file.write_bytes(f'{good}\n{{"id": 1}}\n\ufeff[]\n{good}\n'.encode() + b'"\xff"\n')
+    problems, report = loaded(str(file))
+    assert [problem.id for problem in problems] == ["7"]
+    assert (report.problems, report.malformed) == (1, 4)
+    assert [str(each).removeprefix(str(file)) for each in report.examples] == [
+        ":2: problem field `tests`: missing; a problem has `inputs` and `outputs` (APPS), `test_list` (MBPP), or `test`"
+        " and `entry_point` (HumanEval)",
+        ":3: must be an object, not list",
+        "problem '7': another one has the same id",
+        ":5: not UTF-8: invalid start byte at byte 1",
+    ]
+    assert list(report.lines(shown=1))[-1] == "  ... and 3 more"
+
+
+def test_a_gzip_file_cut_short_is_reported_after_what_it_still_holds(tmp_path):
+    file = jsonl(tmp_path / "cut.jsonl.gz", *({**MBPP, "task_id": n, "text": str(n**9)} for n in range(2000)))
+    file.write_bytes(file.read_bytes()[:-2000])
+    problems, report = loaded(str(file))
+    assert 0 < len(problems) < 2000
+    assert report.malformed in (1, 2)
+    assert "cannot be read on" in str(report.examples[-1])
+
+
 @pytest.mark.parametrize(
-    "spec", ["minicode", "minicode:short", "minicode:tiny:train", "nothing", "apps:/absent", "mbpp:absent"]
+    "spec",
+    [
+        "minicode",
+        "minicode:short",
+        "minicode:tiny:train",
+        "nothing",
+        "apps:/absent",
+        "mbpp:absent",
+        "mbpp:absent.jsonl:dev",
+        "humaneval:",
+    ],
 )
 def test_an_unknown_spec_says_what_is_allowed_or_missing(spec):
-    with pytest.raises(DataError):
+    with pytest.raises(DataError, match=r"allowed|no such file|must end in"):
         load_problems(spec)
 
 
@@ -90,3 +393,14 @@ def test_training_on_held_out_problems_is_refused(tmp_path):
     same = {"data.train": "minicode:short:held_out", "data.held_out": "minicode:short:held_out"}
     with pytest.raises(DataError, match="must not be trained on"):
         train(TrainConfig.load(overrides=same), tmp_path / "run")
+
+
+def test_training_tells_what_its_data_lacks(tmp_path):
+    from training.config import TrainConfig
+    from training.session import load_data
+
+    file = tmp_path / "some.jsonl"
+    file.write_text(json.dumps(MBPP) + "\n{}\n")
+    told = []
+    load_data(TrainConfig.load(overrides={"data.train": str(file), "data.held_out_limit": 1}), told.append)
+    assert told[0] == f"data.train {file}: malformed records left out: 1"

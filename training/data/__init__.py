@@ -1,0 +1,27 @@
+"""Problem sets: a short spec names one; `load_problems` reads it, `stream_problems` gives it one by one.
+
+    problems = load_problems("mbpp:mbpp.jsonl:test")          # raises at the first malformed record
+    report = LoadReport()
+    problems = load_problems("apps:APPS/train", report=report)  # takes what can be used ...
+    for line in report.lines():                                 # ... and says what could not
+        print(line)
+
+What this package does not do: judge references, find weak tests, or look for problems that two sets share (the audit).
+"""
+
+from training.data.reports import NO_TESTS, LoadReport
+from training.data.rows import DataError, Malformed
+from training.data.shapes import APPS_PRELUDE
+from training.data.specs import FORMS, ProblemStream, load_problems, stream_problems
+
+__all__ = [
+    "APPS_PRELUDE",
+    "FORMS",
+    "NO_TESTS",
+    "DataError",
+    "LoadReport",
+    "Malformed",
+    "ProblemStream",
+    "load_problems",
+    "stream_problems",
+]

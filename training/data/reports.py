@@ -1,0 +1,52 @@
+"""What became of the records of a data set: taken, left out, malformed. Nothing is dropped without being counted here.
+
+What this module does not do: read or judge.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from training.data.rows import Malformed
+
+_KEPT = 100
+"""Malformed records kept with their message; beyond that they are only counted."""
+
+NO_TESTS = "problems without tests"
+
+
+@dataclass
+class LoadReport:
+    """Counts of one loading, filled while the problems are drawn."""
+
+    problems: int = 0
+    """Problems given out."""
+    left_out: Counter[str] = field(default_factory=Counter)
+    """What the data set has and cannot be used, by kind, such as `problems without tests`."""
+    malformed: int = 0
+    """Records that are no problem."""
+    examples: list[Malformed] = field(default_factory=list)
+    """The first of them, each with its file, line and field."""
+
+    def refuse(self, record: Malformed) -> None:
+        """Count a malformed record."""
+        self.malformed += 1
+        if len(self.examples) < _KEPT:
+            self.examples.append(record)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every record became a problem."""
+        return not self.malformed and not self.left_out
+
+    def lines(self, shown: int = 3) -> Iterator[str]:
+        """What to tell the user: nothing where all records became problems."""
+        for what, count in self.left_out.items():
+            yield f"left out: {count} {what}"
+        if self.malformed:
+            yield f"malformed records left out: {self.malformed}"
+            yield from (f"  {record}" for record in self.examples[:shown])
+            if self.malformed > shown:
+                yield f"  ... and {self.malformed - shown} more"

@@ -1,0 +1,113 @@
+"""The published record shapes as problems: MBPP, HumanEval, APPS; their splits and difficulties.
+
+What this module does not do: read files (`rows`), LiveCodeBench and EvalPlus records (modules of their own).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from engine import Problem, parse_problem
+from training.data.reports import NO_TESTS
+from training.data.rows import DataError, Malformed, Row
+
+MBPP_SPLITS = {"prompt": range(1, 11), "test": range(11, 511), "validation": range(511, 601), "train": range(601, 975)}
+"""Task ids of each split, as published."""
+APPS_DIFFICULTIES = ("introductory", "interview", "competition")
+
+APPS_PRELUDE = """\
+import bisect, collections, copy, functools, heapq, itertools, math, operator, random, re, string, sys
+from bisect import bisect_left, bisect_right
+from collections import Counter, OrderedDict, defaultdict, deque
+from functools import lru_cache, reduce
+from heapq import heapify, heappop, heappush
+from itertools import accumulate, combinations, permutations, product
+from math import ceil, factorial, floor, gcd, inf, sqrt
+from typing import *
+"""
+"""Names that APPS's harness supplies to call-based solutions; published references (LeetCode style) rely on them."""
+
+
+class LeftOutError(Exception):
+    """A record that is as published and cannot be used; its text is the kind to count it under."""
+
+
+def plain_problem(row: Row) -> Problem:
+    """A record of any public shape, as a user writes them."""
+    problem = parse_problem(row.data, str(row.number))
+    code = row.data.get("code", row.data.get("canonical_solution"))
+    return problem if problem.references or not code else replace(problem, references=(str(code),))
+
+
+def mbpp_problem(row: Row, split: str) -> Problem | None:
+    """A record of MBPP, full or sanitized, or None where it is of another split."""
+    problem = parse_problem(row.data, str(row.number))
+    number = problem.id.rpartition("/")[2]
+    if split and not (number.isdecimal() and int(number) in MBPP_SPLITS[split]):
+        return None
+    return replace(problem, id=f"mbpp/{number}", source="mbpp")
+
+
+def humaneval_problem(row: Row) -> Problem:
+    """A record of HumanEval."""
+    return parse_problem(row.data, f"HumanEval/{row.number - 1}")
+
+
+def apps_problem(row: Row, difficulty: str) -> Problem | None:
+    """A record of APPS, or None where it is of another difficulty.
+
+    Raises:
+        LeftOutError: it has no tests (550 of the training problems, and some of the test problems).
+    """
+    data = {name: value for name, value in row.data.items() if name != "problem_id"}
+    if difficulty and data.get("difficulty") != difficulty:
+        return None
+    tests = data.get("input_output")
+    if isinstance(tests, str) and tests.strip():
+        tests = json.loads(tests)
+    if not tests or (isinstance(tests, dict) and not tests.get("inputs")):
+        raise LeftOutError(NO_TESTS)
+    data["input_output"] = tests
+    if isinstance(tests, dict) and tests.get("fn_name"):
+        data.setdefault("prelude", APPS_PRELUDE)
+    number = str(row.data.get("problem_id", row.number - 1))
+    identity = "/".join(filter(None, ("apps", row.split, number.zfill(4))))
+    return replace(parse_problem(data, identity), source="apps")
+
+
+def rows_of_apps(folder: Path) -> Iterator[Row | Malformed]:
+    """The rows of the published layout: a folder for each problem, with `question.txt`, `input_output.json`, ...
+
+    Raises:
+        DataError: there is no such folder, or no problem in it.
+    """
+    folders = sorted(each.parent for each in folder.glob("*/question.txt"))
+    if not folders:
+        inner = [each.name for each in (folder / "train", folder / "test") if each.is_dir()]
+        hint = f"; it has {' and '.join(inner)}: name one" if inner else " (the published APPS layout)"
+        raise DataError(f"{folder}: no */question.txt in it{hint}")
+    split = folder.name if folder.name in ("train", "test") else ""
+    for number, each in enumerate(folders, start=1):
+        try:
+            yield Row(str(each), _apps_folder(each), number, split)
+        except (OSError, UnicodeDecodeError, TypeError) as error:
+            yield Malformed(str(each), f"cannot be read: {error}")
+        except (ValueError, RecursionError) as error:
+            yield Malformed(str(each), f"not JSON: {error}")
+
+
+def _apps_folder(folder: Path) -> dict[str, object]:
+    def text(name: str) -> str:
+        return (folder / name).read_text(encoding="utf-8") if (folder / name).exists() else ""
+
+    return {
+        "problem_id": folder.name,
+        "question": text("question.txt"),
+        "input_output": text("input_output.json"),
+        "solutions": text("solutions.json"),
+        "starter_code": text("starter_code.py"),
+        **json.loads(text("metadata.json") or "{}"),
+    }

@@ -1,0 +1,200 @@
+"""Data specs: a short text names a problem set, and its problems come out one by one.
+
+What this module does not do: judge references (that is the audit) or drop anything in silence (`LoadReport` counts).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine import Problem, ProblemError
+from training import minicode
+from training.data import livecodebench, shapes
+from training.data.evalplus import PARTS, evalplus_problems
+from training.data.livecodebench import livecodebench_problem
+from training.data.reports import LoadReport
+from training.data.rows import SUFFIXES, DataError, Malformed, Row, row_of, rows_of_file, rows_of_hub
+
+FORMS = (
+    "minicode:TIER:SPLIT, mbpp:FILE[:SPLIT], apps:FOLDER_OR_FILE[:DIFFICULTY], humaneval:FILE,"
+    " evalplus:FILE[:base|plus], livecodebench:FILE[:DIFFICULTY], hf:NAME[@CONFIG][:SPLIT], or FILE of public shapes"
+    " (.jsonl, .jsonl.gz, .json, .parquet)"
+)
+_OPTIONS = {
+    "mbpp": tuple(shapes.MBPP_SPLITS),
+    "apps": shapes.APPS_DIFFICULTIES,
+    "humaneval": (),
+    "evalplus": PARTS,
+    "livecodebench": livecodebench.DIFFICULTIES,
+}
+
+
+class ProblemStream(Iterator[Problem]):
+    """Problems, drawn one by one from wherever they are, and what became of the records so far."""
+
+    def __init__(self, problems: Iterator[Problem], report: LoadReport) -> None:
+        self._problems = problems
+        self._seen: set[str] = set()
+        self.report = report
+        """Complete when the stream has ended."""
+
+    def __next__(self) -> Problem:
+        while (problem := next(self._problems)).id in self._seen:
+            self.report.refuse(Malformed(f"problem {problem.id!r}", "another one has the same id"))
+        self._seen.add(problem.id)
+        self.report.problems += 1
+        return problem
+
+
+def load_problems(spec: str | Iterable[object], limit: int = 0, report: LoadReport | None = None) -> list[Problem]:
+    """Read the problems a spec names (docs/data.md), or those of an iterable of records.
+
+    Args:
+        spec: see `FORMS`; or problems, or records of the public shapes, from Python.
+        limit: Only the first so many; 0 for all.
+        report: counts what is malformed or left out, for the caller to show. Without one a malformed record raises,
+            and what a data set publishes without tests is left out.
+
+    Raises:
+        DataError: unknown form, unreadable file, nothing in it, or (without `report`) a malformed record,
+            such as a second one with the same id.
+    """
+    stream = stream_problems(spec)
+    problems: list[Problem] = []
+    for problem in stream:
+        _refuse_malformed(stream.report, report)
+        problems.append(problem)
+        if len(problems) == limit:
+            break
+    _refuse_malformed(stream.report, report)
+    if report is not None:
+        report.problems += stream.report.problems
+        report.left_out.update(stream.report.left_out)
+        report.malformed += stream.report.malformed
+        report.examples += stream.report.examples
+    if not problems:
+        why = "; ".join(line.strip() for line in stream.report.lines())
+        name = repr(spec) if isinstance(spec, str) else "given"
+        raise DataError(f"data {name}: no problems in it{': ' + why if why else ''}")
+    return problems
+
+
+def _refuse_malformed(found: LoadReport, wanted: LoadReport | None) -> None:
+    if found.malformed and wanted is None:
+        raise DataError(str(found.examples[0]))
+
+
+def stream_problems(spec: str | Iterable[object]) -> ProblemStream:
+    """The same problems as a stream: nothing is read before it is asked for.
+
+    Raises:
+        DataError: unknown form; what is wrong with a file is raised when it is read.
+    """
+    report = LoadReport()
+    if not isinstance(spec, str):
+        return ProblemStream(_given(spec, report), report)
+    form, _, rest = spec.partition(":")
+    if form == "minicode":
+        return ProblemStream(iter(_minicode(spec, rest)), report)
+    source = _source(spec)
+    if source.shape == "evalplus":
+        return ProblemStream(evalplus_problems(source.rows(), source.option, report), report)
+    return ProblemStream(_adapted(source.rows(), source.shape, source.option, report), report)
+
+
+# Specs
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    shape: str
+    option: str
+    rows: Callable[[], Iterator[Row | Malformed]]
+
+
+def _source(spec: str) -> _Source:
+    form, _, rest = spec.partition(":")
+    shape, place = (form, rest) if form in _OPTIONS else ("", spec)
+    before, _, last = place.rpartition(":")
+    option = last if shape and before and last in _OPTIONS[shape] else ""
+    place = before if option else place
+    if place.startswith("hf:") or _is_hub_name(place):
+        name, _, split = place.removeprefix("hf:").partition(":")
+        split = split or (option if shape == "mbpp" else "")  # its splits are the hub's as well
+        return _Source(shape, option, lambda: rows_of_hub(name, split))
+    if not shape and not place.endswith(SUFFIXES):
+        raise DataError(f"data {spec!r}: not a problem set; allowed: {FORMS}")
+    path = Path(place)
+    if not path.exists():
+        options = f" (or the option is not one of {', '.join(_OPTIONS[shape])})" if shape and ":" in place else ""
+        raise DataError(f"data {spec!r}: no such file: {place}{options}")
+    folders = shape == "apps" and path.is_dir()
+    return _Source(shape, option, lambda: shapes.rows_of_apps(path) if folders else rows_of_file(path))
+
+
+def _is_hub_name(place: str) -> bool:
+    """Whether `place` reads `owner/name` and is nothing on this machine."""
+    name = place.partition(":")[0]
+    named = re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", name, re.ASCII) is not None
+    return named and not name.endswith(SUFFIXES) and not Path(name).exists()
+
+
+def _minicode(spec: str, rest: str) -> list[Problem]:
+    match rest.split(":"):
+        case [("short" | "long") as tier, ("train" | "held_out") as split]:
+            return minicode.problems(tier, split)
+    raise DataError(f"data {spec!r}: allowed: minicode:short|long:train|held_out")
+
+
+# Records
+
+
+def _given(records: Iterable[object], report: LoadReport) -> Iterator[Problem]:
+    """Problems as they are, records of any public shape otherwise."""
+    for number, record in enumerate(records, start=1):
+        if isinstance(record, Problem):
+            yield record
+        else:
+            row = row_of(record, f"record {number}", number)
+            yield from _adapted([row], "", "", report)
+
+
+def _adapted(rows: Iterable[Row | Malformed], shape: str, option: str, report: LoadReport) -> Iterator[Problem]:
+    for row in rows:
+        if isinstance(row, Malformed):
+            report.refuse(row)
+            continue
+        try:
+            problem = _problem(row, shape or _shape(row.data), option)
+        except shapes.LeftOutError as left_out:
+            report.left_out[str(left_out)] += 1
+        except (ProblemError, ValueError, RecursionError) as error:
+            report.refuse(Malformed(row.where, str(error)))
+        else:
+            if problem is not None:
+                yield problem
+
+
+def _shape(data: Mapping[str, object]) -> str:
+    """The data set whose fields a record has; empty for a plain record."""
+    if "public_test_cases" in data or "private_test_cases" in data:
+        return "livecodebench"
+    if "base_input" in data:
+        raise ProblemError("base_input", "an EvalPlus record: load the file as evalplus:FILE")
+    return "apps" if "input_output" in data and "question" in data else ""
+
+
+def _problem(row: Row, shape: str, option: str) -> Problem | None:
+    match shape:
+        case "mbpp":
+            return shapes.mbpp_problem(row, option)
+        case "apps":
+            return shapes.apps_problem(row, option)
+        case "humaneval":
+            return shapes.humaneval_problem(row)
+        case "livecodebench":
+            return livecodebench_problem(row, option)
+    return shapes.plain_problem(row)
