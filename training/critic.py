@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -37,6 +38,14 @@ class Text(Protocol):
 
     @property
     def token_ids(self) -> tuple[int, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A text that was not sampled: a reference solution, a prefix."""
+
+    prompt_ids: tuple[int, ...]
+    token_ids: tuple[int, ...]
 
 
 def outcome_of(execution: Execution) -> int:
@@ -74,6 +83,7 @@ class Critic:
         torch.nn.init.zeros_(head.weight)
         torch.nn.init.zeros_(head.bias)
         self.network = torch.nn.ModuleDict({"body": body, "head": head}).to(policy.device).eval()
+        self.outputs = outputs
         self._start_id = model.config.decoder_start_token_id if "encoder" in parts else None
         self._pad_id, self._device = policy.pad_id, policy.device
 

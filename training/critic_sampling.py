@@ -1,0 +1,236 @@
+"""Critic sampling (CodeRL, Le et al. 2022, section 3.4): programs refined or repaired before they are judged.
+
+    N programs, run on the public tests
+      some pass   -> refine: each is cut where the critic likes its prefix best, and its end is sampled again
+      none passes -> repair: the critic's M best go back to the policy with what is wrong; then refine what passes now
+    N programs, judged on all tests
+
+One round, as published. Where this differs: the critic has four outcomes and serves for ranking and for cutting
+(CodeRL trains a second, binary one), and the policy itself repairs (CodeRL trains a second model).
+
+What this module does not do: train, or show hidden tests to anyone before the last step.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine import Execution, Judge, Problem, Verdict
+from feedback import FinishReason, extract_program
+from training.config import Extract
+from training.critic import OUTCOMES, PASSED, Critic
+from training.evaluation import EVALUATION_STEP, Judged
+from training.policy import Policy, encode_prompt
+from training.protocols import Sampler
+from training.records import Rollout, SampleRequest
+from training.repair import complaint, repair_problem, split_tests
+from training.sampler import request_seed
+
+_DRAW, _REPAIR, _REFINE = range(3)
+"""The stages: each draws with its own random numbers."""
+_FAILED = OUTCOMES.index("failed")
+
+
+@dataclass(frozen=True, slots=True)
+class CriticSampling:
+    """How it is done."""
+
+    candidates: int = 1
+    """M: failed programs of a problem that are repaired, where none passes its public tests."""
+    public: int = 1
+    """Tests that count as public where a problem's text shows none: its first ones."""
+    micro_batch_tokens: int = 4096
+    """Padded tokens in one forward pass of the critic."""
+
+
+def critic_sampled(
+    policy: Policy,
+    critic: Critic,
+    sampler: Sampler,
+    judge: Judge,
+    problems: Sequence[Problem],
+    samples: int,
+    *,
+    seed: int,
+    prompt_format: str,
+    extract: Extract,
+    settings: CriticSampling | None = None,
+    go_on: Callable[[], None] = lambda: None,
+) -> Iterator[Judged]:
+    """N programs for every problem by critic sampling, judged on all tests; in place of `judged_samples`.
+
+    A run's checkpoints hold its critic (`objective.algorithm` coderl):
+
+        policy = load_policy(ModelSection(name="runs/x/checkpoints/step-60"))
+        critic = load_critic(Path("runs/x/checkpoints/step-60"), policy)
+        judged = critic_sampled(policy, critic, sampler, judge, problems, 10, seed=0, ...)
+
+    It costs up to three times the samples (drawn, repaired, refined), of which the last N are judged on all tests.
+
+    Args:
+        policy: Samples and repairs.
+        critic: With four outcomes.
+        sampler: Over `policy`, with a temperature: greedy ends would all be the same.
+        judge: Runs programs on public tests, then on all.
+        problems: Any number.
+        samples: N, for each problem.
+        seed: Everything random is a function of it.
+        prompt_format: What the policy reads.
+        extract: The program in a completion.
+        settings: M and more.
+        go_on: Called between batches; may raise to stop.
+
+    Raises:
+        ValueError: the critic gives values and not outcomes, or the policy is an encoder-decoder model, which cannot
+            go on from a prefix yet.
+    """
+    if policy.model.config.is_encoder_decoder:
+        raise ValueError("critic sampling: an encoder-decoder model cannot go on from a prefix yet")
+    if critic.outputs != len(OUTCOMES):
+        raise ValueError("critic sampling needs a critic of outcomes (objective.algorithm coderl), not of values")
+    work = _Work(policy, critic, sampler, judge, samples, seed, extract, settings or CriticSampling(), go_on)
+    prompts = {problem.id: encode_prompt(policy, problem, prompt_format) for problem in problems}
+    public = {problem.id: split_tests(problem, work.settings.public)[0] for problem in problems}
+    first = [_request(seed, _DRAW, problem.id, prompts[problem.id], samples) for problem in problems]
+    drawn = work.tried(first, public)
+    repairs = [
+        request
+        for identifier, tries in drawn.items()
+        if not any(each.passed for each in tries)
+        for request in work.repairs(tries, public[identifier], prompt_format)
+    ]
+    final = drawn | work.tried(repairs, public)
+    refined = work.refined(final)
+    pending = [
+        (rollout, program, judge.submit(program, problem))
+        for problem in problems
+        for rollout, program in refined.get(problem.id, [(each.rollout, each.program) for each in final[problem.id]])
+    ]
+    for rollout, program, execution in pending:
+        yield Judged(rollout.problem_id, rollout, program, execution.result())
+
+
+def cut(outcomes: NDArray[np.float32]) -> int:
+    """How many tokens of a program are kept: up to where it is likeliest to pass, less if it looks failed before.
+
+    Args:
+        outcomes: [T, outcomes] of each prefix (`Critic.prefix_outcomes`).
+    """
+    passed, failed = outcomes[:, PASSED], outcomes[:, _FAILED]
+    best = int(passed.argmax())
+    doubtful = np.flatnonzero(failed[: best + 1] > passed[: best + 1])
+    return int(doubtful[0]) if len(doubtful) else best + 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """A program and what it did on the public tests."""
+
+    rollout: Rollout
+    program: bytes
+    execution: Execution
+
+    @property
+    def passed(self) -> bool:
+        return self.execution.verdict is Verdict.PASSED
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What every stage needs."""
+
+    policy: Policy
+    critic: Critic
+    sampler: Sampler
+    judge: Judge
+    samples: int
+    seed: int
+    extract: Extract
+    settings: CriticSampling
+    go_on: Callable[[], None]
+
+    def tried(self, requests: Sequence[SampleRequest], public: dict[str, Problem]) -> dict[str, list[_Try]]:
+        """Sample, and run what comes on the public tests while the next batch is sampled; by problem."""
+        pending = []
+        for rollout in self._sampled(requests):
+            program = self._program(rollout)
+            pending.append((rollout, program, self.judge.submit(program, public[rollout.problem_id])))
+        found: dict[str, list[_Try]] = defaultdict(list)
+        for rollout, program, execution in pending:
+            found[rollout.problem_id].append(_Try(rollout, program, execution.result()))
+        return found
+
+    def repairs(self, tries: list[_Try], public: Problem, prompt_format: str) -> list[SampleRequest]:
+        """Repairs of a problem without a passing program: of the M that the critic thinks likeliest to pass.
+
+        Programs that we failed to judge are left alone: there is nothing to say about them.
+        """
+        known = [each for each in tries if each.execution.verdict is not Verdict.INFRA]
+        if not known:
+            return []
+        rows = self.critic.prefix_outcomes([each.rollout for each in known], self.settings.micro_batch_tokens)
+        ranked = sorted(range(len(known)), key=lambda index: -float(rows[index][-1, PASSED]))
+        prompts = [
+            repair_problem(public, known[index].program, complaint(known[index].execution, public))
+            for index in ranked[: self.settings.candidates]
+        ]
+        encoded = [encode_prompt(self.policy, problem, prompt_format) for problem in prompts]
+        return self._shared(public.id, _REPAIR, encoded)
+
+    def refined(self, tries: dict[str, list[_Try]]) -> dict[str, list[tuple[Rollout, bytes]]]:
+        """New ends for the programs that pass their public tests, N for each problem that has some."""
+        seeds = [each.rollout for group in tries.values() for each in group if each.passed]
+        rows = self.critic.prefix_outcomes(seeds, self.settings.micro_batch_tokens) if seeds else []
+        cuts: dict[str, list[tuple[Rollout, int]]] = defaultdict(list)
+        for rollout, row in zip(seeds, rows, strict=True):
+            ended = rollout.finish_reason is FinishReason.STOP  # nothing is written after an end of sequence
+            cuts[rollout.problem_id].append((rollout, min(cut(row), len(rollout.token_ids) - ended)))
+        requests: list[SampleRequest] = []
+        begun: dict[tuple[str, int], tuple[Rollout, int]] = {}
+        for name, group in cuts.items():
+            prompts = [(*rollout.prompt_ids, *rollout.token_ids[:keep]) for rollout, keep in group]
+            for request, start in zip(self._shared(name, _REFINE, prompts), group, strict=False):
+                requests.append(request)
+                begun |= {(name, request.first + index): start for index in range(request.samples)}
+        found: dict[str, list[tuple[Rollout, bytes]]] = defaultdict(list)
+        for end in self._sampled(requests):
+            seed, keep = begun[end.problem_id, end.sample]
+            whole = replace(
+                end,
+                prompt_ids=seed.prompt_ids,
+                token_ids=(*seed.token_ids[:keep], *end.token_ids),
+                logprobs=(*seed.logprobs[:keep], *end.logprobs),
+            )
+            found[end.problem_id].append((whole, self._program(whole)))
+        return found
+
+    def _shared(self, problem_id: str, stage: int, prompts: Sequence[tuple[int, ...]]) -> list[SampleRequest]:
+        """N samples of a problem divided among prompts as evenly as can be; prompts left without one are dropped."""
+        requests, first = [], 0
+        for index, prompt in enumerate(prompts[: self.samples]):
+            share = self.samples // len(prompts) + (index < self.samples % len(prompts))
+            requests.append(_request(self.seed, stage, problem_id, prompt, share, first))
+            first += share
+        return requests
+
+    def _sampled(self, requests: Sequence[SampleRequest]) -> Iterator[Rollout]:
+        for batch in self.sampler.sample(requests, policy_version=0):
+            self.go_on()
+            yield from batch
+
+    def _program(self, rollout: Rollout) -> bytes:
+        completion = b"".join(self.policy.bytes_of(rollout.token_ids))
+        return completion[extract_program(completion, self.extract)]
+
+
+def _request(
+    seed: int, stage: int, problem_id: str, prompt_ids: tuple[int, ...], samples: int, first: int = 0
+) -> SampleRequest:
+    """The first stage draws with the numbers of an ordinary evaluation, the others with their own."""
+    numbers = request_seed(seed, EVALUATION_STEP, problem_id)
+    return SampleRequest(problem_id, prompt_ids, samples, (*numbers, stage) if stage else numbers, first)
