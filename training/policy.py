@@ -19,6 +19,7 @@ from engine import Problem
 from feedback import token_bytes
 from training import minicode
 from training.config import ModelSection
+from training.prompts import FORMATS
 
 
 class PolicyError(ValueError):
@@ -89,11 +90,14 @@ def load_policy(section: ModelSection, path: Path | None = None) -> Policy:
 
 def encode_prompt(policy: Policy, problem: Problem, prompt_format: str) -> tuple[int, ...]:
     """Token ids of what the policy reads for a problem."""
+    if prompt_format in FORMATS:
+        return tuple(policy.tokenizer(FORMATS[prompt_format].text(problem))["input_ids"])
     try:
         text = prompt_format.format(prompt=problem.prompt, starter_code=problem.starter_code)
     except (KeyError, IndexError, ValueError) as error:
         raise PolicyError(
-            f"model.prompt_format {prompt_format!r}: {error}; may use {{prompt}} and {{starter_code}}"
+            f"model.prompt_format {prompt_format!r}: {error}; allowed: {', '.join(FORMATS)}, or a text with {{prompt}} and"
+            " {starter_code}"
         ) from None
     return tuple(policy.tokenizer(text)["input_ids"])
 
