@@ -53,7 +53,7 @@ class ModelSection(_Section):
     name: str = "embedded:short"
     """Hugging Face hub name, local folder, or embedded:short | embedded:long (the shipped tiny models)."""
     prompt_format: str = "{prompt}\n"
-    """What the policy reads; may use {prompt} and {starter_code}."""
+    """What the policy reads: apps | mbpp (as published), or a text that may use {prompt} and {starter_code}."""
     extract: Extract = "whole"
     """The program in a completion: all of it, or its last Markdown block of Python."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"

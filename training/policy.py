@@ -96,8 +96,8 @@ def encode_prompt(policy: Policy, problem: Problem, prompt_format: str) -> tuple
         text = prompt_format.format(prompt=problem.prompt, starter_code=problem.starter_code)
     except (KeyError, IndexError, ValueError) as error:
         raise PolicyError(
-            f"model.prompt_format {prompt_format!r}: {error}; allowed: {', '.join(FORMATS)}, or a text with {{prompt}} and"
-            " {starter_code}"
+            f"model.prompt_format {prompt_format!r}: {error}; allowed: {', '.join(FORMATS)},"
+            " or a text that may use {prompt} and {starter_code}"
         ) from None
     return tuple(policy.tokenizer(text)["input_ids"])
 

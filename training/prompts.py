@@ -53,6 +53,9 @@ class PromptFormat:
     """Whether the program is the prompt and the completion together."""
 
 
+_NEXT_STATEMENT = ("\nclass ", "\ndef ", "\n#", "\n@", "\nif ", "\nprint(")
+"""What follows a function, in column 0 (Chen et al. 2021 stop there)."""
+
 FORMATS = {
     "apps": PromptFormat(apps_text),
     "mbpp": PromptFormat(mbpp_text, stop=("[DONE]",)),
