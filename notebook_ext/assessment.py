@@ -6,6 +6,7 @@ What this module does not do: sample or train. Without a tokenizer, words stand 
 from __future__ import annotations
 
 import atexit
+import contextvars
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -91,13 +92,14 @@ class Counterfactuals:
         self._send = send
         self._assess_edited = assess_edited
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="rltf-counterfactual")
+        self._context = contextvars.copy_context()  # the cell's: see `Monitor.start`
         self._waiting: Future[None] | None = None
 
     def receive(self, message: Mapping[str, Any]) -> None:
         """Take `{kind: "edit", view, edit, problem_id, program}`; a question that still waits is overtaken."""
         if self._waiting is not None:
             self._waiting.cancel()
-        self._waiting = self._executor.submit(self._answer, message)
+        self._waiting = self._executor.submit(self._context.run, self._answer, message)
 
     def _answer(self, message: Mapping[str, Any]) -> None:
         reply = {"kind": "edited", "to": message.get("view"), "edit": message.get("edit")}

@@ -6,6 +6,7 @@ trainer except through `Run.send`.
 
 from __future__ import annotations
 
+import contextvars
 import queue
 import sqlite3
 import threading
@@ -16,6 +17,7 @@ from typing import Any
 
 from training import Run, RunError
 from training.page import compact, newest_summaries, sample_summaries
+from training.run import Command
 
 Message = dict[str, Any]
 
@@ -34,7 +36,7 @@ MOST_UNANSWERED = 8
 """Batches a view may leave unanswered before it gets snapshots only: closed pages must not fill the server's memory."""
 ENDED = frozenset({"finished", "stopped", "failed"})
 """States after which a run does not change any more."""
-COMMANDS = frozenset({"pause", "resume", "stop"})
+COMMANDS: tuple[Command, ...] = ("pause", "resume", "stop")
 
 
 @dataclass(slots=True)
@@ -77,11 +79,17 @@ class Monitor:
         self._events_seen = self._answered = 0
         self._state: Message = {}
         self._stamp: object = None
-        self._thread = threading.Thread(target=self._serve, name=f"rltf-monitor-{run.name}", daemon=True)
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Begin to follow the run; once begun, this does nothing."""
-        if not self._thread.is_alive():
+        if self._thread is None:
+            # What a thread sends carries the request it belongs to, and ipykernel sends a page's answers to where that
+            # came from. A thread without a context belongs to whatever came last, such as a subshell that is closed
+            # already, and then a page's clicks are lost; so it gets the context of the cell that shows the view.
+            context = contextvars.copy_context()
+            name = f"rltf-monitor-{self._run.name}"
+            self._thread = threading.Thread(target=context.run, args=(self._serve,), name=name, daemon=True)
             self._thread.start()
 
     def receive(self, message: Message) -> None:
@@ -91,7 +99,7 @@ class Monitor:
     def close(self) -> None:
         """End the thread; views are sent nothing more."""
         self._inbox.put(None)
-        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+        if self._thread is not None and threading.current_thread() is not self._thread:
             self._thread.join(timeout=5)
 
     def _serve(self) -> None:

@@ -27,7 +27,8 @@ export function mount(root, source) {
   const unsubscribe = store.subscribe((state) => {
     [...parts, ...main].forEach((part) => part.paint(state));
   });
-  const undo = [unsubscribe, followRecord(store, source), followTheme(view, source.theme), onResize(view, store)];
+  const theme = followTheme(view, source.theme);
+  const undo = [unsubscribe, followRecord(store, source), theme.stop, onResize(view, () => [theme.look(), store.update({})])];
   connection = source.connect?.(store) ?? null;
   view.addEventListener("keydown", (event) => viewKey({ store, source, view, help }, event));
   if (!single && !store.get().follow) chooseFirst(store);
@@ -72,15 +73,17 @@ function followTheme(view, theme) {
   observer.observe(document.body, { attributes: true });
   const media = globalThis.matchMedia?.("(prefers-color-scheme: dark)");
   media?.addEventListener("change", look);
-  return () => {
+  const stop = () => {
     observer.disconnect();
     media?.removeEventListener("change", look);
   };
+  return { look, stop };
 }
 
-function onResize(view, store) {
+/** Call `act` when the view's size changes; so also when a host puts it into its document after it was drawn. */
+function onResize(view, act) {
   if (typeof ResizeObserver === "undefined") return null;
-  const observer = new ResizeObserver(() => store.update({}));
+  const observer = new ResizeObserver(act);
   observer.observe(view);
   return () => observer.disconnect();
 }

@@ -15,12 +15,14 @@ export function liveSource(model, { name, timer = setTimeout } = {}) {
   const records = new Map();
   const waiting = new Map();
   const send = (message) => model.send({ view, ...message });
+  let say = () => {};
 
   function record(seq) {
     if (records.has(seq)) return Promise.resolve(records.get(seq));
     return new Promise((resolve, reject) => {
       waiting.set(seq, [...(waiting.get(seq) ?? []), { resolve, reject }]);
       send({ kind: "record", seq });
+      timer(() => waiting.has(seq) && say(SILENT), PATIENCE);
     });
   }
 
@@ -33,7 +35,8 @@ export function liveSource(model, { name, timer = setTimeout } = {}) {
   function connect(store) {
     let alive = true;
     let greeted = false;
-    const later = (check) => timer(() => alive && check() && store.update({ notice: SILENT }), PATIENCE);
+    say = (notice) => alive && store.update({ notice });
+    const later = (check) => timer(() => check() && say(SILENT), PATIENCE);
     const handlers = {
       batch(message) {
         greeted ||= message.to === view;

@@ -1,0 +1,100 @@
+"""The runs below a folder, each as one small row: what JupyterLab's side panel and status bar list.
+
+What this module does not do: serve them (`notebook_ext.server`), or read samples.
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from training import Run
+
+FOLDER = "runs"
+"""The folder that `run.folder` names unless told otherwise; runs are looked for in folders of this name."""
+DEPTH = 3
+"""Levels below the root at which such a folder may be: `runs/`, `project/runs/`, `team/project/runs/`."""
+MOST = 100
+"""Runs listed, the newest first; the others are counted."""
+
+Stamp = tuple[tuple[int, int], ...]
+
+
+class FoundRuns:
+    """Finds and describes the runs below `root`; a run whose files have not changed is not read again."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._known: dict[Path, tuple[Stamp, dict[str, Any]]] = {}
+
+    def rows(self) -> dict[str, Any]:
+        """`{runs: [row], more: how many older ones are not listed}`, the run that changed last first.
+
+        A row: `path` (below the root, `/` between its parts), `name`, `state`, `step`, `steps`, `pass_rate`, `held_out`
+        (first and last pass@1), `quiet` (seconds since its files changed); `state` is `unreadable` if the database is.
+        """
+        found = sorted(((_changed(folder), folder) for folder in self._folders()), reverse=True)
+        now = time.time()
+        rows = [{**self._row(folder), "quiet": round(max(0.0, now - changed), 1)} for changed, folder in found[:MOST]]
+        return {"runs": rows, "more": max(0, len(found) - MOST)}
+
+    def run(self, path: str) -> Run | None:
+        """The run that a row's `path` names; None for anything that is not one of the runs that are listed here."""
+        return next((Run(folder) for folder in self._folders() if self._path(folder) == path), None)
+
+    def _folders(self) -> Iterator[Path]:
+        for depth in range(DEPTH):
+            for database in self._root.glob("*/" * depth + f"{FOLDER}/*/run.db"):
+                hidden = any(part.startswith(".") for part in database.relative_to(self._root).parts)
+                if not hidden and database.is_file():
+                    yield database.parent
+
+    def _path(self, folder: Path) -> str:
+        return folder.relative_to(self._root).as_posix()
+
+    def _row(self, folder: Path) -> dict[str, Any]:
+        stamp = tuple((status.st_mtime_ns, status.st_size) for status in (file.stat() for file in _files(folder)))
+        known = self._known.get(folder)
+        if known is None or known[0] != stamp:
+            row = {"path": self._path(folder), "name": folder.name, **_described(folder)}
+            self._known[folder] = known = (stamp, row)
+        return known[1]
+
+
+def _files(folder: Path) -> list[Path]:
+    return [file for file in (folder / "run.db", folder / "run.db-wal") if file.exists()]
+
+
+def _changed(folder: Path) -> float:
+    return max((file.stat().st_mtime for file in _files(folder)), default=0.0)
+
+
+def _described(folder: Path) -> dict[str, Any]:
+    run = Run(folder)
+    try:
+        state = run.state
+        newest = next(iter(run.rows("SELECT max(step) AS step FROM metrics")), {}).get("step")
+        names = ("pass_rate", "held_out/pass@1")
+        rows = list(run.rows("SELECT name, value FROM metrics WHERE name IN (?, ?) ORDER BY seq", names))
+    except (sqlite3.Error, ValueError, TypeError):  # no database, or not one that a trainer wrote
+        return {"state": "unreadable", "step": 0, "steps": None, "pass_rate": None, "held_out": []}
+    # numbers that JSON has: a run that diverged has others
+    finite = [row for row in rows if isinstance(row["value"], float) and math.isfinite(row["value"])]
+    values = {name: [row["value"] for row in finite if row["name"] == name] for name in names}
+    held_out = values["held_out/pass@1"]
+    return {
+        "state": str(state.get("state")),
+        "step": max(_count(state, "step") or 0, newest or 0),
+        "steps": _count(state, "steps"),
+        "pass_rate": values["pass_rate"][-1] if values["pass_rate"] else None,
+        "held_out": [held_out[0], held_out[-1]] if held_out else [],
+    }
+
+
+def _count(state: Mapping[str, Any], key: str) -> int | None:
+    value = state.get(key)
+    return value if isinstance(value, int) else None
