@@ -6,8 +6,9 @@ What this module does not do: decide verdicts.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from engine.positions import SourceMap
 from engine.records import ErrorKind, Frame, ProgramError
@@ -15,6 +16,15 @@ from engine.text import ProgramText
 
 _TEXT = 500
 _FRAMES = 40
+_STATES = 4_000
+
+
+class State(NamedTuple):
+    """What one line did: variables that hold something new after it, as texts."""
+
+    line: int
+    function: str
+    changed: Mapping[str, str]
 
 
 class Claims:
@@ -70,6 +80,16 @@ class Claims:
         if not isinstance(lines, list):
             return None
         return frozenset(line for line in lines if type(line) is int and 0 < line <= self._line_count)
+
+    def states(self, record: dict[str, Any]) -> list[State]:
+        """What each line of a traced test did."""
+        claimed = record.get("states")
+        found = []
+        for step in claimed[:_STATES] if isinstance(claimed, list) else ():
+            if isinstance(step, list) and len(step) == 3 and type(step[0]) is int and isinstance(step[2], dict):
+                changed = {self.text(name): self.text(text) for name, text in list(step[2].items())[:_STATES]}
+                found.append(State(min(max(step[0], 1), self._line_count), self.text(step[1]), changed))
+        return found
 
     @staticmethod
     def seconds(record: dict[str, Any]) -> float:

@@ -59,7 +59,7 @@ class Engine:
             limits: what one program may use.
             analysis_limits: what reading one program may take.
             require: lowest isolation level to run at (see `Judge`).
-            trace_lines: for programs that did not pass, also find out which lines each test ran; costs them two runs.
+            trace_lines: for programs that did not pass, also find out which lines each test ran, in a second run.
             cached_reports: how many reports are kept.
 
         Raises:
@@ -142,10 +142,10 @@ class Engine:
     ) -> None:
         try:
             report = Report(key[0], execution, (*diagnostics_of(execution), *reading.result()))
-            if not self._trace_lines or not _worth_tracing(execution):
+            if not self._trace_lines or not execution.tests:
                 self._finish(key, future, report)
                 return
-            traced = self.judge.submit(key[0], problem, trace_lines=True)
+            traced = self.judge.trace_lines(key[0], problem, execution)
             traced.add_done_callback(partial(self._traced, key, future, report))
         except BaseException as error:
             self._fail(key, future, error)
@@ -154,7 +154,7 @@ class Engine:
         self, key: tuple[bytes, int], future: Future[Report], report: Report, traced: Future[Execution]
     ) -> None:
         try:
-            self._finish(key, future, replace(report, execution=_with_lines(report.execution, traced.result())))
+            self._finish(key, future, replace(report, execution=traced.result()))
         except BaseException as error:
             self._fail(key, future, error)
 
@@ -188,18 +188,3 @@ def _diagnostic(error: ProgramError) -> Diagnostic:
         return Diagnostic(Source.SYNTAX, error.type, error.message, error.span)
     named = error.kind is ErrorKind.RUNTIME or (error.kind is ErrorKind.MEMORY and error.span is not None)
     return Diagnostic(Source.RUNTIME, error.type if named else error.kind.value, error.message, error.span)
-
-
-def _worth_tracing(execution: Execution) -> bool:
-    """Whether lines can say something: some test came to an end, and none would run for ever."""
-    kinds = {test.error.kind for test in execution.tests if test.error is not None}
-    return bool(execution.tests) and ErrorKind.TIMEOUT not in kinds
-
-
-def _with_lines(execution: Execution, traced: Execution) -> Execution:
-    """The first run's results with the second run's lines; without them where the two runs disagree."""
-    verdicts = [test.verdict for test in execution.tests]
-    if [test.verdict for test in traced.tests] != verdicts:
-        return execution
-    tests = zip(execution.tests, traced.tests, strict=True)
-    return replace(execution, tests=tuple(replace(one, executed_lines=two.executed_lines) for one, two in tests))

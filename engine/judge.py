@@ -11,16 +11,20 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
 from typing import Any
 
+from engine.claims import State
 from engine.limits import Limits
 from engine.outputs import Observation, Output, no_outputs
 from engine.records import Execution, Problem, Verdict
 from engine.sandbox.isolation import Isolation, SandboxError, check, measure
 from engine.sandbox.worker import Worker, WorkerError
+from engine.tracing import Tracing, worth_tracing
 from engine.trial import Trial
 
 _QUEUE = 256
@@ -50,7 +54,7 @@ class Judge:
         self.limits = limits or Limits()
         self._require, self._hash_seed = require, hash_seed
         self._queue: queue.Queue[_Job | None] = queue.Queue(_QUEUE)
-        self._pending: dict[tuple[bytes, int, bool], Future[Execution]] = {}
+        self._pending: dict[tuple[bytes, int], Future[Execution]] = {}
         self._lock = threading.Lock()
         self._closed = False
         started: list[Future[Isolation]] = [Future() for _ in range(workers)]
@@ -66,7 +70,7 @@ class Judge:
             self.close(abandon=True)
             raise
 
-    def submit(self, program: bytes, problem: Problem, *, trace_lines: bool = False) -> Future[Execution]:
+    def submit(self, program: bytes, problem: Problem) -> Future[Execution]:
         """Judges `program` on `problem`; blocks while very many submissions wait.
 
         The same program on the same problem object is judged once while it is waiting or running.
@@ -74,19 +78,31 @@ class Judge:
         Args:
             program: source as the policy wrote it.
             problem: its tests decide.
-            trace_lines: also find out which lines ran (`TestResult.executed_lines`); costs a second run.
         """
-        key = (program, id(problem), trace_lines)  # the job keeps the problem, so its id stays its own
-        with self._lock:
-            if self._closed:
-                raise RuntimeError("the judge is closed")
-            if (same := self._pending.get(key)) is not None:
-                return same
-            future: Future[Execution] = Future()
-            future.set_running_or_notify_cancel()
-            self._pending[key] = future
-        self._queue.put(_Job(key, program, problem, trace_lines, future))
-        return future
+        key = (program, id(problem))  # the job keeps the problem, so its id stays its own
+        return self._add(_Job(partial(Trial, program, problem, self.limits), Trial.run, _infra, key))
+
+    def trace_lines(self, program: bytes, problem: Problem, execution: Execution) -> Future[Execution]:
+        """`execution` with the lines that its tests ran (`TestResult.executed_lines`), from a second run.
+
+        Without them where the second run went another way than the first, for tests that ran very many lines (save
+        those that ran out of time), and for all but the first tests where there are very many.
+        """
+        trial = partial(Tracing, program, problem, self.limits, "lines", worth_tracing(execution))
+
+        def trace(tracing: Tracing, worker: Worker, referee: Worker | None, _: str) -> Execution:
+            return tracing.lines(worker, referee, execution)
+
+        return self._add(_Job(trial, trace, lambda *_: execution))
+
+    def trace_states(self, program: bytes, problem: Problem, test: int) -> Future[tuple[State, ...]]:
+        """What each line of the program did to its variables in one test; nothing where that test did not end."""
+        trial = partial(Tracing, program, problem, self.limits, "states", (test,))
+
+        def trace(tracing: Tracing, worker: Worker, referee: Worker | None, _: str) -> tuple[State, ...]:
+            return tracing.states(worker, referee)
+
+        return self._add(_Job(trial, trace, lambda *_: ()))
 
     def outputs(self, program: bytes, problem: Problem) -> Future[tuple[Output, ...]]:
         """What `program` prints or returns for the input of each test; what the tests expect is not looked at.
@@ -99,13 +115,21 @@ class Judge:
             ValueError: a test is another assertion, which has no input that could be given to a program.
         """
         observation = Observation(program, problem, self.limits)
-        future: Future[tuple[Output, ...]] = Future()
-        future.set_running_or_notify_cancel()
+
+        def observe(observation: Observation, worker: Worker, _: Worker | None, isolation: str) -> tuple[Output, ...]:
+            return observation.observe(worker, isolation)
+
+        return self._add(_Job(lambda: observation, observe, lambda reason, _: no_outputs(problem, reason)))
+
+    def _add(self, job: _Job) -> Future[Any]:
         with self._lock:
             if self._closed:
                 raise RuntimeError("the judge is closed")
-        self._queue.put(_Job(None, program, problem, False, future, observation))
-        return future
+            if job.key is not None and (same := self._pending.setdefault(job.key, job.future)) is not job.future:
+                return same
+        job.future.set_running_or_notify_cancel()
+        self._queue.put(job)
+        return job.future
 
     def close(self, *, abandon: bool = False) -> None:
         """Finishes what was submitted and ends the workers; with `abandon`, gives up what has not begun (`infra`)."""
@@ -131,7 +155,7 @@ class Judge:
             while True:
                 job = self._queue.get_nowait()
                 if job is not None:
-                    self._finish(job, job.failed("the judge was closed"))
+                    self._finish(job, job.failed("the judge was closed", ""))
 
     # In the threads
 
@@ -146,11 +170,11 @@ class Judge:
         with crew:
             while (job := self._queue.get()) is not None:
                 try:
-                    self._finish(job, crew.run(job, self.limits))
+                    self._finish(job, crew.run(job))
                 except BaseException as error:  # whatever happened, somebody waits for this future
-                    self._finish(job, job.failed(f"{type(error).__name__}: {error}"))
+                    self._finish(job, job.failed(f"{type(error).__name__}: {error}", ""))
 
-    def _finish(self, job: _Job, result: Execution | tuple[Output, ...]) -> None:
+    def _finish(self, job: _Job, result: object) -> None:
         if job.key is not None:
             with self._lock:
                 self._pending.pop(job.key, None)
@@ -161,17 +185,15 @@ class Judge:
 class _Job:
     """One submission."""
 
-    key: tuple[bytes, int, bool] | None
-    program: bytes
-    problem: Problem
-    trace_lines: bool
-    future: Future[Any]
-    observation: Observation | None = None
-    """Set where outputs are asked for, and not a verdict."""
-
-    def failed(self, reason: str, isolation: str = "") -> Execution | tuple[Output, ...]:
-        """The result where we could not run the program."""
-        return _infra(reason, isolation) if self.observation is None else no_outputs(self.problem, reason)
+    trial: Callable[[], Any]
+    """Made in the worker's thread."""
+    work: Callable[[Any, Worker, Worker | None, str], Any]
+    """What to do with it: trial, worker, referee, isolation -> result."""
+    failed: Callable[[str, str], object]
+    """Reason, isolation -> the result where we could not run the program."""
+    key: tuple[bytes, int] | None = None
+    """The same submission has the same."""
+    future: Future[Any] = field(default_factory=Future)
 
 
 class _Crew:
@@ -191,10 +213,9 @@ class _Crew:
         self._isolation = isolation
         return isolation
 
-    def run(self, job: _Job, limits: Limits) -> Execution | tuple[Output, ...]:
-        """Judges or observes one program, again on fresh workers where one died."""
-        observation = job.observation
-        trial = observation or Trial(job.program, job.problem, limits)
+    def run(self, job: _Job) -> object:
+        """Runs one program, again on fresh workers where one died."""
+        trial = job.trial()
         reason = ""
         for _ in range(_ATTEMPTS):
             try:
@@ -203,9 +224,7 @@ class _Crew:
                 if trial.needs_referee and self._referee is None:
                     self._referee = Worker(memory_bytes=self._memory_bytes)
                 assert self._program is not None
-                if observation is not None:
-                    return observation.observe(self._program, str(self._isolation))
-                return trial.run(self._program, self._referee, str(self._isolation), job.trace_lines)
+                return job.work(trial, self._program, self._referee, str(self._isolation))
             except (WorkerError, SandboxError) as error:
                 reason = str(error)
                 self.close()

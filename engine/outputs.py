@@ -49,7 +49,7 @@ class Observation(Trial):
     def observe(self, worker: Worker, isolation: str) -> tuple[Output, ...]:
         """Runs the program on all inputs; one output for each, in order. Raises WorkerError as `run` does."""
         self._seen.clear()
-        return self._outputs(self.run(worker, None, isolation, trace_lines=False))
+        return self._outputs(self.run(worker, None, isolation))
 
     def _outputs(self, execution: Execution) -> tuple[Output, ...]:
         if not execution.tests:  # refused by the compiler

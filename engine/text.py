@@ -40,6 +40,15 @@ class ProgramText:
         end = self.line_start(line + 1)
         return self.line_start(line) + len(self.program[self.line_start(line) : end].rstrip(b"\r\n"))
 
+    def line(self, line: int) -> str:
+        """The text of 1-based `line`, without its indentation and end."""
+        return self.program[self.line_start(line) : self.line_end(line)].strip().decode(errors="replace")
+
+    def indentation(self, line: int) -> int:
+        """Width of the blanks that 1-based `line` begins with, tabs as CPython counts them."""
+        text = self.program[self.line_start(line) : self.line_end(line)].expandtabs()
+        return len(text) - len(text.lstrip())
+
     def span(self, start_byte: int, end_byte: int) -> Span:
         """The span of bytes `start_byte`..`end_byte` (half open), with its lines and columns."""
         start = min(max(start_byte, 0), len(self.program))

@@ -13,7 +13,6 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -29,9 +28,6 @@ from engine.steps import Step, child_records, not_run, output_limit, progress, s
 
 _REFEREE_PATIENCE = 5.0
 """Seconds a referee waits longer than the program may take."""
-_TRACE_FACTOR = 20.0
-"""How much longer a traced run may take; it decides nothing."""
-
 _SHOWN, _TAIL = 500, 2000
 
 
@@ -55,28 +51,23 @@ class CompilerError(Exception):
 class Trial:
     """Runs one program on the tests of one problem."""
 
-    def __init__(self, program: bytes, problem: Problem, limits: Limits) -> None:
-        self._program, self._problem, self._limits = program, problem, limits
+    def __init__(self, program: bytes, problem: Problem, limits: Limits, trace: str = "") -> None:
+        """`trace`: what else the children are to note (`Task.trace`)."""
+        self._program, self._problem, self._limits, self._trace = program, problem, limits, trace
         self._steps = [step_of(test, problem) for test in problem.tests]
         self._claims = Claims(program)
         self._infra_reason = "the referee ended early"
         expected = max((len(step.expected) for step in self._steps if isinstance(step.expected, str)), default=0)
         self._output_bytes = 1 << (max(limits.output_bytes, 2 * expected) - 1).bit_length()
 
-    def run(self, worker: Worker, referee: Worker | None, isolation: str, trace_lines: bool) -> Execution:
-        """Runs all tests and gives the verdict; with `trace_lines`, runs them a second time to see which lines ran.
+    def run(self, worker: Worker, referee: Worker | None, isolation: str) -> Execution:
+        """Runs all tests and gives the verdict.
 
         Raises:
             WorkerError: a worker is gone; nothing is known about the program.
         """
         try:
-            results, rounds = self._run_steps(worker, referee, trace=False)
-            if trace_lines:
-                traced, _ = self._run_steps(worker, referee, trace=True)
-                results = [
-                    replace(result, executed_lines=other.executed_lines)
-                    for result, other in zip(results, traced, strict=True)
-                ]
+            results, rounds = self._run_steps(worker, referee)
         except CompilerError as refused:
             seconds = refused.reply.cpu_ns / 1e9
             return Execution(Verdict.ERROR, (), refused.error, seconds, isolation, refused.reply.peak_memory)
@@ -91,29 +82,27 @@ class Trial:
             infra_reason=self._infra_reason if any(r.verdict is Verdict.INFRA for r in results) else "",
         )
 
-    def _run_steps(self, worker: Worker, referee: Worker | None, trace: bool) -> tuple[list[TestResult], list[_Round]]:
+    def _run_steps(self, worker: Worker, referee: Worker | None) -> tuple[list[TestResult], list[_Round]]:
         results: list[TestResult] = []
         rounds: list[_Round] = []
         for kind, group in groupby(self._steps, key=lambda step: step.kind):
             steps = list(group)
             while steps:
-                if timeouts(results) >= self._limits.timeouts and not trace:
+                if timeouts(results) >= self._limits.timeouts:
                     results += [not_run(self._limits.timeouts)] * len(steps)
                     break
-                play = partial(self._play, worker, referee, kind, trace=trace)
+                play = partial(self._play, worker, referee, kind)
                 one = play(steps, len(results))
-                rounds += [*([] if trace else self._doubt(one, steps, len(results), play)), one]
+                rounds += [*([] if self._trace else self._doubt(one, steps, len(results), play)), one]
                 results += one.results
                 steps = steps[len(one.results) :]
         return results, rounds
 
-    def _play(
-        self, worker: Worker, referee: Worker | None, kind: str, steps: Sequence[Step], first: int, *, trace: bool
-    ) -> _Round:
+    def _play(self, worker: Worker, referee: Worker | None, kind: str, steps: Sequence[Step], first: int) -> _Round:
         if kind != "assert":
-            return self._round(worker, kind, steps, first, trace)
+            return self._round(worker, kind, steps, first)
         assert referee is not None
-        return self._assert_round(worker, referee, steps, first, trace)
+        return self._assert_round(worker, referee, steps, first)
 
     def _doubt(
         self, one: _Round, steps: Sequence[Step], first: int, play: Callable[[Sequence[Step], int], _Round]
@@ -141,22 +130,22 @@ class Trial:
 
     # One child
 
-    def _task(self, mode: str, steps: Sequence[Step], first: int, trace: bool) -> Task:
+    def _task(self, mode: str, steps: Sequence[Step], first: int) -> Task:
         problem, tests = self._problem, tuple(step.given for step in steps)
         source = b"" if mode == "referee" else self._program
         setup = problem.setup if mode == "referee" else ""
-        entry = problem.entry_point or ""
+        entry, trace = problem.entry_point or "", "" if mode == "referee" else self._trace
         return Task(mode, source, problem.prelude, setup, entry, tests, first, self._output_bytes, trace)
 
-    def _request(self, tests: int, inputs: int, trace: bool, patience: float = 0.0) -> Request:
-        cpu = (self._problem.time_limit or self._limits.cpu_seconds) * (_TRACE_FACTOR if trace else 1.0)
+    def _request(self, tests: int, inputs: int, patience: float = 0.0) -> Request:
+        cpu = self._problem.time_limit or self._limits.cpu_seconds
         wall = cpu * self._limits.wall_factor + patience
         return Request(cpu, wall, cpu * tests + 1.0, max(2 * self._output_bytes, inputs))
 
-    def _round(self, worker: Worker, kind: str, steps: Sequence[Step], first: int, trace: bool) -> _Round:
+    def _round(self, worker: Worker, kind: str, steps: Sequence[Step], first: int) -> _Round:
         largest = max(4 * len(step.given) for step in steps) if kind == "stdin" else 0
-        request = self._request(len(steps), largest, trace)
-        outcome = worker.run(self._task(kind, steps, first, trace), request)
+        request = self._request(len(steps), largest)
+        outcome = worker.run(self._task(kind, steps, first), request)
         self._raise_refusal(outcome)
         results: list[TestResult] = []
         start = 0
@@ -239,13 +228,13 @@ class Trial:
 
     # Program and referee
 
-    def _assert_round(self, worker: Worker, referee: Worker, steps: Sequence[Step], first: int, trace: bool) -> _Round:
+    def _assert_round(self, worker: Worker, referee: Worker, steps: Sequence[Step], first: int) -> _Round:
         ours, theirs = socket.socketpair()
         with ours, theirs:
-            request = self._request(len(steps), 0, trace)
-            patient = self._request(len(steps), 0, trace, _REFEREE_PATIENCE)
-            with worker.begin(self._task("serve", (), first, trace), request, ours) as served:
-                judging = referee.begin(self._task("referee", steps, first, False), patient, theirs)
+            request = self._request(len(steps), 0)
+            patient = self._request(len(steps), 0, _REFEREE_PATIENCE)
+            with worker.begin(self._task("serve", (), first), request, ours) as served:
+                judging = referee.begin(self._task("referee", steps, first), patient, theirs)
                 ours.close()
                 theirs.close()
                 with judging:

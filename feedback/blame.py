@@ -13,6 +13,7 @@ from engine.text import ProgramText
 from feedback.records import Blame, Category
 from feedback.spans import Granularity, refine
 from feedback.spectrum import suspect
+from feedback.stuck import stuck
 from feedback.taxonomy import Gate, Rule, Taxonomy
 
 STATIC_SOURCES = frozenset({Source.PYLINT, Source.LIBCST})
@@ -61,9 +62,12 @@ def decide_blames(
         blames.append(_placed(_blame(diagnostic, rule, rule.strength, rule.reason), text, granularity))
     if spectrum is not None and not any(blame.span is not None and blame.strength > _UNSURE for blame in blames):
         hints = [blame.span.line for blame in blames if blame.span is not None]
-        if found := suspect(report.program, report.execution, spectrum, hints):
+        found = suspect(report.program, report.execution, spectrum, hints)
+        if found is None and observed:
+            found = stuck(report.program, report.execution)
+        if found is not None:
             rule = taxonomy.rule_for(found[0])
-            _merge(blames, _blame(found[0], rule, rule.strength * found[1], rule.reason), rule)
+            blames = _weighed(blames, _blame(found[0], rule, rule.strength * found[1], rule.reason), rule)
     for diagnostic in static:
         rule = taxonomy.rule_for(diagnostic)
         strength, reason = _gated(diagnostic, rule, observed, verdict)
@@ -96,6 +100,22 @@ def _gated(diagnostic: Diagnostic, rule: Rule, observed: Iterable[Diagnostic], v
         return 0.0, f"{rule.reason}; counts only where the run-time error agrees"
     weight = _WRONG_ANSWER if verdict is Verdict.FAILED else _UNCONFIRMED
     return rule.strength * weight, rule.reason
+
+
+def _weighed(errors: list[Blame], suspect: Blame, rule: Rule) -> list[Blame]:
+    """The errors with the suspect among them; where they point at different places, the weaker counts half."""
+    located = [blame for blame in errors if blame.span is not None]
+    together = list(errors)
+    _merge(together, suspect, rule)
+    if not located or len(together) == len(errors):
+        return together
+    if suspect.strength > max(blame.strength for blame in located):
+        return [*(_halved(blame) if blame.span is not None else blame for blame in errors), suspect]
+    return [*errors, _halved(suspect)]
+
+
+def _halved(blame: Blame) -> Blame:
+    return replace(blame, strength=blame.strength / 2)
 
 
 def _same_line(one: Diagnostic, other: Diagnostic) -> bool:

@@ -82,11 +82,11 @@ def suspect(
         return None
     text = ProgramText(program)
     scores = suspicion(program, execution, formula)
-    weights = _line_weights(program)
+    weights = line_weights(program)
     ranks = {
         line: score + _TIE_BREAK * math.log1p(weights[line]) + _HINT * (line in hints)
         for line, score in scores.items()
-        if score > 0 and not _line(text, line).startswith(_NO_SUSPECTS)
+        if score > 0 and not text.line(line).startswith(_NO_SUSPECTS)
     }
     if not ranks:
         return None
@@ -111,7 +111,7 @@ def executed_tokens(program: bytes, execution: Execution, offsets: NDArray[np.in
     fate = True
     for line in range(text.line_count, 0, -1):
         first, last = lines.get(line, (0, 0))
-        if first and not _WITHOUT_CODE.match(_line(text, line)):
+        if first and not _WITHOUT_CODE.match(text.line(line)):
             fate = any(part in ran for part in range(first, last + 1))
         bytes_ran[text.line_start(line) : text.line_start(line + 1)] = fate
     counts = np.concatenate([[0], np.cumsum(bytes_ran[:-1])])
@@ -142,11 +142,7 @@ def _runs(program: bytes, execution: Execution) -> tuple[list[set[int]], list[se
     return [ran for ran, passed in runs if not passed], [ran for ran, passed in runs if passed]
 
 
-def _line(text: ProgramText, line: int) -> str:
-    return text.program[text.line_start(line) : text.line_end(line)].strip().decode(errors="replace")
-
-
-def _line_weights(program: bytes) -> Mapping[int, float]:
+def line_weights(program: bytes) -> Mapping[int, float]:
     """How much each line does: its operators, calls, numbers and names."""
     lines = logical_lines(program)
     weights: defaultdict[int, float] = defaultdict(float)

@@ -122,7 +122,7 @@ def _canary() -> Iterator[Path]:
 
 
 def _ask(worker: Worker, given: str) -> dict[str, Any]:
-    task = Task("stdin", _PROBE.encode(), "", "", "", (given,), 0, 1 << 16, False)
+    task = Task("stdin", _PROBE.encode(), "", "", "", (given,), 0, 1 << 16, "")
     outcome = worker.run(task, Request(10.0, 30.0, 11.0, 1 << 17))
     try:
         answer: dict[str, Any] = json.loads(outcome.output)

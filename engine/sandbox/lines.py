@@ -1,5 +1,8 @@
 """Which lines of the program ran: `sys.monitoring` on 3.12 and later, `sys.settrace` before.
 
+A test that runs many lines is cut short: an endless loop shows its lines as well, and the cost has a bound that is
+counted in lines and not in seconds, so that it falls the same way every time.
+
 What this module does not do: decide anything. A program that switches tracing off hides its lines, nothing more.
 """
 
@@ -11,9 +14,15 @@ from typing import Any
 
 from engine.sandbox.failures import PROGRAM_NAME
 
+_MOST_LINES, _MOST_LINES_OF_ALL_TESTS = 200_000, 1_000_000
+"""Lines run before a test is cut short (some 30 ms)."""
 _TOOL = 3
 """A free tool id of `sys.monitoring` (0, 1, 2 and 5 are spoken for)."""
 _MONITORING: Any = getattr(sys, "monitoring", None)
+
+
+class EnoughSeen(BaseException):
+    """Raised in the program to cut a traced test short."""
 
 
 class LineTrace:
@@ -21,41 +30,61 @@ class LineTrace:
 
     def __init__(self) -> None:
         self._lines: set[int] = set()
+        self._left = _MOST_LINES_OF_ALL_TESTS
 
     def start(self) -> None:
-        self._lines = set()
-        if _MONITORING is not None:
-            _monitor(_MONITORING, self._lines)
-        else:
-            threading = sys.modules.get("threading")
-            if threading is not None:
-                threading.settrace(self._trace)
-            sys.settrace(self._trace)
+        self._lines = lines = set[int]()
+        room = left = min(_MOST_LINES, self._left)
 
-    def stop(self) -> list[int]:
+        def seen(line: int) -> None:
+            nonlocal left
+            lines.add(line)
+            left -= 1
+            if left < 0:
+                raise EnoughSeen
+
+        def spent() -> int:
+            return room - left
+
+        self._spent = spent
+        if _MONITORING is not None:
+            _monitor(_MONITORING, seen)
+        else:
+            _settrace(seen)
+
+    def stop(self) -> dict[str, object]:
         """Stops collecting; 1-based lines in order."""
         if _MONITORING is not None:
             _MONITORING.set_events(_TOOL, 0)
             _MONITORING.free_tool_id(_TOOL)
         else:
             sys.settrace(None)
-        return sorted(self._lines)
+        self._left -= self._spent()
+        return {"lines": sorted(self._lines)}
 
-    def _trace(self, frame: FrameType, event: str, _argument: object) -> Any:
-        if frame.f_code.co_filename != PROGRAM_NAME:
-            return None
+
+def _settrace(seen: Any) -> None:
+    def in_program(frame: FrameType, event: str, _argument: object) -> Any:
         if event == "line":
-            self._lines.add(frame.f_lineno)
-        return self._trace
+            seen(frame.f_lineno)
+        return in_program
+
+    def called(frame: FrameType, _event: str, _argument: object) -> Any:
+        return in_program if frame.f_code.co_filename == PROGRAM_NAME else None
+
+    threading = sys.modules.get("threading")
+    if threading is not None:
+        threading.settrace(called)
+    sys.settrace(called)
 
 
-def _monitor(monitoring: Any, lines: set[int]) -> None:
-    def seen(code: CodeType, line: int) -> object:
-        if code.co_filename == PROGRAM_NAME:
-            lines.add(line)
-        return monitoring.DISABLE
+def _monitor(monitoring: Any, seen: Any) -> None:
+    def line_begins(code: CodeType, line: int) -> object:
+        if code.co_filename != PROGRAM_NAME:
+            return monitoring.DISABLE
+        return seen(line)
 
     monitoring.use_tool_id(_TOOL, "rltf")
-    monitoring.register_callback(_TOOL, monitoring.events.LINE, seen)
+    monitoring.register_callback(_TOOL, monitoring.events.LINE, line_begins)
     monitoring.set_events(_TOOL, monitoring.events.LINE)
     monitoring.restart_events()

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from engine.sandbox import program
 from engine.sandbox.failures import describe
 from engine.sandbox.lines import LineTrace
+from engine.sandbox.states import StateTrace
 from engine.sandbox.wire import PROGRESS, RECORDS, STDIN, STDOUT, Task, dump_line
 
 _reopened = [False]
@@ -44,7 +45,7 @@ class Recorder:
         self._output_bytes = task.output_bytes
         self._files = (os.fstat(STDIN).st_ino, os.fstat(STDOUT).st_ino)
         self._may_exit = task.mode == "stdin"
-        self._trace = LineTrace() if task.trace else None
+        self._trace = {"": None, "lines": LineTrace(), "states": StateTrace()}[task.trace]
         self._index, self._started, self._thread_started = -1, 0, 0
 
     def begin(self, index: int, stdin: str = "") -> None:
@@ -70,7 +71,7 @@ class Recorder:
             try:
                 record.update(body())
             finally:
-                lines = self._trace.stop() if self._trace is not None else None
+                noted = self._trace.stop() if self._trace is not None else {}
                 clean = program.finish()
         except SystemExit as error:
             if not self._may_exit or program.exit_code(error) != 0:
@@ -79,9 +80,7 @@ class Recorder:
             clean = clean and not self._note_failure(record, error)
         if program.thread_failures:
             record["thread"] = program.thread_failures[0]
-        if lines is not None:
-            record["lines"] = lines
-        return self.write(record) and clean
+        return self.write({**record, **noted}) and clean
 
     def _note_failure(self, record: dict[str, object], error: BaseException) -> bool:
         """Puts the error into `record`; whether the process is short of memory."""

@@ -79,7 +79,8 @@ class Task(NamedTuple):
     first: int
     """Index of the first of `tests` within the problem."""
     output_bytes: int
-    trace: bool
+    trace: str
+    """What else to note: nothing, `lines` that run or `states` of variables."""
 
 
 def pack_task(task: Task) -> bytes:

@@ -280,17 +280,17 @@ def test_after_three_timeouts_the_rest_is_not_run(judge):
     assert [test.error.message.startswith("not run") for test in execution.tests] == [False] * 2 + [True] * 4
 
 
+def traced(judge, program, problem):
+    first = run(judge, program, problem)
+    return judge.trace_lines(program.encode(), problem, first).result(60)
+
+
 def test_executed_lines_of_each_test(judge):
     program = "n = int(input())\nif n == 3:\n    x = 1\nelse:\n    x = 2\nprint(x)\n"
-    execution = run(judge, program, SUM, trace_lines=True)
+    execution = traced(judge, program, SUM)
     assert [test.executed_lines for test in execution.tests] == [{1, 2, 3, 6}, {1, 2, 5, 6}]
     assert run(judge, program, SUM).tests[0].executed_lines is None
-    execution = run(
-        judge,
-        "def g(t, n):\n    if n == 3:\n        return list(t)\n    return 0",
-        parse_problem(MBPP),
-        trace_lines=True,
-    )
+    execution = traced(judge, "def g(t, n):\n    if n == 3:\n        return list(t)\n    return 0", parse_problem(MBPP))
     assert [test.executed_lines for test in execution.tests] == [{1, 2, 3}, {1, 2, 4}, {1, 2, 4}]
 
 

@@ -126,7 +126,7 @@ def test_a_worker_that_stops_answering_is_given_up(monkeypatch):
     for process in [stopped, *stopped.children(recursive=True)]:
         process.send_signal(signal.SIGSTOP)
     with pytest.raises(WorkerError, match="silent"):
-        worker.run(Task("stdin", b"", "", "", "", ("",), 0, 1 << 16, False), Request(0.1, 0.1, 0.2, 1 << 17))
+        worker.run(Task("stdin", b"", "", "", "", ("",), 0, 1 << 16, ""), Request(0.1, 0.1, 0.2, 1 << 17))
     worker.close()
 
 
@@ -168,9 +168,9 @@ wanted = "revotfel"[::-1]
 texts = [p for o in gc.get_objects() for p in gc.get_referents(o) if isinstance(p, (str, bytes)) and p is not wanted]
 print([p for p in texts if wanted in (p if isinstance(p, str) else p.decode("latin-1"))])
 """
-    first = Task("stdin", f"x = '{secret}'; print(input())".encode(), "", "", "", (secret,), 0, 1 << 20, False)
+    first = Task("stdin", f"x = '{secret}'; print(input())".encode(), "", "", "", (secret,), 0, 1 << 20, "")
     assert worker.run(first, request).output == b"leftover\n"
-    assert worker.run(Task("stdin", search.encode(), "", "", "", ("",), 0, 1 << 20, False), request).output == b"[]\n"
+    assert worker.run(Task("stdin", search.encode(), "", "", "", ("",), 0, 1 << 20, ""), request).output == b"[]\n"
     worker.close()
 
 

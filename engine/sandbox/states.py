@@ -1,0 +1,118 @@
+"""The states a program goes through: after each line it runs, the variables that hold something new, as short texts.
+
+Texts are made of exact builtin values alone, so no code of the program runs for them; they are bounded in number, and
+a long one ends in a checksum. What this module does not do: compare states (`engine.divergence` does, outside).
+"""
+
+from __future__ import annotations
+
+import binascii
+import sys
+from types import FrameType
+from typing import Any
+
+from engine.sandbox.failures import PROGRAM_NAME
+from engine.sandbox.lines import EnoughSeen
+
+_MOST_STEPS = 3_000
+_MOST_PARTS = 200
+"""Parts of one value that are looked at."""
+_MOST_LOOKS = 300_000
+"""Parts of all values together."""
+_MOST_CHARACTERS = 60
+_DEEPEST = 6
+RETURNED = "return"
+"""Stands for a variable where a function gives its value."""
+
+
+class StateTrace:
+    """Collects `[line, function, {variable: text}]` for each line of the program run between `start` and `stop`."""
+
+    def __init__(self) -> None:
+        self._steps: list[tuple[int, str, dict[str, str]]] = []
+        self._left = _MOST_LOOKS
+        self._known: dict[FrameType, tuple[int, dict[str, str]]] = {}
+
+    def start(self) -> None:
+        self._steps.clear()
+        self._known.clear()
+        self._left = _MOST_LOOKS
+        sys.settrace(self._called)
+
+    def stop(self) -> dict[str, object]:
+        """Stops collecting."""
+        sys.settrace(None)
+        self._known.clear()
+        return {"states": self._steps}
+
+    def _called(self, frame: FrameType, _event: str, _argument: object) -> Any:
+        if frame.f_code.co_filename != PROGRAM_NAME:
+            return None
+        self._known[frame] = (frame.f_lineno, {})
+        return self._in_program
+
+    def _in_program(self, frame: FrameType, event: str, argument: object) -> Any:
+        if event in ("line", "return") and frame in self._known:
+            line, before = self._known[frame]
+            now = self._texts(frame.f_locals)
+            changed = {name: text for name, text in now.items() if before.get(name) != text}
+            if event == "return":
+                del self._known[frame]
+                if (text := self._text(argument)) is not None:
+                    changed[RETURNED] = text
+            else:
+                self._known[frame] = (frame.f_lineno, now)
+            self._steps.append((line, frame.f_code.co_qualname[:100], changed))
+            if len(self._steps) >= _MOST_STEPS or self._left < 0:
+                raise EnoughSeen
+        return self._in_program
+
+    def _texts(self, variables: Any) -> dict[str, str]:
+        """Exact builtin values by name; other variables (functions, modules, objects) are left out."""
+        texts = {}
+        for name, value in list(variables.items()):
+            if type(name) is str and not name.startswith("__") and (text := self._text(value)) is not None:
+                texts[name[:100]] = text
+        return texts
+
+    def _text(self, value: object) -> str | None:
+        room = [_MOST_PARTS]
+        text = _text_of(value, room)
+        self._left -= 1 + _MOST_PARTS - room[0]
+        if text == _UNKNOWN or len(text) <= _MOST_CHARACTERS:
+            return None if text == _UNKNOWN else text
+        return f"{text[:_MOST_CHARACTERS]}... {binascii.crc32(text.encode('utf-8', 'replace')):08x}"
+
+
+_UNKNOWN = "?"
+_BRACKETS: dict[type, tuple[str, str]] = {
+    list: ("[", "]"),
+    tuple: ("(", ")"),
+    **dict.fromkeys((dict, set, frozenset), ("{", "}")),
+}
+
+
+def _text_of(value: Any, room: list[int], depth: int = _DEEPEST) -> str:
+    """The text of an exact builtin value, `?` for any other; `room` counts down the parts looked at."""
+    room[0] -= 1
+    kind = type(value)
+    if kind is int:
+        bits = value.bit_length()
+        return repr(value) if bits <= 256 else f"int of {bits} bits {value % 999_999_937}"
+    if value is None or kind in (bool, float, complex, range):
+        return repr(value)
+    if kind is str or kind is bytes:
+        return repr(value[:1000]) + (f" of {len(value)}" if len(value) > 1000 else "")
+    if kind not in _BRACKETS:
+        return _UNKNOWN
+    if depth == 0 or len(value) > room[0]:
+        return f"{kind.__name__} of {len(value)}"
+    if kind is dict:
+        pairs = list(value.items())  # never by key: a key may have an `__eq__` of its own
+        texts = [f"{_text_of(key, room, depth - 1)}: {_text_of(item, room, depth - 1)}" for key, item in pairs]
+    else:
+        texts = [_text_of(item, room, depth - 1) for item in value]
+    if kind is set or kind is frozenset:
+        texts.sort()
+    opening, closing = _BRACKETS[kind]
+    return f"{opening}{', '.join(texts)}{closing}"
