@@ -19,6 +19,7 @@ import torch
 
 from training.files import sync_folder, write_text
 from training.learner import LocalLearner
+from training.models.adapters import save_weights
 from training.policy import Policy
 from training.records import Baseline, Experience
 
@@ -56,7 +57,7 @@ def save_checkpoint(
     aside = folder / f".step-{progress.step}.part"
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir()
-    policy.model.save_pretrained(aside)
+    save_weights(policy.model, aside)
     policy.tokenizer.save_pretrained(aside)
     torch.save({**learner.state(), "torch_rng": torch.get_rng_state()}, aside / "optimizer.pt")
     save_experiences(aside / _BUFFER, experiences)

@@ -53,11 +53,23 @@ class ModelSection(_Section):
     name: str = "embedded:short"
     """Hugging Face hub name, local folder, or embedded:short | embedded:long (the shipped tiny models)."""
     prompt_format: str = "{prompt}\n"
-    """What the policy reads: apps | mbpp (as published), or a text that may use {prompt} and {starter_code}."""
+    """What the policy reads: apps | mbpp | humaneval (as published), chat (the tokenizer's template), chat:TEMPLATE,
+    or a TEMPLATE that may use {prompt}, {starter_code}, {tests} and {entry_point}."""
+    max_prompt_tokens: Count = 0
+    """Longer prompts lose the end of the problem's text (counted in the metrics); 0: never."""
     extract: Extract = "whole"
     """The program in a completion: all of it, or its last Markdown block of Python."""
+    stop: tuple[str, ...] = ()
+    """Strings that end a completion; the program is what comes before the first of them. A published format has its
+    own where none are given."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    """Type of the weights; log-probabilities are always float32."""
+    """Type that is computed in; trained weights and log-probabilities are always float32."""
+    gradient_checkpointing: bool = False
+    """Keep only the layers' inputs for the backward pass: less memory, a third more computation in learning."""
+    lora_rank: Count = 0
+    """Train LoRA adapters of this rank on all linear layers (peft); 0 trains all weights."""
+    lora_alpha: Count = 0
+    """LoRA's scale; 0 takes twice the rank."""
     device: str = "auto"
     """auto | cpu | cuda | cuda:N; auto takes a GPU where there is one."""
 

@@ -21,11 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine import Execution, Judge, Problem, Verdict
-from feedback import FinishReason, extract_program
-from training.config import Extract
+from feedback import FinishReason
 from training.critic import OUTCOMES, PASSED, Critic
 from training.evaluation import EVALUATION_STEP, Judged
-from training.policy import Policy, encode_prompt
+from training.models.prompts import encode_prompt, program_place
+from training.policy import Policy
 from training.protocols import Sampler
 from training.records import Rollout, SampleRequest
 from training.repair import complaint, repair_problem, split_tests
@@ -57,8 +57,6 @@ def critic_sampled(
     samples: int,
     *,
     seed: int,
-    prompt_format: str,
-    extract: Extract,
     settings: CriticSampling | None = None,
     go_on: Callable[[], None] = lambda: None,
 ) -> Iterator[Judged]:
@@ -73,15 +71,13 @@ def critic_sampled(
     It costs up to three times the samples (drawn, repaired, refined), of which the last N are judged on all tests.
 
     Args:
-        policy: Samples and repairs.
+        policy: Samples and repairs, in its own prompt format.
         critic: With four outcomes.
         sampler: Over `policy`, with a temperature: greedy ends would all be the same.
         judge: Runs programs on public tests, then on all.
         problems: Any number.
         samples: N, for each problem.
         seed: Everything random is a function of it.
-        prompt_format: What the policy reads.
-        extract: The program in a completion.
         settings: M and more.
         go_on: Called between batches; may raise to stop.
 
@@ -93,8 +89,8 @@ def critic_sampled(
         raise ValueError("critic sampling: an encoder-decoder model cannot go on from a prefix yet")
     if critic.outputs != len(OUTCOMES):
         raise ValueError("critic sampling needs a critic of outcomes (objective.algorithm coderl), not of values")
-    work = _Work(policy, critic, sampler, judge, samples, seed, extract, settings or CriticSampling(), go_on)
-    prompts = {problem.id: encode_prompt(policy, problem, prompt_format) for problem in problems}
+    work = _Work(policy, critic, sampler, judge, samples, seed, settings or CriticSampling(), go_on)
+    prompts = {problem.id: encode_prompt(policy, problem) for problem in problems}
     public = {problem.id: split_tests(problem, work.settings.public)[0] for problem in problems}
     first = [_request(seed, _DRAW, problem.id, prompts[problem.id], samples) for problem in problems]
     drawn = work.tried(first, public)
@@ -102,7 +98,7 @@ def critic_sampled(
         request
         for identifier, tries in drawn.items()
         if not any(each.passed for each in tries)
-        for request in work.repairs(tries, public[identifier], prompt_format)
+        for request in work.repairs(tries, public[identifier])
     ]
     final = drawn | work.tried(repairs, public)
     refined = work.refined(final)
@@ -150,7 +146,6 @@ class _Work:
     judge: Judge
     samples: int
     seed: int
-    extract: Extract
     settings: CriticSampling
     go_on: Callable[[], None]
 
@@ -165,7 +160,7 @@ class _Work:
             found[rollout.problem_id].append(_Try(rollout, program, execution.result()))
         return found
 
-    def repairs(self, tries: list[_Try], public: Problem, prompt_format: str) -> list[SampleRequest]:
+    def repairs(self, tries: list[_Try], public: Problem) -> list[SampleRequest]:
         """Repairs of a problem without a passing program: of the M that the critic thinks likeliest to pass.
 
         Programs that we failed to judge are left alone: there is nothing to say about them.
@@ -179,7 +174,7 @@ class _Work:
             repair_problem(public, known[index].program, complaint(known[index].execution, public))
             for index in ranked[: self.settings.candidates]
         ]
-        encoded = [encode_prompt(self.policy, problem, prompt_format) for problem in prompts]
+        encoded = [encode_prompt(self.policy, problem) for problem in prompts]
         return self._shared(public.id, _REPAIR, encoded)
 
     def refined(self, tries: dict[str, list[_Try]]) -> dict[str, list[tuple[Rollout, bytes]]]:
@@ -225,7 +220,7 @@ class _Work:
 
     def _program(self, rollout: Rollout) -> bytes:
         completion = b"".join(self.policy.bytes_of(rollout.token_ids))
-        return completion[extract_program(completion, self.extract)]
+        return completion[program_place(completion, self.policy.section)]
 
 
 def _request(

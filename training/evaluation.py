@@ -12,9 +12,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from engine import Execution, Judge, Problem, Verdict
-from feedback import extract_program
-from training.config import Extract
-from training.policy import Policy, encode_prompt
+from training.models.prompts import encode_prompt, program_place
+from training.policy import Policy
 from training.protocols import Sampler
 from training.records import Rollout, SampleRequest
 from training.sampler import request_seed
@@ -74,8 +73,6 @@ def judged_samples(
     samples: int,
     *,
     seed: int,
-    prompt_format: str,
-    extract: Extract,
     go_on: Callable[[], None] = lambda: None,
 ) -> Iterator[Judged]:
     """Sample every problem and judge each program while the next batch is sampled.
@@ -86,7 +83,7 @@ def judged_samples(
     requests = [
         SampleRequest(
             problem.id,
-            encode_prompt(policy, problem, prompt_format),
+            encode_prompt(policy, problem),
             samples,
             request_seed(seed, EVALUATION_STEP, problem.id),
         )
@@ -97,7 +94,7 @@ def judged_samples(
         go_on()
         for rollout in batch:
             completion = b"".join(policy.bytes_of(rollout.token_ids))
-            program = completion[extract_program(completion, extract)]
+            program = completion[program_place(completion, policy.section)]
             pending.append((rollout, program, judge.submit(program, by_id[rollout.problem_id])))
     for rollout, program, execution in pending:
         yield Judged(rollout.problem_id, rollout, program, execution.result())

@@ -8,8 +8,8 @@ from __future__ import annotations
 from concurrent.futures import Future
 
 from engine import Engine, Problem, Report
-from feedback import Feedback, RewardSettings, assess, extract_program, token_offsets
-from training.config import Extract
+from feedback import Feedback, RewardSettings, assess, token_offsets
+from training.models.prompts import program_place
 from training.policy import Policy
 from training.records import Rollout
 
@@ -19,22 +19,20 @@ class LocalFeedbackPool:
 
     Args:
         engine: Judges and reads the programs; closed with the pool.
-        policy: Knows the bytes of the token ids.
+        policy: Knows the bytes of the token ids, and where the program lies in a completion.
         settings: The reward settings.
-        extract: Which part of a completion is the program (`whole` or `fence`).
     """
 
-    def __init__(self, engine: Engine, policy: Policy, settings: RewardSettings, extract: Extract) -> None:
+    def __init__(self, engine: Engine, policy: Policy, settings: RewardSettings) -> None:
         self.engine = engine
         self._policy = policy
         self._settings = settings
-        self._extract = extract
 
     def submit(self, rollout: Rollout, problem: Problem) -> Future[Feedback]:
         """Start on a rollout; may block while too much is outstanding."""
         pieces = self._policy.bytes_of(rollout.token_ids)
         completion = b"".join(pieces)
-        place = extract_program(completion, self._extract)
+        place = program_place(completion, self._policy.section)
         offsets = token_offsets(pieces, place)
         feedback: Future[Feedback] = Future()
 

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from training.config import OptimizerSection
+from training.models.forward import response_logprobs
 from training.objective.loss import PLAIN, LossTerms, token_losses
 from training.policy import Policy
 from training.records import WeightedSequence
@@ -26,7 +27,7 @@ class LocalLearner:
         self._policy = policy
         self._section = section
         self.optimizer = torch.optim.AdamW(
-            policy.model.parameters(),
+            policy.trained,
             lr=section.learning_rate,
             betas=(section.beta1, section.beta2),
             weight_decay=section.weight_decay,
@@ -71,8 +72,7 @@ class LocalLearner:
         Raises:
             FloatingPointError: the gradient is not finite; the weights are left as they were.
         """
-        parameters = self._policy.model.parameters()
-        norm = float(torch.nn.utils.clip_grad_norm_(parameters, self._section.gradient_clip))
+        norm = float(torch.nn.utils.clip_grad_norm_(self._policy.trained, self._section.gradient_clip))
         if not np.isfinite(norm):
             self.optimizer.zero_grad(set_to_none=True)
             raise FloatingPointError(f"gradient norm is {norm}")
@@ -93,45 +93,37 @@ class LocalLearner:
 
 
 def sequence_logprobs(policy: Policy, sequences: Sequence[WeightedSequence]) -> torch.Tensor:
-    """Log-probability of every token of every sequence, float32 [N, longest T]; padding is arbitrary.
+    """Log-probability of every token of every sequence, float32 [N, longest T].
 
-    Prompts are padded on the left and responses on the right, so that responses start in one column and only their
-    positions go through the language-model head.
+    Padding is 0. Each prompt is read once, and only response tokens go through the head (`training.models.forward`).
     """
-    width = max(len(sequence.prompt_ids) for sequence in sequences)
-    length = max(len(sequence.token_ids) for sequence in sequences)
-    ids = torch.full((len(sequences), width + length), policy.pad_id)
-    mask = torch.zeros_like(ids)
-    for row, sequence in enumerate(sequences):
-        start, end = width - len(sequence.prompt_ids), width + len(sequence.token_ids)
-        ids[row, start:end] = torch.tensor((*sequence.prompt_ids, *sequence.token_ids))
-        mask[row, start:end] = 1
-    ids, mask = ids.to(policy.device), mask.to(policy.device)
-    output = policy.model(
-        ids,
-        attention_mask=mask,
-        position_ids=(mask.cumsum(1) - 1).clamp(min=0),
-        use_cache=False,
-        logits_to_keep=torch.arange(width - 1, width + length - 1, device=ids.device),
-    )
-    logits = output.logits.float()
-    chosen = logits.gather(2, ids[:, width:, None]).squeeze(2)
-    logprobs: torch.Tensor = chosen - logits.logsumexp(dim=2)
-    return logprobs
+    prompts = [sequence.prompt_ids for sequence in sequences]
+    return response_logprobs(policy, prompts, [sequence.token_ids for sequence in sequences])[0]
 
 
 def micro_batches(sequences: Sequence[WeightedSequence], tokens: int) -> Iterator[list[WeightedSequence]]:
-    """Sequences of similar length together, at most `tokens` padded tokens in each batch (at least one sequence)."""
+    """Sequences of similar length together, those of one prompt side by side (it is read once).
 
-    def size(sequence: WeightedSequence) -> int:
-        return len(sequence.prompt_ids) + len(sequence.token_ids)
+    At most `tokens` padded tokens in each batch: its different prompts and its responses (at least one sequence).
+    """
+    groups: dict[tuple[int, ...], list[WeightedSequence]] = {}
+    for sequence in sequences:
+        groups.setdefault(sequence.prompt_ids, []).append(sequence)
+
+    def longest(group: list[WeightedSequence]) -> int:
+        return max(len(sequence.prompt_ids) + len(sequence.token_ids) for sequence in group)
 
     batch: list[WeightedSequence] = []
-    for sequence in sorted(sequences, key=size):
-        if batch and size(sequence) * (len(batch) + 1) > tokens:
-            yield batch
-            batch = []
-        batch.append(sequence)
+    prompts = prompt = response = 0  # how many, and the longest of each
+    for group in sorted(groups.values(), key=longest):
+        for index, sequence in enumerate(sorted(group, key=lambda each: len(each.token_ids))):
+            prompts += index == 0 or not batch
+            prompt, response = max(prompt, len(sequence.prompt_ids)), max(response, len(sequence.token_ids))
+            if batch and prompts * prompt + (len(batch) + 1) * response > tokens:
+                yield batch
+                batch, prompts = [], 1
+                prompt, response = len(sequence.prompt_ids), len(sequence.token_ids)
+            batch.append(sequence)
     if batch:
         yield batch
 

@@ -153,8 +153,6 @@ def _evaluate(session: Session, samples: int) -> dict[str, float]:
             session.held_out,
             count,
             seed=session.config.run.seed,
-            prompt_format=session.config.model.prompt_format,
-            extract=session.config.model.extract,
             go_on=go_on,
         )
         return pass_rate(list(judged))

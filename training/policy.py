@@ -1,29 +1,30 @@
-"""The policy: a causal language model with its tokenizer, and the prompts it reads.
+"""The policy: a language model with its tokenizer, loaded ready to sample and to learn.
 
-What this module does not do: generate or learn. Everything that depends on a model's family belongs here.
+What this module does not do: generate or learn. What depends on a model's family is in `training.models`.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from engine import Problem
 from feedback import token_bytes
 from training import minicode
 from training.config import ModelSection
-from training.prompts import FORMATS
+from training.models import PolicyError
+from training.models.adapters import apply_adapter, base_of_adapter, new_adapter
+from training.models.families import check, prepare_checkpointing
+from training.models.tokens import check_keeps_programs, end_ids, padding_id
 
-
-class PolicyError(ValueError):
-    """The model cannot be loaded, or a prompt format is malformed."""
+__all__ = ["Policy", "PolicyError", "load_policy", "set_threads"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +37,25 @@ class Policy:
     """Exact bytes of each token id; special tokens are empty."""
     eos_ids: tuple[int, ...]
     pad_id: int
+    section: ModelSection = field(default_factory=ModelSection)
+    """How it was loaded, what it reads, and where its programs end."""
 
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
         device: torch.device = self.model.device
         return device
+
+    @property
+    def trained(self) -> list[torch.nn.Parameter]:
+        """The weights that learning changes."""
+        return [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+
+    def computing(self) -> AbstractContextManager[object]:
+        """A context in which matrices are multiplied in the configured type, whatever type the weights have."""
+        if self.section.dtype == "float32":
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=getattr(torch, self.section.dtype))
 
 
 def set_threads(threads: int) -> None:
@@ -63,15 +77,21 @@ def resolve(name: str) -> str:
 def load_policy(section: ModelSection, path: Path | None = None) -> Policy:
     """Load the model and tokenizer a configuration names, or the ones in `path` (a checkpoint of it).
 
+    Weights that are trained are float32, whatever type is computed in: an update of a millionth is lost in bfloat16.
+    Frozen ones (under LoRA) have the configured type.
+
     Raises:
-        PolicyError: no such model, or its tokenizer has no end-of-sequence token.
+        PolicyError: no such model, or one that cannot be trained here; the message says why.
     """
-    source = str(path) if path else resolve(section.name)
-    transformers_logging.disable_progress_bar()  # loading and saving are not the run's progress
+    name, adapter = resolve(section.name), None
+    if section.lora_rank and path is not None:
+        adapter = path
+    elif path is not None:
+        name = str(path)
     device = section.device if section.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source)
-        model = AutoModelForCausalLM.from_pretrained(source, dtype=getattr(torch, section.dtype))
+        tokenizer = AutoTokenizer.from_pretrained(str(path or name))
+        model = _load_model(name, getattr(torch, section.dtype) if section.lora_rank else torch.float32)
     except (OSError, ValueError) as error:
         raise PolicyError(f"model {section.name!r}: cannot be loaded: {' '.join(str(error).split())[:300]}") from error
     try:
@@ -79,30 +99,32 @@ def load_policy(section: ModelSection, path: Path | None = None) -> Policy:
     except (AssertionError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise PolicyError(f"model.device {section.device!r}: cannot be used here: {reason}") from error
-    if tokenizer.eos_token_id is None:
-        raise PolicyError(f"model {section.name!r}: its tokenizer has no end-of-sequence token")
-    configured = model.generation_config.eos_token_id if model.generation_config else None
-    eos = {tokenizer.eos_token_id, *(configured if isinstance(configured, list) else [configured])} - {None}
-    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-    model.eval()  # no dropout: samples and gradients come from the same distribution
-    return Policy(model, tokenizer, token_bytes(tokenizer, continues=True), tuple(sorted(eos)), pad)
-
-
-def encode_prompt(policy: Policy, problem: Problem, prompt_format: str) -> tuple[int, ...]:
-    """Token ids of what the policy reads for a problem."""
-    if prompt_format in FORMATS:
-        return tuple(policy.tokenizer(FORMATS[prompt_format].text(problem))["input_ids"])
     try:
-        text = prompt_format.format(prompt=problem.prompt, starter_code=problem.starter_code)
-    except (KeyError, IndexError, ValueError) as error:
-        raise PolicyError(
-            f"model.prompt_format {prompt_format!r}: {error}; allowed: {', '.join(FORMATS)},"
-            " or a text that may use {prompt} and {starter_code}"
-        ) from None
-    return tuple(policy.tokenizer(text)["input_ids"])
+        return _policy(model, tokenizer, section, adapter)
+    except PolicyError as error:
+        raise error if str(error).startswith("model") else PolicyError(f"model {section.name!r}: {error}") from None
 
 
-def encode_reference(policy: Policy, reference: str) -> tuple[int, ...]:
-    """Token ids of a reference solution as the policy should write it, with its end of sequence."""
-    ids = policy.tokenizer(reference, add_special_tokens=False)["input_ids"]
-    return (*ids, policy.tokenizer.eos_token_id)
+def _load_model(name: str, dtype: torch.dtype) -> Any:  # noqa: ANN401
+    transformers_logging.disable_progress_bar()  # loading and saving are not the run's progress
+    if (base := base_of_adapter(Path(name))) is not None:  # a checkpoint with an adapter alone
+        return apply_adapter(_load_model(base, dtype), Path(name))
+    config = AutoConfig.from_pretrained(name)
+    kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+    return kind.from_pretrained(name, dtype=dtype)
+
+
+def _policy(model: Any, tokenizer: Any, section: ModelSection, adapter: Path | None) -> Policy:  # noqa: ANN401
+    model.eval()  # no dropout: samples and gradients come from the same distribution
+    check(model)
+    try:
+        bytes_of = token_bytes(tokenizer, continues=not model.config.is_encoder_decoder)
+    except ValueError as error:
+        raise PolicyError(str(error)) from None
+    check_keeps_programs(tokenizer, bytes_of)
+    eos_ids = end_ids(model, tokenizer)
+    if section.gradient_checkpointing:
+        prepare_checkpointing(model)
+    if section.lora_rank:
+        model = (apply_adapter(model, adapter) if adapter else new_adapter(model, section)).eval()
+    return Policy(model, tokenizer, bytes_of, eos_ids, padding_id(tokenizer), section)

@@ -6,12 +6,14 @@ What this module does not do: learn, or keep anything in checkpoints: `model.nam
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from training.learner import micro_batches, sequence_logprobs
+from training.models.adapters import without_adapter
 from training.policy import Policy
 from training.records import WeightedSequence
 
@@ -20,12 +22,13 @@ class Reference:
     """A frozen policy that says how likely sequences were at the start of the run.
 
     Args:
-        policy: The initial policy; it must not share weights with the one that learns.
+        policy: The initial policy with weights of its own, or one that learns an adapter only: it is switched off here.
         micro_batch_tokens: Padded tokens in one forward pass.
     """
 
     def __init__(self, policy: Policy, micro_batch_tokens: int) -> None:
-        policy.model.requires_grad_(False)
+        if without_adapter(policy.model) is None:
+            policy.model.requires_grad_(False)
         self._policy = policy
         self._tokens = micro_batch_tokens
 
@@ -33,7 +36,8 @@ class Reference:
     def logprobs(self, sequences: Sequence[WeightedSequence]) -> list[NDArray[np.float32]]:
         """Log-probability of each token of each sequence, float32 [T] each, in the order given."""
         found: dict[int, NDArray[np.float32]] = {}
-        for batch in micro_batches(sequences, self._tokens):
-            for sequence, row in zip(batch, sequence_logprobs(self._policy, batch).cpu().numpy(), strict=True):
-                found[id(sequence)] = row[: len(sequence.token_ids)].copy()
+        with without_adapter(self._policy.model) or nullcontext():
+            for batch in micro_batches(sequences, self._tokens):
+                for sequence, row in zip(batch, sequence_logprobs(self._policy, batch).cpu().numpy(), strict=True):
+                    found[id(sequence)] = row[: len(sequence.token_ids)].copy()
         return [found[id(sequence)] for sequence in sequences]

@@ -1,7 +1,7 @@
 """Sampling with transformers on the learner's own weights.
 
 What this module does not do: text. Ids in, ids and their log-probabilities out; nothing is decoded, so nothing has to
-be encoded again (reference defect 16).
+be encoded again (reference defect 16). Stop strings are looked for in the bytes of the sampled ids.
 
 Each prompt is read once and its cache repeated for its samples; finished rows leave the batch; a token is drawn by
 inverting the cumulative distribution at a number that depends on the sample alone, so a sample does not depend on
@@ -23,6 +23,9 @@ from transformers import (
 )
 
 from feedback import FinishReason
+from training.models.families import run_head
+from training.models.forward import Prefix
+from training.models.prompts import stop_strings
 from training.policy import Policy
 from training.records import Rollout, SampleRequest
 
@@ -38,10 +41,10 @@ def request_seed(seed: int, step: int, problem_id: str) -> tuple[int, ...]:
 
 
 class TransformersSampler:
-    """The embedded `Sampler`: a hand-written decoding loop over a Hugging Face causal model.
+    """The embedded `Sampler`: a hand-written decoding loop over a Hugging Face model.
 
     Args:
-        policy: Model and tokenizer.
+        policy: Model and tokenizer, and the strings that end a completion.
         max_new_tokens: Longest completion.
         batch_size: Rows generated together.
         temperature: Ignored when `greedy`.
@@ -65,6 +68,7 @@ class TransformersSampler:
         self._max_new_tokens = max_new_tokens
         self._batch_size = batch_size
         self._greedy = greedy
+        self._stop = [stop.encode() for stop in stop_strings(policy.section)]
         self._warpers = LogitsProcessorList()
         if not greedy and temperature != 1.0:
             self._warpers.append(TemperatureLogitsWarper(temperature))
@@ -86,27 +90,30 @@ class TransformersSampler:
 
     @torch.inference_mode()
     def _generate(self, requests: list[SampleRequest], policy_version: int) -> list[Rollout]:
-        model, device = self._policy.model, self._policy.device
+        with self._policy.computing():
+            return self._decode(requests, policy_version)
+
+    def _decode(self, requests: list[SampleRequest], policy_version: int) -> list[Rollout]:
+        policy, device = self._policy, self._policy.device
+        prefix = Prefix(policy, [request.prompt_ids for request in requests])
         repeats = torch.tensor([request.samples for request in requests], device=device)
-        ids, mask = self._left_padded([request.prompt_ids for request in requests])
-        positions = (mask.cumsum(1) - 1).clamp(min=0)
-        output = model(ids, attention_mask=mask, position_ids=positions, use_cache=True, logits_to_keep=1)
-        cache = output.past_key_values
-        row_of = torch.repeat_interleave(torch.arange(len(requests), device=device), repeats)
-        cache.batch_select_indices(row_of)
-        logits, mask, position = output.logits[row_of, -1], mask[row_of], positions[row_of, -1] + 1
-        rows, budget = len(row_of), self._max_new_tokens
+        prefix.select(torch.repeat_interleave(torch.arange(len(requests), device=device), repeats))
+        states = prefix.last
+        rows, budget = len(states), self._max_new_tokens
         numbers = self._uniforms(requests).to(device)
-        tokens = torch.full((rows, budget), self._policy.pad_id, device=device)
+        tokens = torch.full((rows, budget), policy.pad_id, device=device)
         logprobs = torch.zeros((rows, budget), device=device)
         lengths = torch.full((rows,), budget, device=device)
         stopped = torch.zeros(rows, dtype=torch.bool, device=device)
-        eos = torch.tensor(self._policy.eos_ids, device=device)
+        eos = torch.tensor(policy.eos_ids, device=device)
         alive = torch.arange(rows, device=device)  # which rollout each row of the batch belongs to
         for step in range(budget):
-            token, logprob = self._draw(logits, numbers[alive, step], ids)
+            token, logprob = self._draw(run_head(policy.model, states), numbers[alive, step], tokens)
             tokens[alive, step], logprobs[alive, step] = token, logprob
-            ended = torch.isin(token, eos) & ~stopped[alive]
+            ended = torch.isin(token, eos)
+            if self._stop:
+                ended |= self._at_stop_string(tokens[alive, : step + 1])
+            ended &= ~stopped[alive]
             lengths[alive[ended]] = step + 1
             stopped[alive[ended]] = True
             done = stopped[alive]
@@ -114,18 +121,16 @@ class TransformersSampler:
                 break
             if float(done.float().mean()) >= _COMPACT_AT:
                 keep = torch.nonzero(~done).squeeze(1)
-                cache.batch_select_indices(keep)
-                alive, token, mask, position = alive[keep], token[keep], mask[keep], position[keep]
-            mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
-            output = model(
-                token[:, None],
-                attention_mask=mask,
-                position_ids=position[:, None],
-                past_key_values=cache,
-                use_cache=True,
-            )
-            logits, position = output.logits[:, -1], position + 1
+                prefix.select(keep)
+                alive, token = alive[keep], token[keep]
+            states = prefix.extend(token[:, None])[:, -1]
         return self._rollouts(requests, tokens, logprobs, lengths, stopped, policy_version)
+
+    def _at_stop_string(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Which rows [B, t] have a stop string that their last token completed."""
+        longest = max(len(stop) for stop in self._stop)  # a piece has a byte at least, unless it is special
+        ends = [b"".join(self._policy.bytes_of(row)) for row in tokens[:, -longest - 1 :].tolist()]
+        return torch.tensor([any(stop in end for stop in self._stop) for end in ends], device=tokens.device)
 
     def _draw(
         self, logits: torch.Tensor, numbers: torch.Tensor, ids: torch.Tensor
@@ -150,15 +155,6 @@ class TransformersSampler:
             for sample in range(request.first, request.first + request.samples)
         ]
         return torch.from_numpy(np.stack(drawn))
-
-    def _left_padded(self, prompts: list[tuple[int, ...]]) -> tuple[torch.Tensor, torch.Tensor]:
-        width = max(len(prompt) for prompt in prompts)
-        ids = torch.full((len(prompts), width), self._policy.pad_id)
-        mask = torch.zeros((len(prompts), width), dtype=torch.long)
-        for row, prompt in enumerate(prompts):
-            ids[row, width - len(prompt) :] = torch.tensor(prompt)
-            mask[row, width - len(prompt) :] = 1
-        return ids.to(self._policy.device), mask.to(self._policy.device)
 
     def _rollouts(
         self,

@@ -20,7 +20,8 @@ from training.data import DataError, LoadReport, load_problems
 from training.display import Display
 from training.feedback_pool import LocalFeedbackPool
 from training.learner import LocalLearner
-from training.policy import Policy, encode_prompt, load_policy
+from training.models.prompts import encode_prompt
+from training.policy import Policy, load_policy
 from training.records import Experience
 from training.reference import Reference
 from training.sampler import TransformersSampler
@@ -63,7 +64,7 @@ class Session:
     def prompt(self, problem: Problem) -> tuple[int, ...]:
         """Token ids of what the policy reads, encoded once."""
         if problem.id not in self.prompts:
-            self.prompts[problem.id] = encode_prompt(self.policy, problem, self.config.model.prompt_format)
+            self.prompts[problem.id] = encode_prompt(self.policy, problem)
         return self.prompts[problem.id]
 
     def record(self, metrics: dict[str, float], experiences: list[Experience]) -> None:
@@ -177,7 +178,7 @@ def open_session(
             top_p=config.sampler.top_p,
             top_k=config.sampler.top_k,
         ),
-        pool=LocalFeedbackPool(engine, policy, config.feedback, config.model.extract),
+        pool=LocalFeedbackPool(engine, policy, config.feedback),
         problems={problem.id: problem for problem in problems},
         held_out=held_out,
         store=store,
@@ -187,7 +188,11 @@ def open_session(
         best=HistoricalBest(),
         buffer=Buffer(config.buffer.capacity),
         reference=(
-            Reference(load_policy(config.model), config.optimizer.micro_batch_tokens) if config.objective.kl else None
+            Reference(
+                policy if config.model.lora_rank else load_policy(config.model), config.optimizer.micro_batch_tokens
+            )
+            if config.objective.kl
+            else None
         ),
     )
     if newest:

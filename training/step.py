@@ -15,8 +15,8 @@ from engine import Verdict
 from feedback import Feedback
 from training.baselines import NO_BASELINE, group_baselines
 from training.checkpoint import save_experiences
+from training.models.prompts import encode_reference
 from training.objective import Batch, sequence_scales, token_weights, weighted_batch
-from training.policy import encode_reference
 from training.records import Baseline, Experience, Rollout, SampleRequest, WeightedSequence
 from training.sampler import request_seed
 from training.samples import step_metrics

@@ -19,7 +19,7 @@ from training.sampler import TransformersSampler
 HOPELESS = Problem(
     "hopeless", (StdinTest("1 2\n", "PUBLICWORD\n"), StdinTest("3 4\n", "HIDDENWORD\n")), prompt="Reverse the list."
 )
-SHARED = {"seed": 3, "prompt_format": "{prompt}\n", "extract": "whole"}
+SHARED = {"seed": 3}
 
 
 class Recorded:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from engine import Problem, StdinTest
 from training.config import ModelSection
-from training.policy import PolicyError, encode_prompt, encode_reference, load_policy
+from training.models.prompts import encode_reference
+from training.policy import PolicyError, load_policy
 
 
 @pytest.mark.parametrize(
@@ -20,14 +20,6 @@ def test_what_cannot_be_loaded_is_named_in_one_line(section, part):
         load_policy(ModelSection(**section))
     assert part in str(caught.value)
     assert "\n" not in str(caught.value)
-
-
-def test_prompt_format_is_checked(tiny_policy):
-    problem = Problem("p", (StdinTest("", ""),), prompt="add", starter_code="def f():")
-    with pytest.raises(PolicyError, match=r"prompt.*starter_code"):
-        encode_prompt(tiny_policy, problem, "{question}")
-    both = encode_prompt(tiny_policy, problem, "{prompt}\n{starter_code}\n")
-    assert tiny_policy.tokenizer.decode(both) == "add\ndef f():\n"
 
 
 def test_references_end_with_end_of_sequence(tiny_policy):

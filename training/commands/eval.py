@@ -51,7 +51,9 @@ def run(arguments: argparse.Namespace) -> int:
     set_threads(0)
     try:
         problems = load_problems(arguments.data, arguments.limit)
-        policy = load_policy(ModelSection(name=arguments.model))
+        policy = load_policy(
+            ModelSection(name=arguments.model, prompt_format=arguments.prompt_format, extract=arguments.extract)
+        )
         sampler = TransformersSampler(
             policy, arguments.max_new_tokens, temperature=arguments.temperature or 1.0, greedy=greedy
         )
@@ -64,8 +66,6 @@ def run(arguments: argparse.Namespace) -> int:
                     problems,
                     samples,
                     seed=arguments.seed,
-                    prompt_format=arguments.prompt_format,
-                    extract=arguments.extract,
                 )
             )
     except (DataError, PolicyError) as error:

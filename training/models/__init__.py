@@ -1,0 +1,17 @@
+"""What differs between model families, handled once: how they are run, what they read, which ids their tokens have.
+
+    families     the parts of a Hugging Face model: body, head, encoder, start token
+    forward      prompts read once, responses continued from them, log-probabilities of responses
+    tokens       tokenizers: special ids, continuations whose bytes are exact
+    prompts      prompt formats, and where the program lies in a completion
+    adapters     LoRA
+
+What this package does not do: generate (`training.sampler`), learn (`training.learner`) or load (`training.policy`).
+"""
+
+
+class PolicyError(ValueError):
+    """The model cannot be loaded or used, or a prompt format is malformed; one line says which and what is allowed."""
+
+
+__all__ = ["PolicyError"]

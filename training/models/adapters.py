@@ -1,0 +1,64 @@
+"""LoRA through peft: few trained numbers beside frozen weights; switched off, the policy is the reference model.
+
+What this module does not do: merge. Samples and gradients come from the same, unmerged weights.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from training.config import ModelSection
+from training.models import PolicyError
+
+_FILE = "adapter_config.json"
+
+
+def new_adapter(model: Any, section: ModelSection) -> Any:  # noqa: ANN401
+    """The model with a fresh adapter on all its linear layers, which changes nothing yet; its own weights are frozen.
+
+    Raises:
+        PolicyError: peft is not installed.
+    """
+    task = "SEQ_2_SEQ_LM" if model.config.is_encoder_decoder else "CAUSAL_LM"
+    config = _peft().LoraConfig(
+        r=section.lora_rank,
+        lora_alpha=section.lora_alpha or 2 * section.lora_rank,
+        target_modules="all-linear",
+        task_type=task,
+    )
+    return _peft().get_peft_model(model, config)
+
+
+def apply_adapter(model: Any, folder: Path) -> Any:  # noqa: ANN401
+    """The model with the adapter in a folder, to be trained further."""
+    return _peft().PeftModel.from_pretrained(model, str(folder), is_trainable=True)
+
+
+def base_of_adapter(folder: Path) -> str | None:
+    """The model that an adapter in this folder belongs to; None where there is no adapter."""
+    file = folder / _FILE
+    return str(json.loads(file.read_text())["base_model_name_or_path"]) if file.exists() else None
+
+
+def without_adapter(model: Any) -> AbstractContextManager[None] | None:  # noqa: ANN401
+    """A context in which the model is what it was before training; None where it has no adapter to switch off."""
+    return model.disable_adapter() if hasattr(model, "disable_adapter") else None
+
+
+def save_weights(model: Any, folder: Path) -> None:  # noqa: ANN401
+    """All weights, or the adapter's alone."""
+    if hasattr(model, "disable_adapter"):
+        model.save_pretrained(folder, save_embedding_layers=False)  # looks for the base model on the hub otherwise
+    else:
+        model.save_pretrained(folder)
+
+
+def _peft() -> Any:  # noqa: ANN401
+    try:
+        import peft
+    except ImportError:
+        raise PolicyError("model.lora_rank: needs peft (pip install 'rltf[lora]')") from None
+    return peft

@@ -1,0 +1,133 @@
+"""The parts of a Hugging Face language model: its body, its head, its encoder, its first decoder token.
+
+What this module does not do: know families by name. What a model is, its own attributes and configuration say, and
+`check` compares the parts with the whole when a model is loaded, so that a family put together in another way is
+refused and not trained wrongly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from transformers.modeling_layers import GradientCheckpointingLayer
+
+from training.models import PolicyError
+
+_CHECKED_TOKENS = 5
+
+
+def network(model: Any) -> Any:  # noqa: ANN401
+    """The transformers model itself, inside an adapter's wrapper if there is one (its adapted layers stay in place)."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
+def is_encoder_decoder(model: Any) -> bool:  # noqa: ANN401
+    """Whether prompts are read by an encoder (CodeT5) or by the model that writes (CodeGen, Llama, Qwen)."""
+    return bool(network(model).config.is_encoder_decoder)
+
+
+def start_id(model: Any) -> int:  # noqa: ANN401
+    """The id an encoder-decoder model's own text starts from (T5: the padding token).
+
+    Raises:
+        PolicyError: its configuration names none.
+    """
+    inner = network(model)
+    for config in (inner.generation_config, inner.config):
+        found = getattr(config, "decoder_start_token_id", None)
+        if found is not None:
+            return int(found)
+    raise PolicyError("its configuration has no decoder_start_token_id")
+
+
+def run_body(model: Any, ids: torch.Tensor, **inputs: Any) -> tuple[torch.Tensor, Any]:  # noqa: ANN401
+    """Final states of the model that writes, [B, T, H], as its head takes them, and its cache."""
+    inner = network(model)
+    body = inner.get_decoder()
+    output = body(input_ids=ids, **inputs)
+    states = output.last_hidden_state
+    if getattr(inner.config, "scale_decoder_outputs", False):  # T5 with a tied head
+        states = states * inner.config.d_model**-0.5
+    return states, output.past_key_values
+
+
+def run_encoder(model: Any, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:  # noqa: ANN401
+    """The encoder's states, [B, P, H]."""
+    states: torch.Tensor = network(model).get_encoder()(input_ids=ids, attention_mask=mask).last_hidden_state
+    return states
+
+
+def run_head(model: Any, states: torch.Tensor) -> torch.Tensor:  # noqa: ANN401
+    """Logits of states, float32 [..., vocabulary]."""
+    inner = network(model)
+    logits: torch.Tensor = inner.get_output_embeddings()(states).float()
+    if cap := getattr(inner.config, "final_logit_softcapping", None):  # Gemma 2
+        logits = cap * torch.tanh(logits / cap)
+    if scale := getattr(inner.config, "logit_scale", None):  # Cohere
+        logits = logits * scale
+    if divisor := getattr(inner.config, "logits_scaling", None):  # Granite
+        logits = logits / divisor
+    return logits
+
+
+@contextmanager
+def checkpointed_layers(model: Any) -> Iterator[None]:  # noqa: ANN401
+    """Layers keep only their inputs for the backward pass in here (`prepare_checkpointing` first).
+
+    transformers does so in training mode only; here that is set on the layers alone, so that nothing inside them drops
+    anything out: samples and gradients come from the same distribution.
+    """
+    layers = [module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)]
+    for layer in layers:
+        layer.training = True
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.training = False
+
+
+def prepare_checkpointing(model: Any) -> None:  # noqa: ANN401
+    """Let `checkpointed_layers` work.
+
+    Raises:
+        PolicyError: the family has no layers that can.
+    """
+    inner = network(model)
+    layers = [module for module in inner.modules() if isinstance(module, GradientCheckpointingLayer)]
+    if not layers:
+        raise PolicyError(f"model.gradient_checkpointing: {type(inner).__name__} has no layers that can")
+    enable = getattr(inner, "activation_checkpointing_enable", None) or inner.gradient_checkpointing_enable
+    enable({"use_reentrant": False})
+    for layer in layers:
+        for name in ("dropout", "activation_dropout"):  # used by the layer itself (OPT, BART)
+            if isinstance(getattr(layer, name, None), float):
+                setattr(layer, name, 0.0)
+
+
+@torch.no_grad()
+def check(model: Any) -> None:  # noqa: ANN401
+    """Compare body and head with the whole model on a few tokens.
+
+    Raises:
+        PolicyError: the model's logits are not what its head makes of its body's states.
+    """
+    inner = network(model)
+    if inner.get_output_embeddings() is None:
+        raise PolicyError(f"{type(inner).__name__} has no language-model head")
+    ids = torch.arange(1, _CHECKED_TOKENS + 1, device=inner.device)[None]
+    if is_encoder_decoder(model):
+        start = torch.tensor([[start_id(model)]], device=inner.device)
+        whole = inner(input_ids=ids, decoder_input_ids=start, use_cache=False).logits
+        encoded = run_encoder(model, ids, torch.ones_like(ids))
+        states, _ = run_body(
+            model, start, encoder_hidden_states=encoded, encoder_attention_mask=torch.ones_like(ids), use_cache=False
+        )
+    else:
+        whole = inner(input_ids=ids, use_cache=False).logits
+        states, _ = run_body(model, ids, use_cache=False)
+    if not torch.allclose(run_head(model, states), whole.float(), atol=1e-2, rtol=1e-2):
+        raise PolicyError(f"{type(inner).__name__} does more to its logits than its head does: not supported")
