@@ -187,16 +187,18 @@ def open_session(
         should_stop=should_stop,
         best=HistoricalBest(),
         buffer=Buffer(config.buffer.capacity),
-        reference=(
-            Reference(
-                policy if config.model.lora_rank else load_policy(config.model), config.optimizer.micro_batch_tokens
-            )
-            if config.objective.kl
-            else None
-        ),
+        reference=_reference(config, policy),
     )
     if newest:
         session.restore(newest)
     else:
         store.forget_after(-1)
     return session
+
+
+def _reference(config: TrainConfig, policy: Policy) -> Reference | None:
+    """What a KL term compares with: the policy without its adapter, or the initial weights loaded once more."""
+    if not config.objective.kl:
+        return None
+    initial = policy if config.model.lora_rank else load_policy(config.model)
+    return Reference(initial, config.optimizer.micro_batch_tokens)
