@@ -19,7 +19,8 @@ from training.sampler import TransformersSampler
 
 STDIN = Problem("s", (StdinTest("1", "2"),), prompt="Double it.")
 CALL = Problem("c", (CallTest((1,), 2),), prompt="Double it.", starter_code="def double(n):", entry_point="double")
-MBPP = Problem("m", (AssertTest("assert double(1) == 2"), AssertTest("assert double(2) == 4")), prompt="Double it.")
+ASSERTS = (AssertTest("assert double(1) == 2"), AssertTest("assert double(2) == 4"))
+MBPP = Problem("m", ASSERTS, prompt="Double it.", public_tests=ASSERTS)
 
 
 @pytest.fixture(scope="module")

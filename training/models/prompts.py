@@ -111,6 +111,6 @@ def _filled(template: str, problem: Problem) -> str:
         )
     except (KeyError, IndexError, ValueError) as error:
         raise PolicyError(
-            f"model.prompt_format {template!r}: {error}; allowed: {', '.join(FORMATS)}, chat, chat:TEMPLATE or a TEMPLATE,"
-            f" which may use {_FIELDS}"
+            f"model.prompt_format {template!r}: {error}; allowed: {', '.join(FORMATS)}, chat, chat:TEMPLATE"
+            f" or a TEMPLATE, which may use {_FIELDS}"
         ) from None
