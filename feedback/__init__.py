@@ -4,7 +4,7 @@ What this package does not do: know models or optimisers; it needs numpy and not
 """
 
 from feedback.records import COMPONENTS, Blame, Category, Contribution, Feedback, FinishReason, Rewards
-from feedback.rewards import RewardSettings, assess
+from feedback.rewards import RewardSettings, assess, summed
 from feedback.serialisation import to_json
 from feedback.taxonomy import Taxonomy, TaxonomyError, load_taxonomy
 from feedback.tokens import extract_program, token_bytes, token_offsets
@@ -23,6 +23,7 @@ __all__ = [
     "assess",
     "extract_program",
     "load_taxonomy",
+    "summed",
     "to_json",
     "token_bytes",
     "token_offsets",

@@ -112,7 +112,7 @@ def assess(
         spectrum=settings.spectrum if ours and settings.spectrum != "none" else None,
     )
     contributions = tuple(_contributions(report.execution, blames, offsets, settings))
-    rewards = _summed(contributions, len(offsets))
+    rewards = summed(contributions, len(offsets))
     executed = executed_tokens(report.program, report.execution, offsets)
     return Feedback(report, blames, offsets, rewards, executed, contributions)
 
@@ -202,7 +202,8 @@ def _rounded(amount: float) -> float:
     return float(np.float32(amount))
 
 
-def _summed(contributions: tuple[Ranged, ...], tokens: int) -> Rewards:
+def summed(contributions: tuple[Ranged, ...], tokens: int) -> Rewards:
+    """What contributions add up to: one reward per token and component, float32 [tokens]."""
     sums = {component: np.zeros(tokens, dtype=np.float64) for component in COMPONENTS}
     for (first, last), contribution in contributions:
         sums[contribution.component][first:last] += contribution.amount

@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 import torch
 
-from training.files import sync_folder, write_text
+from training.files import sync_folder, write_bytes, write_text
 from training.learner import LocalLearner
 from training.models.adapters import save_weights
 from training.policy import Policy
@@ -108,8 +108,8 @@ def load_learner(checkpoint: Path, learner: LocalLearner) -> None:
 
 
 def save_experiences(path: Path, experiences: list[Experience]) -> None:
-    """Write experiences as MessagePack."""
-    path.write_bytes(msgspec.msgpack.encode(experiences, enc_hook=_array_to_plain))
+    """Write experiences as MessagePack, whole or not at all."""
+    write_bytes(path, msgspec.msgpack.encode(experiences, enc_hook=_array_to_plain))
 
 
 def load_experiences(path: Path) -> list[Experience]:

@@ -8,20 +8,16 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from feedback import RewardSettings
-
-Count = Annotated[int, Field(ge=0)]
-Positive = Annotated[int, Field(gt=0)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-
+from training.config_objective import REWARD_MODES, Count, Fraction, ObjectiveSection, Positive, Section
 
 Extract = Literal["whole", "fence"]
 
@@ -30,11 +26,7 @@ class ConfigError(ValueError):
     """A key or value of the configuration is not allowed; the message names it, its value and what is allowed."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-
-class RunSection(_Section):
+class RunSection(Section):
     """The run as a whole."""
 
     name: Annotated[str, Field(pattern=r"^(\w[\w.+-]*)?$")] = ""
@@ -47,7 +39,7 @@ class RunSection(_Section):
     """Threads torch computes with; 0 leaves one core to the feedback workers (two contended cores collapse)."""
 
 
-class ModelSection(_Section):
+class ModelSection(Section):
     """The policy."""
 
     name: str = "embedded:short"
@@ -74,7 +66,7 @@ class ModelSection(_Section):
     """auto | cpu | cuda | cuda:N; auto takes a GPU where there is one."""
 
 
-class DataSection(_Section):
+class DataSection(Section):
     """Problems."""
 
     train: str = "minicode:short:train"
@@ -87,7 +79,7 @@ class DataSection(_Section):
     """Use only the first so many held-out problems; 0 uses all."""
 
 
-class SamplerSection(_Section):
+class SamplerSection(Section):
     """Generation of rollouts."""
 
     problems_per_step: Positive = 16
@@ -106,7 +98,7 @@ class SamplerSection(_Section):
     """Sequences generated together; feedback on one batch runs while the next is sampled."""
 
 
-class EngineSection(_Section):
+class EngineSection(Section):
     """The judge and the linters."""
 
     judge_workers: Positive = 1
@@ -121,97 +113,19 @@ class EngineSection(_Section):
     """Refuse to run below this isolation level (docs/sandbox.md)."""
 
 
-Algorithm = Literal["rltf", "rltf_paper", "grpo", "dr_grpo", "sft"]
-
-PRESETS: dict[str, dict[str, object]] = {
-    "rltf": {},
-    "rltf_paper": {"supervised": 1.0, "static": 0.0},
-    "grpo": {
-        "supervised": 0.0,
-        "fine": 0.0,
-        "static": 0.0,
-        "baseline": "group_mean",
-        "group_std": True,
-        "normalisation": "sequence_mean",
-        "clip_low": 0.2,
-        "clip_high": 0.2,
-    },
-    "dr_grpo": {
-        "supervised": 0.0,
-        "fine": 0.0,
-        "static": 0.0,
-        "baseline": "group_mean",
-        "normalisation": "constant",
-        "clip_low": 0.2,
-        "clip_high": 0.2,
-    },
-    "sft": {"supervised": 1.0, "coarse": 0.0, "fine": 0.0, "adaptive": 0.0, "static": 0.0},
-}
-"""What an algorithm's name stands for: defaults of the other `objective` keys (docs/objectives.md)."""
-
-
-class ObjectiveSection(_Section):
-    """L = supervised + coarse + fine + adaptive (+ static), eq. 6; each a weight on its loss."""
-
-    algorithm: Algorithm = "rltf"
-    """Sets the defaults of the other `objective` keys (docs/objectives.md); each can still be given."""
-    supervised: Annotated[float, Field(ge=0)] = 0.1
-    """Weight of the cross-entropy on reference solutions (eq. 7; the paper: 1)."""
-    coarse: float = 1.0
-    """Weight of the outcome reward (eq. 8)."""
-    fine: float = 1.0
-    """Weight of the reward on blamed tokens (eq. 9)."""
-    adaptive: float = 1.0
-    """Weight of the share of tests passed (eq. 10)."""
-    static: float = 1.0
-    """Weight of what the linters blame in failing programs (not in the paper)."""
-    baseline: Literal["historical_best", "leave_one_out", "group_mean", "none"] = "historical_best"
-    """What coarse and adaptive rewards are compared with: the best so far (the paper) or the others."""
-    group_std: bool = False
-    """Divide by the standard deviation of the group's rewards (GRPO); needs baseline group_mean or leave_one_out."""
-    normalisation: Literal["sequence_sum", "sequence_mean", "token_mean", "constant"] = "sequence_sum"
-    """Sum of a sample's token terms, averaged over samples (eq. 2); their mean, averaged over samples (GRPO); mean over
-    all tokens (DAPO, RLTF's released code); sum over samples * sampler.max_new_tokens (Dr. GRPO)."""
-    clip_low: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """With clip_high: weight by the ratio of new to sampling probability, at least 1 - clip_low; 0: no ratio."""
-    clip_high: Annotated[float, Field(ge=0)] = 0.0
-    """The ratio's upper bound is 1 + clip_high; 0: no ratio (plain REINFORCE)."""
-    kl: Annotated[float, Field(ge=0)] = 0.0
-    """Weight of the KL divergence from the initial policy, a second copy of the weights; 0: none."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _lay_over_preset(cls, given: object) -> object:
-        if not isinstance(given, dict):
-            return given
-        return {**PRESETS.get(str(given.get("algorithm", "rltf")), {}), **given}
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> ObjectiveSection:
-        if self.group_std and self.baseline not in ("group_mean", "leave_one_out"):
-            raise ValueError(f"group_std: true needs baseline group_mean or leave_one_out, not {self.baseline!r}")
-        if bool(self.clip_low) != bool(self.clip_high):
-            raise ValueError("clip_low: and clip_high go together: both 0 (no ratio) or both above")
-        rewards = [name for name in ("coarse", "fine", "adaptive", "static") if getattr(self, name)]
-        if self.algorithm == "sft" and rewards:
-            raise ValueError(f"algorithm: 'sft' learns from references alone: {', '.join(rewards)} must be 0")
-        if self.algorithm != "sft" and not rewards:
-            raise ValueError("algorithm: without coarse, fine, adaptive and static nothing is left but 'sft'")
-        return self
-
-
-class BufferSection(_Section):
-    """First in, first out (paper section 3.1)."""
+class BufferSection(Section):
+    """Where experiences come from, and how many are kept (paper section 3.1)."""
 
     capacity: Positive = 128
-    """Experiences kept; the paper: 6400. problems_per_step * samples_per_problem makes learning on-policy."""
+    """Experiences kept, first in, first out (offline: all); the paper: 6400.
+    problems_per_step * samples_per_problem makes learning on-policy."""
     initial: Count = 1024
     """Samples of the initial policy put in before the first step; they set the first baselines; the paper: 6400."""
     batch_size: Positive = 128
     """Experiences learned from in each step, newest first."""
 
 
-class OptimizerSection(_Section):
+class OptimizerSection(Section):
     """AdamW."""
 
     learning_rate: Annotated[float, Field(gt=0)] = 5e-4
@@ -232,11 +146,14 @@ class OptimizerSection(_Section):
     """Padded tokens in one forward and backward pass; bounds memory, does not change the result."""
 
 
-class TrainingSection(_Section):
+class TrainingSection(Section):
     """The loop."""
 
     steps: Positive = 60
     """Optimizer steps."""
+    rollouts: Literal["online", "offline"] = "online"
+    """online: every step samples. offline: buffer.initial samples of the initial policy are all there is to learn from,
+    gone through in turn (the paper's Table 4); nothing is sampled or judged in the steps."""
     supervised_batch: Count = 32
     """Reference solutions of training problems in each step's supervised term."""
     checkpoint_every: Positive = 20
@@ -247,7 +164,7 @@ class TrainingSection(_Section):
     """Samples of each step written to the run; 0 writes all."""
 
 
-class EvaluationSection(_Section):
+class EvaluationSection(Section):
     """Pass rate on held-out problems."""
 
     every: Count = 20
@@ -258,7 +175,7 @@ class EvaluationSection(_Section):
     """The same for evaluations in between."""
 
 
-class TrainConfig(_Section):
+class TrainConfig(Section):
     """A training run."""
 
     run: RunSection = RunSection()
@@ -272,6 +189,26 @@ class TrainConfig(_Section):
     optimizer: OptimizerSection = OptimizerSection()
     training: TrainingSection = TrainingSection()
     evaluation: EvaluationSection = EvaluationSection()
+
+    @property
+    def samples_online(self) -> bool:
+        """Whether steps sample and judge programs."""
+        return self.objective.algorithm != "sft" and self.training.rollouts == "online"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lay_over_preset(cls, given: object) -> object:
+        if not isinstance(given, dict) or not isinstance(given.get("objective"), dict):
+            return given
+        mode = REWARD_MODES.get(str(given["objective"].get("algorithm")))
+        feedback = given.get("feedback", {})
+        return {**given, "feedback": {"mode": mode, **feedback}} if mode and isinstance(feedback, dict) else given
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> TrainConfig:
+        for message in _misfits(self):
+            raise ValueError(message)
+        return self
 
     @classmethod
     def load(cls, path: str | Path | None = None, overrides: Mapping[str, object] | None = None) -> TrainConfig:
@@ -296,6 +233,32 @@ class TrainConfig(_Section):
     def to_toml(self) -> str:
         """Every key with its value, as TOML."""
         return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
+
+
+def _misfits(config: TrainConfig) -> Iterator[str]:
+    """What is wrong with keys of different sections together."""
+    objective, sampler = config.objective, config.sampler
+    mode = REWARD_MODES.get(objective.algorithm)
+    if mode and config.feedback.mode != mode:
+        yield f"feedback.mode: objective.algorithm {objective.algorithm!r} needs {mode!r}, not {config.feedback.mode!r}"
+    if objective.clip_high and (sampler.temperature != 1 or sampler.top_p < 1 or sampler.top_k):
+        yield (
+            "objective.clip_high: the ratio needs samples of the policy as it is (sampler.temperature 1, top_p 1, "
+            "top_k 0); or set clip_low and clip_high to 0"
+        )
+    if objective.baseline in ("group_mean", "leave_one_out") and sampler.samples_per_problem < 2:
+        yield f"objective.baseline: {objective.baseline!r} needs sampler.samples_per_problem of 2 or more"
+    if objective.overlong >= sampler.max_new_tokens:
+        yield f"objective.overlong: {objective.overlong} must be below sampler.max_new_tokens {sampler.max_new_tokens}"
+    if objective.algorithm == "sft" and not config.training.supervised_batch:
+        yield "training.supervised_batch: objective.algorithm 'sft' has nothing else to learn from, so not 0"
+    if config.training.rollouts == "offline":
+        if objective.algorithm == "sft":
+            yield "training.rollouts: 'offline' means nothing to objective.algorithm 'sft', which never samples"
+        if objective.resampling:
+            yield "objective.resampling: training.rollouts 'offline' samples nothing in the steps, so it must be 0"
+        if not config.buffer.initial:
+            yield "buffer.initial: with training.rollouts 'offline' these samples are all there is, so not 0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,5 +309,5 @@ def _explain(problem: Mapping[str, Any]) -> str:
     if problem["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         return unknown_key(name)
     if problem["type"] == "value_error":  # a section's own check, whose message starts with the key
-        return f"{name}.{problem['ctx']['error']}"
+        return f"{name}.{problem['ctx']['error']}".removeprefix(".")
     return f"{name}: {problem['msg'][0].lower()}{problem['msg'][1:]}, not {problem['input']!r}"

@@ -103,21 +103,20 @@ class Display:
         shares = {
             name.removeprefix("outcome/"): value for name, value in metrics.items() if name.startswith("outcome/")
         }
-        sampled = (
-            ()
-            if not shares
-            else (
+        if shares:
+            line = Text.assemble(
                 ("reward ", "dim"),
                 f"{metrics['reward/mean']:+.3f}  ",
                 ("pass rate ", "dim"),
                 f"{metrics['pass_rate']:.1%}  ",
                 _mix(shares),
                 ("  samples/s ", "dim"),
-                f"{metrics['samples_per_second']:.0f}",
+                f"{metrics.get('samples_per_second', 0):.0f}",
             )
-        )
-        supervised = (("supervised loss ", "dim"), f"{metrics['loss/supervised']:.3f}")
-        line = Text.assemble(*(sampled or supervised))
+        else:  # nothing was sampled in this step: sft, or offline
+            line = Text(f"loss: supervised {metrics['loss/supervised']:.3f}", style="dim")
+            if metrics["loss/reinforced"]:
+                line.append(f", reinforced {metrics['loss/reinforced']:.3f}")
         if self.console.is_terminal:
             held = self._held_out[-1] if self._held_out else None
             last = Text(f"held-out pass@1 {held[1]:.1%} at step {held[0]}", style="dim") if held else Text()

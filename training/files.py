@@ -11,9 +11,14 @@ from pathlib import Path
 
 def write_text(path: Path, text: str) -> None:
     """Write aside, flush to disk, rename."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write aside, flush to disk, rename."""
     aside = path.with_name(f".{path.name}.{os.getpid()}")
-    with aside.open("w", encoding="utf-8") as file:
-        file.write(text)
+    with aside.open("wb") as file:
+        file.write(data)
         file.flush()
         os.fsync(file.fileno())
     aside.replace(path)

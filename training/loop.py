@@ -28,6 +28,7 @@ from training.files import write_text
 from training.policy import set_threads
 from training.run import RunError
 from training.sampler import TransformersSampler
+from training.samples import step_metrics
 from training.session import Session, load_data, open_session
 from training.step import fill_buffer, take_step
 
@@ -50,7 +51,7 @@ class Summary:
     seconds: float
     """Wall time of all sessions of the run."""
     samples: int
-    """Programs judged for training."""
+    """Programs judged for training, those that filled the buffer and greedy ones included."""
     seed: int
 
 
@@ -107,14 +108,16 @@ def _loop(session: Session) -> Summary:
         session.before = _evaluate(session, config.evaluation.samples_per_problem)
         session.save()
     if session.step == 0 and config.buffer.initial and config.objective.algorithm != "sft":
-        fill_buffer(session)
+        filled = fill_buffer(session, lambda: _obey(session))
+        session.samples = filled.programs
+        if config.training.rollouts == "offline":  # there are no others to show
+            session.record(step_metrics(filled.experiences, filled.infra), filled.experiences)
     while session.step < config.training.steps:
         _obey(session)
-        metrics, experiences = take_step(session)
+        done = take_step(session)
         session.step += 1
-        session.samples += len(experiences)
-        metrics["samples/judged"] = session.samples
-        session.record(metrics, experiences)
+        session.samples += done.programs
+        session.record({**done.metrics, "samples/judged": session.samples}, done.experiences)
         last = session.step == config.training.steps
         if not last and config.evaluation.every and session.step % config.evaluation.every == 0:
             _evaluate(session, config.evaluation.samples_between)

@@ -13,7 +13,7 @@ import numpy as np
 
 from engine import Problem
 from feedback import COMPONENTS
-from training.config import ObjectiveSection
+from training.config_objective import ObjectiveSection
 from training.evaluation import outcome_class
 from training.objective import token_weights
 from training.page import shown_record

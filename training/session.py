@@ -13,7 +13,7 @@ from pathlib import Path
 from engine import Engine, Limits, Problem
 from training.baselines import HistoricalBest
 from training.buffer import Buffer
-from training.checkpoint import Progress, load_learner, load_progress, newest_valid, save_checkpoint
+from training.checkpoint import Progress, load_experiences, load_learner, load_progress, newest_valid, save_checkpoint
 from training.config import TrainConfig
 from training.control import Control
 from training.data import DataError, LoadReport, load_problems
@@ -22,6 +22,7 @@ from training.feedback_pool import LocalFeedbackPool
 from training.learner import LocalLearner
 from training.models.prompts import encode_prompt
 from training.policy import Policy, load_policy
+from training.protocols import Sampler
 from training.records import Experience
 from training.reference import Reference
 from training.sampler import TransformersSampler
@@ -47,6 +48,8 @@ class Session:
     should_stop: Callable[[], bool]
     best: HistoricalBest
     buffer: Buffer
+    greedy: Sampler | None = None
+    """Where the baseline is the greedy one."""
     reference: Reference | None = None
     """Where the loss has a KL term."""
     step: int = 0
@@ -55,6 +58,11 @@ class Session:
     before: dict[str, float] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
     prompts: dict[str, tuple[int, ...]] = field(default_factory=dict)
+
+    @property
+    def offline_store(self) -> Path | None:
+        """Where samples drawn once are kept; None where the run learns online."""
+        return self.path / "offline.msgpack" if self.config.training.rollouts == "offline" else None
 
     @property
     def seconds(self) -> float:
@@ -90,7 +98,7 @@ class Session:
             self.policy,
             self.learner,
             progress,
-            self.buffer.newest(self.config.buffer.capacity),
+            [] if self.offline_store else list(self.buffer),
             self.config.training.keep_checkpoints,
         )
         self.store.write(self.step, events=[("checkpoint", {"step": self.step, "path": path.name})])
@@ -103,7 +111,12 @@ class Session:
         self.step, self.samples = progress.step, progress.samples
         self.earlier_seconds, self.before = progress.seconds, progress.before
         self.best = HistoricalBest(progress.best)
-        self.buffer = Buffer(self.config.buffer.capacity, experiences)
+        if self.offline_store and self.step:
+            try:
+                experiences = load_experiences(self.offline_store)
+            except (OSError, ValueError) as error:
+                raise DataError(f"{self.offline_store}: the samples of this offline run: {error}") from None
+        self.buffer = Buffer(self.config, experiences)
         self.store.forget_after(progress.step)  # those steps are done again
         self.display.message(f"going on after step {progress.step} from {checkpoint}")
 
@@ -164,6 +177,7 @@ def open_session(
         analysis_workers=config.engine.analysis_workers,
         limits=limits,
         require=config.engine.require,
+        trace_lines=_needs_lines(config),
     )
     session = Session(
         config=config,
@@ -186,7 +200,12 @@ def open_session(
         display=display,
         should_stop=should_stop,
         best=HistoricalBest(),
-        buffer=Buffer(config.buffer.capacity),
+        buffer=Buffer(config),
+        greedy=(
+            TransformersSampler(policy, config.sampler.max_new_tokens, config.sampler.batch_size, greedy=True)
+            if config.objective.baseline == "greedy"
+            else None
+        ),
         reference=_reference(config, policy),
     )
     if newest:
@@ -202,3 +221,9 @@ def _reference(config: TrainConfig, policy: Policy) -> Reference | None:
         return None
     initial = policy if config.model.lora_rank else load_policy(config.model)
     return Reference(initial, config.optimizer.micro_batch_tokens)
+
+
+def _needs_lines(config: TrainConfig) -> bool:
+    """Whether anything is made of the lines that tests run; finding them costs failing programs two more runs."""
+    spectrum = config.feedback.mode == "default" and config.feedback.spectrum != "none" and config.objective.fine > 0
+    return spectrum or config.objective.mask_unexecuted

@@ -1,24 +1,32 @@
 """One step of the loop: sample, get feedback, learn.
 
-What this module does not do: evaluate, record or checkpoint (`training.loop`), or draw anything from global random
-state: problems and seeds are functions of the run's seed and the step.
+What this module does not do: evaluate, record or checkpoint (`training.loop`), or say how experiences come about
+(`training.experiences`).
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engine import Verdict
-from feedback import Feedback
-from training.baselines import NO_BASELINE, group_baselines
+from training.baselines import HistoricalBest
 from training.checkpoint import save_experiences
+from training.experiences import (
+    Judged,
+    Pending,
+    filling_requests,
+    further_requests,
+    judge,
+    sample,
+    step_requests,
+    with_signal,
+)
 from training.models.prompts import encode_reference
 from training.objective import Batch, sequence_scales, token_weights, weighted_batch
-from training.records import Baseline, Experience, Rollout, SampleRequest, WeightedSequence
-from training.sampler import request_seed
+from training.records import Experience, WeightedSequence
 from training.samples import step_metrics
 from training.session import Session
 
@@ -27,36 +35,58 @@ class DivergenceError(RuntimeError):
     """The gradient is not finite: training cannot go on."""
 
 
-INITIAL_STEP = 2**31 - 2
-"""Stands for the step in the seeds of the samples that fill the buffer before the first one."""
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one step did."""
+
+    metrics: dict[str, float]
+    experiences: list[Experience]
+    """The new ones; none where nothing is sampled (sft, offline)."""
+    programs: int
+    """Programs judged."""
 
 
-def take_step(session: Session) -> tuple[dict[str, float], list[Experience]]:
-    """One optimizer step; returns its metrics and the new experiences."""
+def take_step(session: Session) -> Step:
+    """One optimizer step."""
     config, clock = session.config, _Clock()
-    rollouts, pending = [], []
-    requests = [] if config.objective.algorithm == "sft" else requests_of(session)
-    for batch in session.sampler.sample(requests, policy_version=session.step):
-        for rollout in batch:
-            rollouts.append(rollout)
-            pending.append(session.pool.submit(rollout, session.problems[rollout.problem_id]))
+    pending = sample(session, step_requests(session)) if config.samples_online else []
     clock.lap("time/sample")
     supervised_loss = _supervised(session)
     clock.lap("time/learn")
-    feedbacks = [future.result() for future in pending]
+    judged = _judged(session, pending)
+    signal = with_signal(session, judged.experiences)
     clock.lap("time/feedback_wait")
-    experiences, infra = experiences_of(session, rollouts, feedbacks)
-    session.buffer.add(experiences)
-    learned = session.buffer.newest(config.buffer.batch_size)
+    session.buffer.add(signal if config.objective.resampling else judged.experiences)
+    learned = session.buffer.batch(session.step)
     weighted = reinforced(session, learned)
     loss = session.learner.accumulate(weighted.sequences, weighted.divisor, weighted.terms)
     metrics = {"loss/reinforced": loss, "loss/supervised": supervised_loss, **_update(session, learned)}
     clock.lap("time/learn")
-    metrics |= clock.laps | (step_metrics(experiences, infra) if rollouts else {})
+    metrics |= clock.laps
     metrics["time/step"] = clock.total
-    metrics["samples_per_second"] = len(rollouts) / clock.total
-    metrics["feedback_wait_share"] = clock.laps["time/feedback_wait"] / clock.total
-    return metrics, experiences
+    if config.samples_online:
+        metrics |= step_metrics(judged.experiences, judged.infra)
+        metrics["groups/without_signal"] = 1 - len(signal) / max(1, len(judged.experiences))
+        metrics["samples_per_second"] = judged.programs / clock.total
+        metrics["feedback_wait_share"] = clock.laps["time/feedback_wait"] / clock.total
+    return Step(metrics, judged.experiences, judged.programs)
+
+
+def _judged(session: Session, pending: Pending) -> Judged:
+    """The step's experiences; with `objective.resampling`, of further problems too, for those without signal."""
+    judged, asked = judge(session, pending), {rollout.problem_id for rollout, _ in pending}
+    wanted = len(asked)
+    for attempt in range(session.config.objective.resampling):
+        found = {each.rollout.problem_id for each in with_signal(session, judged.experiences)}
+        requests = further_requests(session, asked, wanted - len(found), attempt)
+        if not requests:
+            break
+        more = judge(session, sample(session, requests))
+        judged = Judged(
+            judged.experiences + more.experiences, judged.infra + more.infra, judged.programs + more.programs
+        )
+        asked |= {request.problem_id for request in requests}
+    return judged
 
 
 def _update(session: Session, learned: list[Experience]) -> dict[str, float]:
@@ -71,17 +101,30 @@ def _update(session: Session, learned: list[Experience]) -> dict[str, float]:
         ) from error
 
 
-def fill_buffer(session: Session) -> None:
-    """Samples of the initial policy, before the first step (RLTF section 3.1); they also set the first baselines."""
-    config = session.config
-    problems = list(session.problems)[: max(1, config.buffer.initial // config.sampler.samples_per_problem)]
-    session.display.message(f"filling the buffer with samples of the initial policy for {len(problems)} problems")
-    requests = [_request(session, identifier, INITIAL_STEP) for identifier in problems]
-    for batch in session.sampler.sample(requests, policy_version=0):
-        pending = [session.pool.submit(rollout, session.problems[rollout.problem_id]) for rollout in batch]
-        experiences, _ = experiences_of(session, batch, [future.result() for future in pending])
-        session.samples += len(experiences)
-        session.buffer.add(experiences)
+def fill_buffer(session: Session, go_on: Callable[[], None]) -> Judged:
+    """Samples of the initial policy, before the first step (RLTF section 3.1); they also set the first baselines.
+
+    Offline they are all there is to learn from: they are kept in the run directory. `go_on` is asked between portions
+    and may raise.
+    """
+    portions = filling_requests(session)
+    session.display.message(
+        f"filling the buffer with samples of the initial policy for {sum(map(len, portions))} problems"
+    )
+    session.best = HistoricalBest()  # a filling that was broken off begins anew
+    experiences: list[Experience] = []
+    infra = programs = 0
+    ahead = sample(session, portions[0])
+    for portion in [*portions[1:], []]:
+        go_on()
+        pending, ahead = ahead, sample(session, portion)  # one portion is judged while the next is sampled
+        judged = judge(session, pending)
+        experiences += judged.experiences
+        infra, programs = infra + judged.infra, programs + judged.programs
+    session.buffer.add(experiences)
+    if session.offline_store is not None:
+        save_experiences(session.offline_store, experiences)
+    return Judged(experiences, infra, programs)
 
 
 def reinforced(session: Session, learned: list[Experience]) -> Batch:
@@ -119,56 +162,6 @@ def _supervised(session: Session) -> float:
     scales, divisor = sequence_scales(lengths, config.objective, config.sampler.max_new_tokens)
     scaled = [replace(each, scale=scale) for each, scale in zip(sequences, scales, strict=True)]
     return session.learner.accumulate(scaled, divisor)
-
-
-def experiences_of(
-    session: Session, rollouts: list[Rollout], feedbacks: list[Feedback]
-) -> tuple[list[Experience], int]:
-    """Pair rollouts with feedback and baseline; those that could not be judged even again are left out and counted."""
-    for index, feedback in enumerate(feedbacks):
-        if feedback.report.execution.verdict is Verdict.INFRA:
-            again = session.pool.submit(rollouts[index], session.problems[rollouts[index].problem_id])
-            feedbacks[index] = again.result()
-    judged = [
-        (rollout, feedback)
-        for rollout, feedback in zip(rollouts, feedbacks, strict=True)
-        if feedback.report.execution.verdict is not Verdict.INFRA
-    ]
-    kept_rollouts = [rollout for rollout, _ in judged]
-    kept_feedbacks = [feedback for _, feedback in judged]
-    best = session.best.baselines(kept_rollouts, kept_feedbacks)  # kept up to date whichever baseline is used
-    baselines: list[Baseline]
-    match session.config.objective.baseline:
-        case "historical_best":
-            baselines = best
-        case "none":
-            baselines = [NO_BASELINE] * len(judged)
-        case _:
-            baselines = group_baselines(kept_rollouts, kept_feedbacks, session.config.objective)
-    experiences = [
-        Experience(rollout, feedback, baseline) for (rollout, feedback), baseline in zip(judged, baselines, strict=True)
-    ]
-    return experiences, len(rollouts) - len(judged)
-
-
-def requests_of(session: Session) -> list[SampleRequest]:
-    """The next problems: a new permutation of all of them each time round, a function of seed and step alone."""
-    config = session.config
-    identifiers = list(session.problems)
-    chosen = []
-    for position in range(
-        session.step * config.sampler.problems_per_step, (session.step + 1) * config.sampler.problems_per_step
-    ):
-        epoch, index = divmod(position, len(identifiers))
-        order = np.random.default_rng([config.run.seed, epoch, 2]).permutation(len(identifiers))
-        chosen.append(identifiers[order[index]])
-    return [_request(session, identifier, session.step) for identifier in dict.fromkeys(chosen)]
-
-
-def _request(session: Session, identifier: str, step: int) -> SampleRequest:
-    config, problem = session.config, session.problems[identifier]
-    seed = request_seed(config.run.seed, step, identifier)
-    return SampleRequest(identifier, session.prompt(problem), config.sampler.samples_per_problem, seed)
 
 
 class _Clock:

@@ -5,6 +5,7 @@ What this package does not do: run a model, sample or judge. The learner does no
 """
 
 from training.objective.loss import LossTerms, token_losses
+from training.objective.shaping import shaped
 from training.objective.weights import Batch, sequence_scales, token_weights, weighted_batch
 
-__all__ = ["Batch", "LossTerms", "sequence_scales", "token_losses", "token_weights", "weighted_batch"]
+__all__ = ["Batch", "LossTerms", "sequence_scales", "shaped", "token_losses", "token_weights", "weighted_batch"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.config import ObjectiveSection
+from training.config_objective import ObjectiveSection
 from training.objective.loss import LossTerms
 from training.records import Experience, WeightedSequence
 
@@ -33,11 +33,17 @@ def token_weights(experience: Experience, objective: ObjectiveSection) -> NDArra
     Fine rewards lie on their span with alpha already in them, with no baseline (eq. 9) and not divided: a group that
     fails alike has no spread, and its blamed tokens are all there is to learn from it. Static rewards are treated like
     fine ones. So GRPO with token rewards is `(R - mean R) / std R + fine_t + static_t`.
+
+    With `mask_unexecuted` program rewards skip tokens that no test ran: they cannot have changed the outcome
+    (StepCoder, FGO). Nothing is skipped where executed lines are not known: after a pass, say.
     """
     rewards, baseline = experience.feedback.rewards, experience.baseline
     program = objective.coarse * (rewards["coarse"] - np.float32(baseline.coarse)) + objective.adaptive * (
         rewards["adaptive"] - np.float32(baseline.adaptive)
     )
+    executed = experience.feedback.executed
+    if objective.mask_unexecuted and executed is not None:
+        program = program * executed
     weights: NDArray[np.float32] = (
         program / np.float32(baseline.scale) + objective.fine * rewards["fine"] + objective.static * rewards["static"]
     ).astype(np.float32)

@@ -1,0 +1,157 @@
+"""How a step's experiences come about: which problems are asked, sampling, judging, rewards and baselines.
+
+What this module does not do: learn (`training.step`), or draw anything from global random state: problems and seeds
+are functions of the run's seed and the step.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from engine import Verdict
+from feedback import Feedback
+from training.baselines import NO_BASELINE, group_baselines, outcome
+from training.buffer import in_turn
+from training.objective import shaped, token_weights
+from training.records import Baseline, Experience, Rollout, SampleRequest
+from training.sampler import request_seed
+from training.session import Session
+
+FILLING = 2**31 - 2
+"""Stands for the step in the seeds of the samples that fill the buffer; further rounds of it count down."""
+_GREEDY = -1
+"""Stands for the sample's index of a problem's likeliest completion."""
+
+Pending = list[tuple[Rollout, Future[Feedback]]]
+"""Rollouts whose feedback is on its way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What became of rollouts."""
+
+    experiences: list[Experience]
+    infra: int
+    """Samples left out because we failed to judge them (or the greedy one they are compared with)."""
+    programs: int
+    """Programs judged, greedy ones included."""
+
+
+def sample(session: Session, requests: Sequence[SampleRequest]) -> Pending:
+    """Sample, and hand each rollout to the feedback pool at once: it is judged while the next batch is sampled."""
+    pending: Pending = []
+
+    def submit(rollout: Rollout) -> None:
+        pending.append((rollout, session.pool.submit(rollout, session.problems[rollout.problem_id])))
+
+    for batch in session.sampler.sample(requests, policy_version=session.step):
+        for rollout in batch:
+            submit(rollout)
+    if session.greedy is not None:
+        once = [replace(request, samples=1) for request in requests]
+        for batch in session.greedy.sample(once, policy_version=session.step):
+            for rollout in batch:
+                submit(replace(rollout, sample=_GREEDY))
+    return pending
+
+
+def judge(session: Session, pending: Pending) -> Judged:
+    """Pair rollouts with feedback and baseline; those that could not be judged even again are left out and counted."""
+    config = session.config
+    found = [(rollout, _known(session, rollout, future.result())) for rollout, future in pending]
+    rewarded = shaped(
+        [(rollout, feedback) for rollout, feedback in found if feedback is not None],
+        config.objective,
+        config.feedback,
+        config.sampler.max_new_tokens,
+    )
+    greedy = {rollout.problem_id: outcome(feedback) for rollout, feedback in rewarded if rollout.sample == _GREEDY}
+    judged = [
+        (rollout, feedback)
+        for rollout, feedback in rewarded
+        if rollout.sample != _GREEDY and (session.greedy is None or rollout.problem_id in greedy)
+    ]
+    experiences = [
+        Experience(rollout, feedback, baseline)
+        for (rollout, feedback), baseline in zip(judged, _baselines(session, judged, greedy), strict=True)
+    ]
+    samples = sum(rollout.sample != _GREEDY for rollout, _ in pending)
+    return Judged(experiences, samples - len(experiences), len(pending))
+
+
+def _known(session: Session, rollout: Rollout, feedback: Feedback) -> Feedback | None:
+    """The feedback; if we failed to judge, that of a second try; None if we failed again."""
+    if feedback.report.execution.verdict is Verdict.INFRA:
+        feedback = session.pool.submit(rollout, session.problems[rollout.problem_id]).result()
+    return None if feedback.report.execution.verdict is Verdict.INFRA else feedback
+
+
+def _baselines(session: Session, judged: list[tuple[Rollout, Feedback]], greedy: dict[str, Baseline]) -> list[Baseline]:
+    rollouts, feedbacks = [rollout for rollout, _ in judged], [feedback for _, feedback in judged]
+    best = session.best.baselines(rollouts, feedbacks)  # kept up to date whichever baseline is used
+    match session.config.objective.baseline:
+        case "historical_best":
+            return best
+        case "greedy":
+            return [greedy[rollout.problem_id] for rollout in rollouts]
+        case "none":
+            return [NO_BASELINE] * len(judged)
+        case "leave_one_out" | "group_mean":
+            return group_baselines(rollouts, feedbacks, session.config.objective)
+
+
+def with_signal(session: Session, experiences: Iterable[Experience]) -> list[Experience]:
+    """Those of problems that have any token to learn from: groups alike in all have none (DAPO leaves them out)."""
+    groups: dict[str, list[Experience]] = defaultdict(list)
+    for each in experiences:
+        groups[each.rollout.problem_id].append(each)
+    objective = session.config.objective
+    return [
+        each
+        for group in groups.values()
+        if any(np.any(token_weights(own, objective)) for own in group)
+        for each in group
+    ]
+
+
+def step_requests(session: Session) -> list[SampleRequest]:
+    """The next problems: a new permutation of all of them each time round, a function of seed and step alone."""
+    count = session.config.sampler.problems_per_step
+    chosen = _in_turn(session, session.step * count, count)
+    return [_request(session, identifier, session.step) for identifier in dict.fromkeys(chosen)]
+
+
+def further_requests(session: Session, asked: set[str], count: int, attempt: int) -> list[SampleRequest]:
+    """Problems in place of those without signal: others than the step's, a function of seed, step and attempt."""
+    others = [identifier for identifier in session.problems if identifier not in asked]
+    generator = np.random.default_rng([session.config.run.seed, session.step, attempt, 3])
+    chosen = generator.permutation(len(others))[:count]
+    return [_request(session, others[index], session.step) for index in chosen]
+
+
+def filling_requests(session: Session) -> list[list[SampleRequest]]:
+    """What to sample before the first step, in portions of a step's size: all problems in turn, and round again."""
+    config, size = session.config, session.config.sampler.problems_per_step
+    needed = max(1, config.buffer.initial // config.sampler.samples_per_problem)
+    total = len(session.problems)
+    chosen = [(FILLING - index // total, name) for index, name in enumerate(_in_turn(session, 0, needed))]
+    return [
+        [_request(session, name, step) for step, name in chosen[start : start + size]]
+        for start in range(0, needed, size)
+    ]
+
+
+def _in_turn(session: Session, start: int, count: int) -> list[str]:
+    identifiers = list(session.problems)
+    return [identifiers[index] for index in in_turn(session.config.run.seed, 2, start, count, len(identifiers))]
+
+
+def _request(session: Session, identifier: str, step: int) -> SampleRequest:
+    config, problem = session.config, session.problems[identifier]
+    seed = request_seed(config.run.seed, step, identifier)
+    return SampleRequest(identifier, session.prompt(problem), config.sampler.samples_per_problem, seed)
