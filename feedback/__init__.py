@@ -6,6 +6,7 @@ What this package does not do: know models or optimisers; it needs numpy and not
 from feedback.records import COMPONENTS, Blame, Category, Contribution, Feedback, FinishReason, Rewards
 from feedback.rewards import RewardSettings, assess, summed
 from feedback.serialisation import to_json
+from feedback.spans import token_range
 from feedback.taxonomy import Taxonomy, TaxonomyError, load_taxonomy
 from feedback.tokens import extract_program, token_bytes, token_offsets
 
@@ -27,4 +28,5 @@ __all__ = [
     "to_json",
     "token_bytes",
     "token_offsets",
+    "token_range",
 ]

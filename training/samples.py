@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from engine import Problem
-from feedback import COMPONENTS
+from feedback import COMPONENTS, Category, Feedback, token_range
 from training.config_objective import ObjectiveSection
 from training.evaluation import outcome_class
 from training.objective import token_weights
@@ -65,11 +65,27 @@ def step_metrics(experiences: Sequence[Experience], infra: int) -> dict[str, flo
     metrics = {f"outcome/{name}": classes[name] / max(1, count + infra) for name in OUTCOMES}
     metrics["pass_rate"] = classes["passed"] / max(1, count)
     metrics["reward/mean"] = float(np.mean([mean_reward(each) for each in experiences])) if count else 0.0
+    rewards = [each.feedback.rewards for each in experiences]
     for component in COMPONENTS:
-        values = [each.feedback.rewards[component] for each in experiences]
+        values = [reward[component] for reward in rewards]
         metrics[f"reward/{component}"] = float(np.mean([value.mean() for value in values if len(value)] or [0.0]))
     lengths = [len(each.rollout.token_ids) for each in experiences]
     metrics["tokens/mean"] = float(np.mean(lengths)) if count else 0.0
-    blamed = [np.count_nonzero(each.feedback.rewards["fine"]) for each in experiences]
-    metrics["tokens/blamed_share"] = float(sum(blamed)) / max(1, sum(lengths))
+    penalised = [np.count_nonzero(reward["fine"] + reward["static"]) for reward in rewards]
+    skipped = [np.count_nonzero(~each.feedback.executed) for each in experiences if each.feedback.executed is not None]
+    metrics["tokens/penalised_share"] = float(sum(penalised)) / max(1, sum(lengths))
+    metrics["tokens/unexecuted_share"] = float(sum(skipped)) / max(1, sum(lengths))
+    blames = [_located(each.feedback) for each in experiences]
+    metrics["blames/unlocated"] = float(sum(group.count(False) for group in blames))
+    metrics["blames/located"] = float(sum(group.count(True) for group in blames))
     return metrics
+
+
+def _located(feedback: Feedback) -> list[bool]:
+    """Of each blame for a line: whether any sampled token wrote that line. A mask that is silently empty shows here."""
+    found = []
+    for blame in feedback.blames:
+        if blame.category is Category.LINE:
+            first, last = token_range(blame.span, feedback.offsets) if blame.span else (0, 0)
+            found.append(first < last)
+    return found

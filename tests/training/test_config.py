@@ -5,6 +5,7 @@ import tomllib
 import pytest
 
 from training.config import ConfigError, TrainConfig, keys
+from training.config_objective import PRESETS
 
 
 def test_defaults_are_valid_and_survive_toml():
@@ -37,6 +38,59 @@ def test_a_bad_key_or_value_is_named_with_what_is_allowed(overrides, parts):
         TrainConfig.load(overrides=overrides)
     assert [part for part in parts if part not in str(caught.value)] == []
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "parts"),
+    [
+        ({"objective.group_std": True}, ["objective.group_std", "group_mean or leave_one_out", "historical_best"]),
+        ({"objective.clip_low": 0.2}, ["objective.clip_low", "clip_high", "together"]),
+        ({"objective.clip_high": 0.2}, ["objective.clip_low", "clip_high", "together"]),
+        ({"objective.coarse": -1}, ["objective.coarse", "greater than or equal to 0"]),
+        ({"objective.fine": "inf"}, ["objective.fine", "finite"]),
+        ({"objective.adaptive": 0, "objective.adaptive_reward": "binary"}, ["objective.adaptive_reward", "no effect"]),
+        ({"objective.coarse": 0, "objective.overlong": 8}, ["objective.overlong", "no effect"]),
+        ({"objective.overlong": 64}, ["objective.overlong", "below sampler.max_new_tokens 64"]),
+        ({f"objective.{n}": 0 for n in ("coarse", "fine", "adaptive", "static")}, ["objective.algorithm", "'sft'"]),
+        ({"objective.algorithm": "sft", "objective.fine": 1}, ["objective.algorithm", "fine must be 0"]),
+        ({"objective.algorithm": "sft", "objective.kl": 1}, ["objective.algorithm", "kl must be 0"]),
+        ({"objective.algorithm": "sft", "objective.supervised": 0}, ["objective.supervised", "above 0"]),
+        ({"objective.algorithm": "sft", "training.supervised_batch": 0}, ["training.supervised_batch", "not 0"]),
+        ({"objective.algorithm": "sft", "training.rollouts": "offline"}, ["training.rollouts", "never samples"]),
+        ({"objective.algorithm": "rltf_release", "objective.adaptive": 0}, ["objective.adaptive", "equal"]),
+        ({"objective.algorithm": "rltf_paper", "feedback.mode": "release"}, ["feedback.mode", "'paper'", "'release'"]),
+        ({"objective.algorithm": "grpo", "sampler.temperature": 0.6}, ["objective.clip_high", "sampler.temperature 1"]),
+        ({"objective.algorithm": "grpo", "sampler.samples_per_problem": 1}, ["objective.baseline", "2 or more"]),
+        ({"objective.resampling": 1, "training.rollouts": "offline"}, ["objective.resampling", "must be 0"]),
+        ({"buffer.initial": 0, "training.rollouts": "offline"}, ["buffer.initial", "not 0"]),
+    ],
+)
+def test_keys_that_mean_nothing_together_are_refused_in_one_line(overrides, parts):
+    with pytest.raises(ConfigError) as caught:
+        TrainConfig.load(overrides=overrides)
+    assert [part for part in parts if part not in str(caught.value)] == []
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith(parts[0])
+
+
+@pytest.mark.parametrize("algorithm", PRESETS)
+def test_an_algorithm_sets_defaults_that_fit_together_and_survive_toml(algorithm):
+    config = TrainConfig.load(overrides={"objective.algorithm": algorithm})
+    for key, value in PRESETS[algorithm].items():
+        assert getattr(config.objective, key) == value
+    assert TrainConfig.model_validate(tomllib.loads(config.to_toml())) == config
+
+
+def test_a_key_that_is_given_goes_over_its_algorithms_default():
+    config = TrainConfig.load(overrides={"objective.algorithm": "grpo", "objective.fine": 0.5})
+    assert (config.objective.fine, config.objective.group_std) == (0.5, True)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "mode"), [("rltf_paper", "paper"), ("rltf_release", "release"), ("grpo", "default")]
+)
+def test_an_algorithm_of_the_paper_has_the_papers_rewards(algorithm, mode):
+    assert TrainConfig.load(overrides={"objective.algorithm": algorithm}).feedback.mode == mode
 
 
 @pytest.mark.parametrize("text", ["[sampler\n", "sampler = 3\n"])

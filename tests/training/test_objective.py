@@ -10,7 +10,7 @@ from training.config_objective import ObjectiveSection
 from training.objective import LossTerms, sequence_scales, token_losses, token_weights
 from training.records import Baseline
 
-PAPER = ObjectiveSection(supervised=1, coarse=1, fine=1, adaptive=1, static=0, baseline="historical_best")
+PAPER = ObjectiveSection(algorithm="rltf_paper")
 
 
 def experience():
@@ -21,7 +21,10 @@ def experience():
         "fine": np.array([0, 0, -1.2, 0], np.float32),  # eq. 9: alpha * R_f = 4/1 * -0.3
         "static": np.array([0, -0.5, 0, 0], np.float32),
     }
-    return SimpleNamespace(feedback=SimpleNamespace(rewards=rewards), baseline=Baseline(-0.3, -0.3))
+    return SimpleNamespace(
+        feedback=SimpleNamespace(rewards=rewards, executed=np.array([True, True, True, False])),
+        baseline=Baseline(-0.3, -0.3),
+    )
 
 
 def test_weights_are_the_sum_of_equations_8_to_10():
@@ -41,6 +44,14 @@ def test_weights_are_the_sum_of_equations_8_to_10():
 )
 def test_each_component_has_its_own_weight(change, expected):
     assert np.allclose(token_weights(experience(), PAPER.model_copy(update=change)), expected)
+
+
+def test_the_mask_spares_unexecuted_tokens_the_programs_reward_but_not_their_own():
+    masked = experience()
+    masked.feedback.rewards["fine"][3] = -0.25
+    assert np.allclose(token_weights(masked, ObjectiveSection(mask_unexecuted=True)), [0.35, -0.15, -0.85, -0.25])
+    masked.feedback.executed = None  # lines not known: nothing is spared
+    assert np.allclose(token_weights(masked, ObjectiveSection(mask_unexecuted=True)), [0.35, -0.15, -0.85, 0.1])
 
 
 def tensor(*rows):

@@ -1,0 +1,40 @@
+"""What a step learns from."""
+
+import pytest
+
+from training.buffer import Buffer, in_turn
+from training.config import TrainConfig
+
+
+def buffer(rollouts, **changes):
+    overrides = {"training.rollouts": rollouts, "buffer.batch_size": 3, "buffer.capacity": 4, **changes}
+    return Buffer(TrainConfig.load(overrides=overrides))
+
+
+def test_online_the_newest_are_learned_from_and_the_oldest_go():
+    online = buffer("online")
+    online.add(range(6))
+    assert list(online) == [2, 3, 4, 5]
+    assert online.batch(0) == [3, 4, 5]
+
+
+def test_offline_all_are_kept_and_gone_through_in_turn():
+    offline = buffer("offline")
+    offline.add(range(6))
+    assert sorted(offline.batch(0) + offline.batch(1)) == list(range(6))
+    assert offline.batch(2) + offline.batch(3) != offline.batch(0) + offline.batch(1)
+    assert offline.batch(5) == offline.batch(5)
+
+
+def test_fewer_than_a_batch_are_all_learned_from():
+    offline = buffer("offline")
+    offline.add([7])
+    assert offline.batch(4) == [7]
+    assert buffer("online").batch(0) == buffer("offline").batch(3) == []
+
+
+@pytest.mark.parametrize("portion", [1, 3, 7, 20])
+def test_in_turn_is_the_same_sequence_in_whatever_portions_it_is_taken(portion):
+    whole = in_turn(0, 2, 0, 40, 7)
+    assert [i for start in range(0, 40, portion) for i in in_turn(0, 2, start, min(portion, 40 - start), 7)] == whole
+    assert all(sorted(whole[start : start + 7]) == list(range(7)) for start in range(0, 35, 7))
