@@ -29,8 +29,8 @@ from feedback import RewardSettings, assess, token_offsets
 from feedback.spectrum import suspicion
 
 QUIXBUGS = Path("../shared/data/quixbugs.jsonl")
-INTRODUCTION = """Made by `python -m benchmarks.localisation --write`. What there is to choose (tie-breaks, weights) was chosen
-on QuixBugs and on the other half of the MBPP mutants; mutants of problems with even numbers are held out."""
+INTRODUCTION = """Made by `python -m benchmarks.localisation --write`. What there is to choose (tie-breaks, weights) was
+chosen on QuixBugs and on the other half of the MBPP mutants; mutants of problems with even numbers are held out."""
 _PRELUDE = """
 import types as _types
 _TESTS = {tests!r}

@@ -17,6 +17,7 @@ import msgspec
 import numpy as np
 import torch
 
+from training.critic import CriticLearner
 from training.files import sync_folder, write_bytes, write_text
 from training.learner import LocalLearner
 from training.models.adapters import save_weights
@@ -41,6 +42,8 @@ class Progress:
     """The best program's outcome of each problem so far (historical-best baseline)."""
     before: dict[str, float]
     """Held-out pass rates before the first step."""
+    kl_coefficient: float = 0.0
+    """What ppocoder's adaptive controller has made of `objective.kl`."""
 
 
 def save_checkpoint(
@@ -50,6 +53,7 @@ def save_checkpoint(
     progress: Progress,
     experiences: list[Experience],
     keep: int,
+    critic: CriticLearner | None = None,
 ) -> Path:
     """Write `folder/step-N`, complete or not at all, and delete all but the newest `keep`."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -60,6 +64,8 @@ def save_checkpoint(
     save_weights(policy.model, aside)
     policy.tokenizer.save_pretrained(aside)
     torch.save({**learner.state(), "torch_rng": torch.get_rng_state()}, aside / "optimizer.pt")
+    if critic is not None:
+        critic.save(aside)
     save_experiences(aside / _BUFFER, experiences)
     write_text(aside / "progress.json", msgspec.json.encode(progress).decode())
     write_text(aside / _CHECKSUMS, json.dumps(_checksums(aside), indent=1))

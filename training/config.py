@@ -17,7 +17,7 @@ import tomli_w
 from pydantic import Field, ValidationError, model_validator
 
 from feedback import RewardSettings
-from training.config_objective import REWARD_MODES, Count, Fraction, ObjectiveSection, Positive, Section
+from training.config_objective import REWARD_MODES, Count, CriticSection, Fraction, ObjectiveSection, Positive, Section
 
 Extract = Literal["whole", "fence"]
 
@@ -94,6 +94,11 @@ class SamplerSection(Section):
     """Keep only the k likeliest tokens; 0 keeps all."""
     max_new_tokens: Positive = 64
     """Longest completion, in tokens; longer ones end with finish reason `length`."""
+    turns: Positive = 1
+    """Most tries of a sample: a program that fails its public tests goes back with what is wrong, and rewards are given
+    on the hidden tests alone (docs/critic.md); 1: no second try."""
+    public_tests: Positive = 1
+    """With turns above 1: tests that are public where a problem's text shows none, its first ones."""
     batch_size: Positive = 64
     """Sequences generated together; feedback on one batch runs while the next is sampled."""
 
@@ -142,8 +147,6 @@ class OptimizerSection(Section):
     """Learning rate at the last step, as a share of the peak; linear decay."""
     gradient_clip: Annotated[float, Field(gt=0)] = 1.0
     """Largest gradient norm."""
-    eight_bit: bool = False
-    """Adam's moments in a byte each (bitsandbytes, on NVIDIA GPUs): 2 bytes a trained weight in place of 8."""
     micro_batch_tokens: Positive = 4096
     """Padded tokens in one forward and backward pass; bounds memory, does not change the result."""
 
@@ -187,6 +190,7 @@ class TrainConfig(Section):
     engine: EngineSection = EngineSection()
     feedback: RewardSettings = RewardSettings()
     objective: ObjectiveSection = ObjectiveSection()
+    critic: CriticSection = CriticSection()
     buffer: BufferSection = BufferSection()
     optimizer: OptimizerSection = OptimizerSection()
     training: TrainingSection = TrainingSection()

@@ -1,4 +1,4 @@
-"""The `objective` section of the configuration: what is learned from, and what algorithms' names stand for.
+"""The `objective` and `critic` sections of the configuration: what is learned, and what algorithms' names stand for.
 
 What this module does not do: compute any of it (`training.objective`), or check it against other sections
 (`training.config`).
@@ -14,7 +14,7 @@ Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Algorithm = Literal["rltf", "rltf_paper", "rltf_release", "grpo", "dr_grpo", "dapo", "sft"]
+Algorithm = Literal["rltf", "rltf_paper", "rltf_release", "grpo", "dr_grpo", "dapo", "coderl", "ppocoder", "sft"]
 
 _GRPO: dict[str, object] = {
     "supervised": 0.0,
@@ -38,6 +38,28 @@ PRESETS: dict[str, dict[str, object]] = {
     "grpo": {**_GRPO, "group_std": True, "normalisation": "sequence_mean"},
     "dr_grpo": {**_GRPO, "normalisation": "constant"},
     "dapo": {**_GRPO, "group_std": True, "normalisation": "token_mean", "clip_high": 0.28, "resampling": 2},
+    "coderl": {
+        "supervised": 1.0,
+        "fine": 0.0,
+        "adaptive": 0.0,
+        "static": 0.0,
+        "mask_unexecuted": False,
+        "baseline": "greedy",
+        "critic_factor": True,
+    },
+    "ppocoder": {
+        "supervised": 0.0,
+        "fine": 0.0,
+        "adaptive": 0.0,
+        "static": 0.0,
+        "mask_unexecuted": False,
+        "baseline": "none",
+        "normalisation": "token_mean",
+        "clip_low": 0.2,
+        "clip_high": 0.2,
+        "kl": 0.1,
+        "kl_target": 1.0,
+    },
     "sft": {
         "supervised": 1.0,
         "coarse": 0.0,
@@ -97,7 +119,13 @@ class ObjectiveSection(Section):
     clip_high: Weight = 0.0
     """The ratio's upper bound is 1 + clip_high; 0: no ratio (plain REINFORCE)."""
     kl: Weight = 0.0
-    """Weight of the KL divergence from the initial policy, which takes a second copy of the weights; 0: none."""
+    """Weight of the KL divergence from the initial policy, which takes a second copy of the weights; 0: none.
+    ppocoder: in the rewards and not in the loss, and only to begin with."""
+    kl_target: Weight = 0.0
+    """ppocoder: KL of a sample, in nats, that the weight is adapted to keep; 0 leaves the weight as it is."""
+    critic_factor: bool = False
+    """Multiply each token's weight by a critic's probability of the program's outcome there (CodeRL; RLTF's released
+    code)."""
 
     @model_validator(mode="before")
     @classmethod
@@ -118,14 +146,27 @@ class ObjectiveSection(Section):
             raise ValueError(f"overlong: {self.overlong} has no effect with coarse 0")
         if self.algorithm == "rltf_release" and self.adaptive != self.coarse:
             raise ValueError("adaptive: 'rltf_release' has it in place of coarse, so the two weights must be equal")
+        if self.algorithm == "ppocoder" and self.critic_factor:
+            raise ValueError("critic_factor: must be false with 'ppocoder', whose critic gives values")
+        if self.kl_target and self.algorithm != "ppocoder":
+            raise ValueError("kl_target: only 'ppocoder' adapts its KL weight, so it must be 0")
         rewards = [name for name in ("coarse", "fine", "adaptive", "static") if getattr(self, name)]
         if self.algorithm != "sft":
             if not rewards:
                 raise ValueError("algorithm: without coarse, fine, adaptive and static nothing is left but 'sft'")
             return self
-        idle = [*rewards, *(name for name in ("clip_high", "kl", "resampling") if getattr(self, name))]
+        idle = [*rewards, *(name for name in ("clip_high", "kl", "resampling", "critic_factor") if getattr(self, name))]
         if idle:
             raise ValueError(f"algorithm: 'sft' learns from references alone: {', '.join(idle)} must be 0")
         if not self.supervised:
             raise ValueError("supervised: 'sft' has nothing else to learn from, so it must be above 0")
         return self
+
+
+class CriticSection(Section):
+    """The critic of coderl, ppocoder and objective.critic_factor: a second network like the policy's."""
+
+    learning_rate: Annotated[float, Field(gt=0)] = 5e-4
+    """Of its own AdamW, constant."""
+    warmup_steps: Count = 20
+    """Steps it takes on the initial samples that are in the buffer, before the policy's first."""

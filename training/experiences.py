@@ -21,6 +21,7 @@ from training.objective import shaped, token_weights
 from training.records import Baseline, Experience, Rollout, SampleRequest
 from training.sampler import request_seed
 from training.session import Session
+from training.turns import repair_requests
 
 FILLING = 2**31 - 2
 """Stands for the step in the seeds of the samples that fill the buffer; further rounds of it count down."""
@@ -43,15 +44,23 @@ class Judged:
 
 
 def sample(session: Session, requests: Sequence[SampleRequest]) -> Pending:
-    """Sample, and hand each rollout to the feedback pool at once: it is judged while the next batch is sampled."""
+    """Sample, and hand each rollout to the feedback pool at once: it is judged while the next batch is sampled.
+
+    With `sampler.turns` above 1, programs that fail their public tests come again, with a prompt of their own.
+    """
     pending: Pending = []
 
     def submit(rollout: Rollout) -> None:
         pending.append((rollout, session.pool.submit(rollout, session.problems[rollout.problem_id])))
 
-    for batch in session.sampler.sample(requests, policy_version=session.step):
-        for rollout in batch:
-            submit(rollout)
+    asked, seeds = requests, {request.problem_id: request.seed for request in requests}
+    for turn in range(1, session.config.sampler.turns + 1):
+        before = len(pending)
+        for batch in session.sampler.sample(asked, policy_version=session.step):
+            for rollout in batch:
+                submit(rollout)
+        if turn < session.config.sampler.turns:
+            asked = repair_requests(session, [rollout for rollout, _ in pending[before:]], seeds, turn)
     if session.greedy is not None:
         once = [replace(request, samples=1) for request in requests]
         for batch in session.greedy.sample(once, policy_version=session.step):

@@ -117,7 +117,7 @@ def _loop(session: Session) -> Summary:
         done = take_step(session)
         session.step += 1
         session.samples += done.programs
-        session.record({**done.metrics, "samples/judged": session.samples}, done.experiences)
+        session.record({**done.metrics, "samples/judged": session.samples}, done.experiences, done.weights)
         last = session.step == config.training.steps
         if not last and config.evaluation.every and session.step % config.evaluation.every == 0:
             _evaluate(session, config.evaluation.samples_between)

@@ -10,12 +10,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine import Problem
 from feedback import COMPONENTS, Category, Feedback, token_range
-from training.config_objective import ObjectiveSection
 from training.evaluation import outcome_class
-from training.objective import token_weights
 from training.page import shown_record
 from training.records import Experience
 from training.store import SampleRow
@@ -23,20 +22,30 @@ from training.store import SampleRow
 OUTCOMES = ("passed", "failed", "syntax", "runtime", "timeout", "other", "infra")
 
 
-def sample_row(experience: Experience, problem: Problem, step: int, objective: ObjectiveSection) -> SampleRow:
-    """One row of `samples` with its record (docs/architecture.md, "A run directory")."""
+def sample_row(
+    experience: Experience, problem: Problem, step: int, weights: NDArray[np.float32], prompt: str
+) -> SampleRow:
+    """One row of `samples` with its record (docs/architecture.md, "A run directory").
+
+    Args:
+        experience: The sample.
+        problem: What it answers.
+        step: The step it was drawn in.
+        weights: [T] what its tokens' log-probabilities are multiplied by.
+        prompt: What the policy was asked.
+    """
     rollout, feedback = experience.rollout, experience.feedback
     execution = feedback.report.execution
     record: dict[str, Any] = {
         **shown_record(feedback, problem, f"{problem.id}/{step}/{rollout.sample}"),
+        "prompt": prompt,
         "step": step,
         "sample": rollout.sample,
         "policy_version": rollout.policy_version,
         "finish_reason": str(rollout.finish_reason),
         "baseline": {"coarse": experience.baseline.coarse, "adaptive": experience.baseline.adaptive},
     }
-    advantages = token_weights(experience, objective)
-    columns = zip(record["tokens"], rollout.token_ids, rollout.logprobs, advantages.tolist(), strict=True)
+    columns = zip(record["tokens"], rollout.token_ids, rollout.logprobs, weights.tolist(), strict=True)
     for token, token_id, logprob, advantage in columns:
         token |= {"id": token_id, "logprob": logprob, "advantage": advantage}
     return SampleRow(

@@ -6,9 +6,13 @@ What this module does not do: train.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from engine import Engine, Limits, Problem
 from training.baselines import HistoricalBest
@@ -16,11 +20,14 @@ from training.buffer import Buffer
 from training.checkpoint import Progress, load_experiences, load_learner, load_progress, newest_valid, save_checkpoint
 from training.config import TrainConfig
 from training.control import Control
+from training.critic import CriticLearner
+from training.critic_step import open_critic
 from training.data import DataError, LoadReport, load_problems
 from training.display import Display
 from training.feedback_pool import LocalFeedbackPool
 from training.learner import LocalLearner
-from training.models.prompts import encode_prompt, is_cut
+from training.models.prompts import encode_prompt
+from training.objective import token_weights
 from training.policy import Policy, load_policy
 from training.protocols import Sampler
 from training.records import Experience
@@ -28,6 +35,7 @@ from training.reference import Reference
 from training.sampler import TransformersSampler
 from training.samples import sample_row
 from training.store import RunStore
+from training.turns import public_and_hidden
 
 
 @dataclass
@@ -52,14 +60,18 @@ class Session:
     """Where the baseline is the greedy one."""
     reference: Reference | None = None
     """Where the loss has a KL term."""
+    critic: CriticLearner | None = None
+    """Where the objective has one."""
+    kl_coefficient: float = 0.0
+    """ppocoder's, as its adaptive controller has it."""
+    public: dict[str, Problem] = field(default_factory=dict)
+    """The problems judged by their public tests alone, where there are repair turns; `problems` has the hidden ones."""
     step: int = 0
     samples: int = 0
     earlier_seconds: float = 0.0
     before: dict[str, float] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
     prompts: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    cut_prompts: set[str] = field(default_factory=set)
-    """Problems whose text is longer than `model.max_prompt_tokens` lets the policy read."""
 
     @property
     def offline_store(self) -> Path | None:
@@ -75,19 +87,35 @@ class Session:
         """Token ids of what the policy reads, encoded once."""
         if problem.id not in self.prompts:
             self.prompts[problem.id] = encode_prompt(self.policy, problem)
-            if is_cut(self.policy, problem):
-                self.cut_prompts.add(problem.id)
         return self.prompts[problem.id]
 
-    def record(self, metrics: dict[str, float], experiences: list[Experience]) -> None:
-        """Write and show a step's metrics and samples."""
+    def record(
+        self,
+        metrics: dict[str, float],
+        experiences: list[Experience],
+        weights: Sequence[NDArray[np.float32] | None] = (),
+    ) -> None:
+        """Write and show a step's metrics and samples; `weights` are those on their tokens, where they are known."""
         kept = self.config.training.samples_kept_per_step or len(experiences)
         rows = [
-            sample_row(each, self.problems[each.rollout.problem_id], self.step, self.config.objective)
-            for each in experiences[:kept]
+            sample_row(
+                each,
+                self.problems[each.rollout.problem_id],
+                self.step,
+                token_weights(each, self.config.objective) if own is None else own,
+                self._shown_prompt(each),
+            )
+            for each, own in list(zip_longest(experiences, weights))[:kept]
         ]
         self.store.write(self.step, metrics, rows)
         self.display.step(self.step, metrics, rows)
+
+    def _shown_prompt(self, experience: Experience) -> str:
+        """What the policy was asked: the problem, or in a repair turn the text that it read."""
+        rollout = experience.rollout
+        if rollout.sample < self.config.sampler.samples_per_problem:
+            return self.problems[rollout.problem_id].prompt
+        return str(self.policy.tokenizer.decode(rollout.prompt_ids, clean_up_tokenization_spaces=False))
 
     def announce(self, state: str, identifier: int | None = None) -> None:
         """Write a state event; `identifier` is the command it answers."""
@@ -96,7 +124,7 @@ class Session:
 
     def save(self) -> Path:
         """Write a checkpoint of the present step."""
-        progress = Progress(self.step, self.samples, self.seconds, self.best.best, self.before)
+        progress = Progress(self.step, self.samples, self.seconds, self.best.best, self.before, self.kl_coefficient)
         path = save_checkpoint(
             self.path / "checkpoints",
             self.policy,
@@ -104,6 +132,7 @@ class Session:
             progress,
             [] if self.offline_store else list(self.buffer),
             self.config.training.keep_checkpoints,
+            self.critic,
         )
         self.store.write(self.step, events=[("checkpoint", {"step": self.step, "path": path.name})])
         return path
@@ -112,8 +141,11 @@ class Session:
         """Go on where a checkpoint stands (the policy is loaded from it already)."""
         progress, experiences = load_progress(checkpoint)
         load_learner(checkpoint, self.learner)
+        if self.critic is not None:
+            self.critic.load(checkpoint)
         self.step, self.samples = progress.step, progress.samples
         self.earlier_seconds, self.before = progress.seconds, progress.before
+        self.kl_coefficient = progress.kl_coefficient
         self.best = HistoricalBest(progress.best)
         if self.offline_store and self.step:
             try:
@@ -183,6 +215,7 @@ def open_session(
         require=config.engine.require,
         trace_lines=_needs_lines(config),
     )
+    public, hidden = public_and_hidden(problems, config.sampler.turns, config.sampler.public_tests)
     session = Session(
         config=config,
         path=path,
@@ -197,7 +230,8 @@ def open_session(
             top_k=config.sampler.top_k,
         ),
         pool=LocalFeedbackPool(engine, policy, config.feedback),
-        problems={problem.id: problem for problem in problems},
+        problems=hidden,
+        public=public,
         held_out=held_out,
         store=store,
         control=control,
@@ -211,6 +245,8 @@ def open_session(
             else None
         ),
         reference=_reference(config, policy),
+        critic=open_critic(config, policy),
+        kl_coefficient=config.objective.kl,
     )
     if newest:
         session.restore(newest)

@@ -11,9 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from training.baselines import HistoricalBest
 from training.checkpoint import save_experiences
+from training.critic_step import critic_weights, ppocoder_batch, warm_up
 from training.experiences import (
     Judged,
     Pending,
@@ -29,6 +31,7 @@ from training.objective import Batch, sequence_scales, token_weights, weighted_b
 from training.records import Experience, WeightedSequence
 from training.samples import step_metrics
 from training.session import Session
+from training.turns import turn_metrics
 
 
 class DivergenceError(RuntimeError):
@@ -44,6 +47,8 @@ class Step:
     """The new ones; none where nothing is sampled (sft, offline)."""
     programs: int
     """Programs judged."""
+    weights: list[NDArray[np.float32] | None]
+    """What was put on the tokens of each of the new ones; None where it was not learned from."""
 
 
 def take_step(session: Session) -> Step:
@@ -60,18 +65,19 @@ def take_step(session: Session) -> Step:
     learned = session.buffer.batch(session.step)
     weighted = reinforced(session, learned)
     loss = session.learner.accumulate(weighted.sequences, weighted.divisor, weighted.terms)
-    metrics = {"loss/reinforced": loss, "loss/supervised": supervised_loss, **_update(session, learned)}
+    metrics = {"loss/reinforced": loss, "loss/supervised": supervised_loss, **weighted.metrics}
+    metrics |= _update(session, learned)
     clock.lap("time/learn")
     metrics |= clock.laps
     metrics["time/step"] = clock.total
     if config.samples_online:
         metrics |= step_metrics(judged.experiences, judged.infra)
-        cut = sum(each.rollout.problem_id in session.cut_prompts for each in judged.experiences)
-        metrics["prompts_cut"] = cut / max(1, len(judged.experiences))
+        metrics |= turn_metrics(judged.experiences, config.sampler.samples_per_problem, config.sampler.turns)
         metrics["groups/without_signal"] = 1 - len(signal) / max(1, len(judged.experiences))
         metrics["samples_per_second"] = judged.programs / clock.total
         metrics["feedback_wait_share"] = clock.laps["time/feedback_wait"] / clock.total
-    return Step(metrics, judged.experiences, judged.programs)
+    made = {id(each): sequence.weights for each, sequence in zip(learned, weighted.sequences, strict=True)}
+    return Step(metrics, judged.experiences, judged.programs, [made.get(id(each)) for each in judged.experiences])
 
 
 def _judged(session: Session, pending: Pending) -> Judged:
@@ -124,6 +130,7 @@ def fill_buffer(session: Session, go_on: Callable[[], None]) -> Judged:
         experiences += judged.experiences
         infra, programs = infra + judged.infra, programs + judged.programs
     session.buffer.add(experiences)
+    warm_up(session)
     if session.offline_store is not None:
         save_experiences(session.offline_store, experiences)
     return Judged(experiences, infra, programs)
@@ -132,11 +139,18 @@ def fill_buffer(session: Session, go_on: Callable[[], None]) -> Judged:
 def reinforced(session: Session, learned: list[Experience]) -> Batch:
     """The reinforcement term of a batch: weights on its tokens, and the loss they stand in.
 
-    An algorithm that needs more than rewards and baselines for its weights (a critic, say) gets a case of its own here.
+    An algorithm that needs more than rewards and baselines for its weights gets a case of its own here; a critic learns
+    from the batch on the way.
     """
     config = session.config
+    if config.objective.algorithm == "ppocoder" and session.critic is not None:
+        return ppocoder_batch(session, session.critic, learned)
     weights = [token_weights(each, config.objective) for each in learned]
+    metrics: dict[str, float] = {}
+    if session.critic is not None:
+        weights, metrics = critic_weights(session, session.critic, learned, weights)
     batch = weighted_batch(learned, weights, config.objective, config.sampler.max_new_tokens)
+    batch = replace(batch, metrics=metrics)
     if session.reference is None:
         return batch
     found = session.reference.logprobs(batch.sequences)

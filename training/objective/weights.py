@@ -6,7 +6,7 @@ What this module does not do: look up baselines (`training.baselines`), run a mo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,8 @@ class Batch:
     sequences: list[WeightedSequence]
     divisor: float
     terms: LossTerms
+    metrics: dict[str, float] = field(default_factory=dict)
+    """What making the weights had to say."""
 
 
 def token_weights(experience: Experience, objective: ObjectiveSection) -> NDArray[np.float32]:
