@@ -185,8 +185,8 @@ class Trial:
             right, actual = self._returned_right(step, value), self._claims.repr(value)
         else:
             right, actual = False, ""
-        if not right and isinstance(record.get("thread"), dict):
-            return TestResult(Verdict.ERROR, seconds, self._claims.error(record["thread"]), actual, lines)
+        if not right and isinstance(record.get("unheard"), dict):
+            return TestResult(Verdict.ERROR, seconds, self._claims.error(record["unheard"]), actual, lines)
         return TestResult(Verdict.PASSED if right else Verdict.FAILED, seconds, None, actual, lines)
 
     def _printed_right(self, step: Step, output: bytes) -> bool:
@@ -267,8 +267,8 @@ class Trial:
             return TestResult(Verdict.ERROR, seconds, output_limit(self._output_bytes), actual, lines)
         if isinstance(record.get("error"), dict):
             return TestResult(Verdict.ERROR, seconds, self._claims.error(record["error"]), "", lines)
-        if record.get("passed") is not True and isinstance(said.get("thread"), dict):
-            return TestResult(Verdict.ERROR, seconds, self._claims.error(said["thread"]), actual, lines)
+        if record.get("passed") is not True and isinstance(said.get("unheard"), dict):
+            return TestResult(Verdict.ERROR, seconds, self._claims.error(said["unheard"]), actual, lines)
         verdict = Verdict.PASSED if record.get("passed") is True else Verdict.FAILED
         return TestResult(verdict, seconds, None, actual, lines)
 

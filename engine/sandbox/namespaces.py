@@ -49,7 +49,7 @@ def enter(visible: list[str], hidden: list[str]) -> dict[str, int]:
 
     Args:
         visible: directories to see, read-only, at their own paths.
-        hidden: directories within them to see empty.
+        hidden: directories within them to see empty, but for what is `visible` in these.
 
     Returns:
         The identities of the new name spaces.
@@ -105,13 +105,15 @@ def _build_root(visible: list[str], hidden: list[str]) -> None:
     root = TEMPORARY
     _mount("none", "/", None, _REC | _PRIVATE)
     _mount("root", root, "tmpfs", _NOSUID | _NODEV, "size=1m,mode=755")
-    for path in _outermost(visible):
-        _make_directory(root, path)
-        _mount(path, root + path, None, _BIND | _REC)
-        _read_only(root + path)
-    for path in hidden:
-        if any(path.startswith(parent.rstrip("/") + "/") for parent in visible) and os.path.isdir(path):
-            _mount("empty", root + path, "tmpfs", _NOSUID | _NODEV | _RDONLY, "size=4k,mode=755")
+    covers = [path for path in hidden if os.path.isdir(path) and any(_within(path, parent) for parent in visible)]
+    shown = [path for path in visible if not any(_within(path, cover) for cover in covers)]
+    for path in _outermost(shown):
+        _show(root, path)
+    for cover in covers:
+        _mount("empty", root + cover, "tmpfs", _NOSUID | _NODEV, "size=64k,mode=755")
+        for path in _outermost([path for path in visible if _within(path, cover)]):
+            _show(root, path)
+        _mount("none", root + cover, None, _REMOUNT | _BIND | _RDONLY | _NOSUID | _NODEV)
     _make_directory(root, TEMPORARY)
     options = f"size={TEMPORARY_BYTES},nr_inodes={_TEMPORARY_FILES},mode=1777"
     _mount("tmp", root + TEMPORARY, "tmpfs", _NOSUID | _NODEV | _NOEXEC, options)
@@ -125,6 +127,17 @@ def _build_root(visible: list[str], hidden: list[str]) -> None:
     os.chdir(TEMPORARY)
 
 
+def _within(path: str, parent: str) -> bool:
+    return path.startswith(parent.rstrip("/") + "/")
+
+
+def _show(root: str, path: str) -> None:
+    """Binds a directory into the new root, read-only, at its own path."""
+    _make_directory(root, path)
+    _mount(path, root + path, None, _BIND | _REC)
+    _read_only(root + path)
+
+
 def _pivot_number() -> int:
     return {"x86_64": 155, "aarch64": 41}[os.uname().machine]
 
@@ -133,7 +146,7 @@ def _outermost(paths: list[str]) -> list[str]:
     """The paths that lie in no other of them, existing directories only."""
     kept: list[str] = []
     for path in sorted({os.path.realpath(path) for path in paths if os.path.isdir(path)}):
-        if not kept or not path.startswith(kept[-1].rstrip("/") + "/"):
+        if not kept or not _within(path, kept[-1]):
             kept.append(path)
     return kept
 

@@ -9,8 +9,9 @@ import importlib
 import os
 import site
 import sys
+from collections.abc import Mapping, Sequence
 
-from engine.sandbox import child, program
+from engine.sandbox import child, program, standard_paths
 from engine.sandbox.recorder import watch_descriptors
 from engine.sandbox.wire import Task, pack_task
 
@@ -34,10 +35,10 @@ except ValueError: pass
 """Compiled and run once before the first fork: what this touches, no child has to build again."""
 
 
-def python_files() -> tuple[list[str], list[str], list[str]]:
-    """Where Python's own files lie: paths to grant, directories to show, and those in them to hide.
+def python_files(packages: Mapping[str, Sequence[str]]) -> tuple[list[str], list[str], list[str]]:
+    """Where Python's own files and those of `packages` lie: paths to grant, directories to show, those in them to hide.
 
-    Installed packages are left out: a data set with the answers may be among them.
+    All other installed packages are left out: a data set with the answers may be among them.
     """
     library = os.path.dirname(os.path.realpath(os.__file__))
     hidden = [os.path.join(library, name) for name in ("site-packages", "dist-packages")]
@@ -45,9 +46,10 @@ def python_files() -> tuple[list[str], list[str], list[str]]:
     with open("/proc/self/maps") as maps:
         objects = {line.split(None, 5)[5].strip() for line in maps if ".so" in line}
     folders = sorted({os.path.dirname(path) for path in objects if path.startswith("/")})
-    folders += ["/usr/share/zoneinfo"]
+    folders += ["/usr/share/zoneinfo", "/usr/lib/locale/C.utf8"]
+    offered = [folder for each in packages.values() for folder in each]
     folders = [folder for folder in folders if not folder.startswith(library)]
-    return readable + folders, [library, *folders, *_library_links(folders)], hidden
+    return readable + folders + offered, [library, *folders, *_library_links(folders), *offered], hidden
 
 
 def _library_links(folders: list[str]) -> list[str]:
@@ -65,6 +67,9 @@ def warm_up() -> None:
         os.register_at_fork = register
     sys.modules["random"].seed(0)
     site.setquit()
+    site.setcopyright()
+    site.sethelper()
+    standard_paths.install()
     _rehearse()
 
 

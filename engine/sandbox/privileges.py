@@ -15,7 +15,7 @@ _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1,
 _CAPABILITY_VERSION = 0x20080522
 _LAST_CAPABILITY = 63
 STACK_BYTES = 64 << 20
-"""Stack of the main thread: deep recursion through C (`functools.lru_cache`, `sorted`) is legal."""
+"""Stack of the main thread: deep recursion through C (`functools.lru_cache`, `sorted`) is legal. A program may set it."""
 OPEN_FILES = 64
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -44,10 +44,12 @@ def drop_privileges() -> None:
 def limit_resources(memory_bytes: int, processes: int | None) -> None:
     """Limits that every child of this process inherits; it can lower them, never lift them."""
     limits = [(resource.RLIMIT_AS, memory_bytes), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_NOFILE, OPEN_FILES)]
-    limits += [(resource.RLIMIT_STACK, STACK_BYTES), (resource.RLIMIT_MEMLOCK, 0), (resource.RLIMIT_MSGQUEUE, 0)]
+    limits += [(resource.RLIMIT_MEMLOCK, 0), (resource.RLIMIT_MSGQUEUE, 0)]
     if processes is not None:
         limits.append((resource.RLIMIT_NPROC, processes))
     for kind, value in limits:
         _soft, hard = resource.getrlimit(kind)
         limit = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(kind, (limit, limit))
+    _soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
+    resource.setrlimit(resource.RLIMIT_STACK, (STACK_BYTES if hard == resource.RLIM_INFINITY else min(STACK_BYTES, hard), hard))

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import _thread
 import atexit
+import contextlib
+import gc
 import io
 import sys
 from collections.abc import Callable
@@ -18,8 +20,11 @@ from engine.sandbox.failures import PROGRAM_NAME, Failure, describe
 _get_limit, _set_limit = sys.getrecursionlimit, sys.setrecursionlimit
 _RECURSION_LIMIT = sys.getrecursionlimit()
 _MOST_FRAMES = (1 << 31) - 1
-thread_failures: list[Failure] = []
-"""Exceptions that ended threads of the test under way."""
+_MOST_UNHEARD = 10
+unheard: list[Failure] = []
+"""Exceptions of the test under way that end no program: in threads, `__del__` and exit handlers."""
+_LEAVES = (b"__del__", b"yield", b"open")
+"""What a program must hold for its end to matter: finalisers, suspended generators, files that are still to be flushed."""
 _IMPORTED_NAME = "solution"
 """`__name__` where functions of the program are called: as when a test imports it, a main guard stays shut."""
 
@@ -113,7 +118,8 @@ def reset() -> None:
     sys.getrecursionlimit, sys.setrecursionlimit = _get_limit, _set_limit
     sys.setrecursionlimit(_RECURSION_LIMIT)
     sys.argv = [""]
-    thread_failures.clear()
+    unheard.clear()
+    sys.unraisablehook = _note_unraisable
     if (threading := sys.modules.get("threading")) is not None:
         threading.excepthook = _note_thread  # type: ignore[attr-defined]
     open_streams()
@@ -138,13 +144,31 @@ def _make_room() -> None:
 
 def _note_thread(ended: Any) -> None:
     """What ended a thread, kept for the report; CPython prints it and goes on, and so do we."""
-    if ended.exc_value is not None and not isinstance(ended.exc_value, SystemExit):
-        thread_failures.append(describe(ended.exc_value))
+    _note(ended.exc_value)
     sys.modules["threading"].__excepthook__(ended)
 
 
-def finish() -> bool:
+def _note_unraisable(failed: Any) -> None:
+    """The same for what a finaliser or an exit handler raised."""
+    _note(failed.exc_value)
+    sys.__unraisablehook__(failed)
+
+
+def _note(error: BaseException | None) -> None:
+    if error is not None and not isinstance(error, SystemExit) and len(unheard) < _MOST_UNHEARD:
+        unheard.append(describe(error))
+
+
+def leaves_something(source: bytes) -> bool:
+    """Whether the end of the program `source` may still print: else nobody sees whether its objects are let go."""
+    return any(word in source for word in _LEAVES)
+
+
+def finish(let_go: bool) -> bool:
     """Ends a test as the interpreter ends: waits for threads, runs exit handlers, flushes.
+
+    Args:
+        let_go: whether to let go of the program's objects, too.
 
     Returns:
         Whether nothing of the test is left, so that another may run in this process.
@@ -152,10 +176,21 @@ def finish() -> bool:
     clean = _join_threads()
     atexit._run_exitfuncs()
     atexit._clear()
-    for stream in (sys.stdout, sys.__stdout__):
-        if stream is not None and not getattr(stream, "closed", False):
-            stream.flush()
+    _flush()
+    if let_go:
+        for name in ("__main__", _IMPORTED_NAME):
+            sys.modules.pop(name, None)
+        gc.collect()
+        _flush()
     return clean
+
+
+def _flush() -> None:
+    with contextlib.suppress(ValueError):  # closed or detached: its buffer is another's now
+        if sys.__stdout__ is not None:
+            sys.__stdout__.flush()
+    if sys.stdout is not sys.__stdout__ and sys.stdout is not None and not getattr(sys.stdout, "closed", False):
+        sys.stdout.flush()
 
 
 def _join_threads() -> bool:

@@ -46,6 +46,7 @@ class Recorder:
         self._files = (os.fstat(STDIN).st_ino, os.fstat(STDOUT).st_ino)
         self._may_exit = task.mode == "stdin"
         self._trace = {"": None, "lines": LineTrace(), "states": StateTrace()}[task.trace]
+        self._leaves = program.leaves_something(task.source)
         self._index, self._started, self._thread_started = -1, 0, 0
 
     def begin(self, index: int, stdin: str = "") -> None:
@@ -66,20 +67,21 @@ class Recorder:
     def run(self, body: Callable[[], dict[str, object]]) -> bool:
         """Runs `body` as the test that has begun; whether this process may run another."""
         record: dict[str, object] = {}
-        clean = True
+        clean, let_go = True, False
         try:
             try:
                 record.update(body())
+                let_go = self._leaves
             finally:
                 noted = self._trace.stop() if self._trace is not None else {}
-                clean = program.finish()
+                clean = program.finish(let_go)
         except SystemExit as error:
             if not self._may_exit or program.exit_code(error) != 0:
                 record["error"] = describe(error)
         except BaseException as error:
             clean = clean and not self._note_failure(record, error)
-        if program.thread_failures:
-            record["thread"] = program.thread_failures[0]
+        if program.unheard:
+            record["unheard"] = program.unheard[0]
         return self.write({**record, **noted}) and clean
 
     def _note_failure(self, record: dict[str, object], error: BaseException) -> bool:

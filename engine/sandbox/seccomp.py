@@ -27,6 +27,7 @@ _THREAD_FLAGS = 0x00000100 | 0x00000800 | 0x00010000  # CLONE_VM, CLONE_SIGHAND,
 _WRITING = 0o1 | 0o2 | 0o100 | 0o1000 | 0o2000  # O_WRONLY, O_RDWR, O_CREAT, O_TRUNC, O_APPEND
 _FCNTL = (0, 1, 2, 3, 4, 5, 6, 7, 9, 1030, 1032, 36, 37, 38)  # no F_SETOWN, F_SETSIG, F_NOTIFY: they send signals
 _IOCTL = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)  # TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX
+_STACK = 3  # RLIMIT_STACK
 _PRCTL = (15, 16)  # PR_SET_NAME, PR_GET_NAME
 
 _Table = dict[str, tuple[int | None, int | None]]
@@ -74,7 +75,7 @@ _ABSENT: _Table = {"clone3": (435, 435), "openat2": (437, 437)}
 """Answered with ENOSYS: libraries then take the older call, whose arguments can be checked."""
 _CHECKED: _Table = {
     "open": (2, None), "openat": (257, 56), "clone": (56, 220), "prlimit64": (302, 261), "tgkill": (234, 131),
-    "socketpair": (53, 199), "ioctl": (16, 29), "fcntl": (72, 25), "prctl": (157, 167),
+    "kill": (62, 129), "socketpair": (53, 199), "ioctl": (16, 29), "fcntl": (72, 25), "prctl": (157, 167),
 }  # fmt: skip
 
 _MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
@@ -83,9 +84,9 @@ Instruction = tuple[int, int, int, int]
 """Code, jump if true, jump if false, constant."""
 
 
-_ZYGOTE_ONLY: _Table = {"kill": (62, 129), "chmod": (90, None), "fchmodat": (268, 53), "pidfd_open": (434, 434)}
+_ZYGOTE_ONLY: _Table = {"chmod": (90, None), "fchmodat": (268, 53), "pidfd_open": (434, 434)}
 """What the zygote needs besides, and no child may do."""
-_ZYGOTE_MORE = ("clone", "prlimit64", "prctl", "tgkill")
+_ZYGOTE_MORE = ("clone", "kill", "prlimit64", "prctl", "tgkill")
 """Calls that the zygote may make with any arguments; a child's are checked."""
 
 
@@ -204,13 +205,14 @@ def _check(name: str, writable: bool) -> list[Instruction]:
         return [_ret(_ALLOW)] if writable else _masked(flags, _WRITING, 0)
     if name == "clone":
         return _masked(0, _THREAD_FLAGS, _THREAD_FLAGS)
-    if name == "tgkill":
+    if name in ("kill", "tgkill"):
         return _one_of(0, (_PID,))
     if name == "socketpair":
         return [(_LOAD, 0, 0, _ARGUMENTS), (_EQUAL, 1, 0, 1), _ret(_ERRNO | errno.EPERM), *_masked(1, 0xF, 1)]
-    if name == "prlimit64":  # no new limits: the pointer to them must be null
-        low = [(_LOAD, 0, 0, _ARGUMENTS + 16), (_EQUAL, 1, 0, 0), _ret(_ERRNO | errno.EPERM)]
-        return [*low, (_LOAD, 0, 0, _ARGUMENTS + 20), (_EQUAL, 0, 1, 0), _ret(_ALLOW), _ret(_ERRNO | errno.EPERM)]
+    if name == "prlimit64":  # no new limits (the pointer to them must be null) but of its own stack
+        null = [(_LOAD, 0, 0, _ARGUMENTS + 16), (_EQUAL, 0, 3, 0), (_LOAD, 0, 0, _ARGUMENTS + 20), (_EQUAL, 0, 1, 0)]
+        own = [(_LOAD, 0, 0, _ARGUMENTS), (_EQUAL, 0, 3, 0), (_LOAD, 0, 0, _ARGUMENTS + 8), (_EQUAL, 0, 1, _STACK)]
+        return [*null, _ret(_ALLOW), *own, _ret(_ALLOW), _ret(_ERRNO | errno.EPERM)]
     return _one_of(*{"ioctl": (1, _IOCTL), "fcntl": (1, _FCNTL), "prctl": (0, _PRCTL)}[name])
 
 

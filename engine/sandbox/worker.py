@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.sandbox.packages import installed
 from engine.sandbox.wire import REFUSED, REPLY, REQUEST, Reply, Request, Task, dump_line, load_line, pack_task
 
 _BOOT = """
@@ -86,7 +87,8 @@ class Worker:
         )
         theirs.close()
         try:
-            self._socket.sendall(dump_line({"layers": list(layers), "memory_bytes": self._memory_bytes}))
+            settings = {"layers": list(layers), "memory_bytes": self._memory_bytes, "packages": installed()}
+            self._socket.sendall(dump_line(settings))
             with self._socket.makefile("rb") as stream:
                 hello = load_line(stream.readline())
         except OSError as error:

@@ -18,7 +18,7 @@ import sys
 import time
 from typing import Any, NoReturn
 
-from engine.sandbox import child, landlock, namespaces, privileges, seccomp
+from engine.sandbox import child, landlock, namespaces, packages, privileges, seccomp
 from engine.sandbox.preparation import python_files, warm_up
 from engine.sandbox.wire import (
     CPU,
@@ -37,6 +37,8 @@ from engine.sandbox.wire import (
 
 _RESERVED = 8
 """Descriptors below this are the child's; the zygote's own lie above."""
+_ENVIRONMENT = {"LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1"}
+"""A program's environment: without a locale, `locale.setlocale(locale.LC_ALL, "")` would make the rest of it ASCII."""
 _PROCESSES = 256
 """Threads of a program, where they can be counted apart from the user's other processes."""
 
@@ -69,7 +71,7 @@ def main() -> None:
 def _confine(settings: dict[str, Any]) -> dict[str, Any]:
     """Puts up the layers that are asked for and offered; tells which, and why not the others."""
     layers, missing, spaces = ["rlimits"], {}, {}
-    readable, visible, hidden = python_files()
+    readable, visible, hidden = python_files(settings["packages"])
     if "namespaces" in settings["layers"]:
         try:
             spaces = namespaces.enter(visible, hidden)
@@ -78,6 +80,7 @@ def _confine(settings: dict[str, Any]) -> dict[str, Any]:
             os.write(2, f"namespaces: {error}".encode())
             os._exit(REFUSED)
     warm_up()
+    packages.offer(settings["packages"])
     privileges.drop_privileges()
     if "landlock" in settings["layers"]:
         try:
@@ -117,6 +120,7 @@ def _forget_ourselves() -> None:
     for name in [name for name in sys.modules if name.split(".")[0] in ("engine", "solution")]:
         del sys.modules[name]
     os.environ.clear()
+    os.environ.update(_ENVIRONMENT)
     gc.collect()
     gc.freeze()
 

@@ -1,0 +1,54 @@
+"""The paths that name standard streams: `open("/dev/stdin")` and its like work where no such file can be seen.
+
+A program's root has no `/proc`, and Landlock knows no file for a descriptor; so `open` and `os.open` of these paths
+give a duplicate of the descriptor, as a pipe would be read and written.
+
+What this module does not do: grant anything. A descriptor that the program does not have cannot be had this way.
+"""
+
+from __future__ import annotations
+
+import builtins
+import io
+import os
+import re
+from typing import Any
+
+_NAMED = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
+_NUMBERED = re.compile(r"/(?:dev/fd|proc/(?:self|thread-self)/fd)/(\d{1,4})")
+
+_open, _os_open = io.open, os.open
+
+
+def install() -> None:
+    """Puts the two functions in place of the originals, for this process and its children."""
+    builtins.open = io.open = open_path  # type: ignore[assignment]
+    os.open = open_descriptor
+    open_path.__name__ = open_path.__qualname__ = "open"
+
+
+def open_path(file: Any, mode: str = "r", *arguments: Any, **keywords: Any) -> Any:
+    """As `open`."""
+    descriptor = _descriptor_of(file)
+    return _open(file if descriptor is None else os.dup(descriptor), mode, *arguments, **keywords)
+
+
+def open_descriptor(path: Any, flags: int, *arguments: Any, **keywords: Any) -> int:
+    """As `os.open`."""
+    descriptor = _descriptor_of(path)
+    return _os_open(path, flags, *arguments, **keywords) if descriptor is None else os.dup(descriptor)
+
+
+def _descriptor_of(path: Any) -> int | None:
+    """The descriptor that `path` names; None for all other paths, descriptors and nonsense."""
+    if isinstance(path, int):
+        return None
+    try:
+        name = os.fsdecode(path)
+    except (TypeError, ValueError):
+        return None
+    if not name.startswith(("/dev/", "/proc/")):
+        return None
+    if (found := _NUMBERED.fullmatch(name)) is not None:
+        return int(found[1])
+    return _NAMED.get(name)
