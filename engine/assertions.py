@@ -1,13 +1,14 @@
-"""Assertions of the plainest shape, `assert f(literals) == literal`: a call and what it must return.
+"""Assertions read as text: the plainest shape, `assert f(literals) == literal`, and where a test's statements end.
 
-Nearly all of MBPP looks like this. The call goes to the sandbox, the value stays here, and no referee is needed.
+Nearly all of MBPP has that shape: the call goes to the sandbox, the value stays here, and no referee is needed.
 
-What this module does not do: run anything, or understand any other assertion (the referee runs those).
+What this module does not do: run anything.
 """
 
 from __future__ import annotations
 
 import ast
+import functools
 from typing import NamedTuple
 
 
@@ -18,6 +19,33 @@ class Equality(NamedTuple):
     args: tuple[object, ...]
     kwargs: dict[str, object]
     expected: object
+
+
+@functools.lru_cache(4096)
+def settled(source: str) -> str:
+    """`source` with a call of `settle` after each simple statement, for the referee: only then are changes made to
+    arguments seen. What a statement compares with is then worked out before a program can have touched it.
+    """
+    try:
+        return ast.unparse(ast.fix_missing_locations(_Settling().visit(ast.parse(source))))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return source
+
+
+class _Settling(ast.NodeTransformer):
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        super().generic_visit(node)
+        for field in ("body", "orelse", "finalbody"):
+            statements = getattr(node, field, None)
+            if isinstance(statements, list):
+                setattr(node, field, [each for statement in statements for each in _with_settling(statement)])
+        return node
+
+
+def _with_settling(statement: ast.stmt) -> list[ast.stmt]:
+    simple = isinstance(statement, ast.Expr | ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Assert)
+    calls = simple and any(isinstance(node, ast.Call) for node in ast.walk(statement))
+    return [statement, ast.Expr(ast.Call(ast.Name("settle", ast.Load()), [], []))] if calls else [statement]
 
 
 def equality(source: str) -> Equality | None:

@@ -1,7 +1,7 @@
 """When an output is right: the strict rule, and the rule of the published APPS harness.
 
 What this module does not do: run anything, or call a method of an object that a program made. Both sides are plain
-builtin data, decoded by us; an object that cannot be plain data (`Opaque`) equals nothing.
+builtin data, decoded by us; an object that cannot be plain data (`engine.sandbox.values.Opaque`) equals nothing.
 
 Strict, for text: the same lines, blanks at the end of a line and blank lines at the end of the text forgiven. A
 number in a line may differ within 1e-6 (relative or absolute) where the expected token is written as a float (`.`
@@ -27,18 +27,6 @@ _DEPTH = 200
 _FLOAT = re.compile(r"[+-]?(\d+\.\d*|\.\d+|\d+(?=[eE]))([eE][+-]?\d+)?", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _BLANKS = re.compile(r"(\s+)")
-
-
-class Opaque:
-    """A value that is not plain data (an instance of a class, a function, ...); equal to nothing."""
-
-    __slots__ = ("kind",)
-
-    def __init__(self, kind: str) -> None:
-        self.kind = kind
-
-    def __repr__(self) -> str:
-        return f"<{self.kind}>"
 
 
 def outputs_match(expected: str, actual: str, rule: ComparisonRule = ComparisonRule.STRICT) -> bool:

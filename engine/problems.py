@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import builtins
 import json
+import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import cast
@@ -193,11 +194,24 @@ def _mbpp(data: Mapping[str, object]) -> Problem:
         "",
         tests,
         entry_point=entry,
+        prelude=_imports(setup),
         setup=setup,
         references=(code,) if code else _solutions(data),
         public_tests=tests,
         source="mbpp",
     )
+
+
+def _imports(setup: str) -> str:
+    """The imports of the set-up: as published, tests and program share their names."""
+    imports = [node for node in _parse(setup, "test_setup_code").body if isinstance(node, ast.Import | ast.ImportFrom)]
+    return "\n".join(ast.unparse(node) for node in imports if _roots(node) <= sys.stdlib_module_names)
+
+
+def _roots(node: ast.Import | ast.ImportFrom) -> set[str]:
+    """The packages that an import loads."""
+    names = [str(node.module)] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+    return {name.split(".")[0] for name in names}
 
 
 def _called_name(source: str, setup: str) -> str | None:

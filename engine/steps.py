@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from engine.assertions import equality
+from engine.assertions import equality, settled
 from engine.records import CallTest, ErrorKind, Problem, ProgramError, StdinTest, Test, TestResult, Verdict
 from engine.sandbox.wire import PROGRESS, load_line
 from engine.sandbox.worker import Outcome
@@ -34,7 +34,7 @@ def step_of(test: Test, problem: Problem) -> Step:
         return Step("call", (problem.entry_point or "", test.args, test.kwargs), test.expected)
     plain = None if problem.setup else equality(test.source)
     if plain is None:
-        return Step("assert", test.source)
+        return Step("assert", settled(test.source))
     return Step("call", (plain.name, plain.args, plain.kwargs), plain.expected, exact=True)
 
 

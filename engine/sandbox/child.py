@@ -83,7 +83,7 @@ def run_program(task: Task) -> None:
     os.close(REPORT)
     recorder = Recorder(task)
     if task.mode == "serve":
-        serve(task, recorder, code, prelude)
+        serve(recorder, code, prelude)
         return
 
     def stdin_test(_text: str) -> dict[str, object]:

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import builtins
 import itertools
+from collections.abc import Mapping
 from types import CodeType, TracebackType
+from typing import Any
+
+from engine.sandbox.values import decode
 
 PROGRAM_NAME = "<program>"
 """File name of the code compiled from the program."""
@@ -30,7 +34,7 @@ def describe(error: BaseException) -> Failure:
         frames += places(cause.__traceback__)  # "generator raised StopIteration": its own frame is only there
     return {
         "type": type.__dict__["__name__"].__get__(kind)[:_TEXT],
-        "bases": _builtin_bases(kind),
+        "bases": builtin_bases(kind),
         "message": _text_of(error),
         "memory": issubclass(kind, MemoryError),
         "exit": issubclass(kind, SystemExit),
@@ -71,11 +75,32 @@ def _says_encoding(source: bytes) -> bool:
     return source.startswith(b"\xef\xbb\xbf") or any(b"coding" in line for line in source[:1000].split(b"\n")[:2])
 
 
-def _builtin_bases(kind: type) -> list[str]:
+def builtin_bases(kind: type) -> list[str]:
     """Names of the builtin exceptions that `kind` is or descends from, the nearest first."""
     bases = type.__dict__["__mro__"].__get__(kind)
     names = [type.__dict__["__name__"].__get__(base) for base in bases]
     return [name for base, name in zip(bases, names, strict=True) if vars(builtins).get(name) is base]
+
+
+def builtin_exception(failure: Mapping[str, Any]) -> BaseException | None:
+    """An exception of the nearest builtin type to the one described; None where none is near."""
+    kind = nearest_builtin(failure.get("bases"))
+    return None if kind is None else made_exception(kind, failure)
+
+
+def nearest_builtin(bases: object) -> type[Exception] | None:
+    """The first ordinary exception among builtins of these names."""
+    kinds = [getattr(builtins, str(name), None) for name in bases] if isinstance(bases, list) else []
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Exception)), None)
+
+
+def made_exception(kind: type[Exception], failure: Mapping[str, Any]) -> Exception:
+    """An exception of that type with the arguments described, or else the text."""
+    arguments = decode(failure.get("args"))
+    try:
+        return kind(*arguments) if isinstance(arguments, tuple) else kind(str(failure.get("message")))
+    except (TypeError, ValueError):
+        return kind.__new__(kind)
 
 
 def _text_of(error: BaseException) -> str:

@@ -48,4 +48,4 @@ class Finder:
 def offer(packages: Mapping[str, Sequence[str]]) -> None:
     """Lets this process and its children import `packages`."""
     if packages:
-        sys.meta_path.append(Finder(packages))  # type: ignore[arg-type]
+        sys.meta_path.append(Finder(packages))

@@ -15,7 +15,9 @@ _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1,
 _CAPABILITY_VERSION = 0x20080522
 _LAST_CAPABILITY = 63
 STACK_BYTES = 64 << 20
-"""Stack of the main thread: deep recursion through C (`functools.lru_cache`, `sorted`) is legal. A program may set it."""
+"""Stack of the main thread: deep recursion through C (`functools.lru_cache`, `sorted`) is legal.
+
+A program may ask for more, as some do."""
 OPEN_FILES = 64
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -52,4 +54,5 @@ def limit_resources(memory_bytes: int, processes: int | None) -> None:
         limit = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(kind, (limit, limit))
     _soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
-    resource.setrlimit(resource.RLIMIT_STACK, (STACK_BYTES if hard == resource.RLIM_INFINITY else min(STACK_BYTES, hard), hard))
+    stack = STACK_BYTES if hard == resource.RLIM_INFINITY else min(STACK_BYTES, hard)
+    resource.setrlimit(resource.RLIMIT_STACK, (stack, hard))

@@ -11,7 +11,7 @@ import contextlib
 import gc
 import io
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import CodeType, FrameType, ModuleType
 from typing import Any
 
@@ -24,7 +24,7 @@ _MOST_UNHEARD = 10
 unheard: list[Failure] = []
 """Exceptions of the test under way that end no program: in threads, `__del__` and exit handlers."""
 _LEAVES = (b"__del__", b"yield", b"open")
-"""What a program must hold for its end to matter: finalisers, suspended generators, files that are still to be flushed."""
+"""What a program must hold for its end to matter: finalisers, suspended generators, files not yet flushed."""
 _IMPORTED_NAME = "solution"
 """`__name__` where functions of the program are called: as when a test imports it, a main guard stays shut."""
 
@@ -39,12 +39,15 @@ def compile_prelude(prelude: str) -> CodeType | None:
     return compile(prelude, "<prelude>", "exec", dont_inherit=True) if prelude else None
 
 
-def run_module(code: CodeType, prelude: CodeType | None, name: str = _IMPORTED_NAME) -> dict[str, Any]:
-    """Runs the program as a fresh module called `name` and gives its namespace."""
+def run_module(
+    code: CodeType, prelude: CodeType | None, name: str = _IMPORTED_NAME, given: Mapping[str, object] | None = None
+) -> dict[str, Any]:
+    """Runs the program as a fresh module called `name`, which has the `given` names, and gives its namespace."""
     module = ModuleType(name)
     module.__builtins__ = sys.modules["builtins"]  # type: ignore[attr-defined]
     module.__file__ = "program.py"
     sys.modules[name] = module
+    module.__dict__.update(given or {})
     _make_room()
     if prelude is not None:
         exec(prelude, module.__dict__)  # noqa: S102

@@ -1,8 +1,9 @@
-"""The referee: runs assert tests with stubs in place of the program's functions.
+"""The referee: runs assert tests with stand-ins for the program's functions.
 
-It holds the tests and what they expect, so it never runs a line of the program: a stub sends name and arguments to
-the process that does, and gives back plain data rebuilt here. An object of the program's own class stays there and
-is known here as `Remote`, equal to nothing but itself; only its attributes and calls are passed on.
+It holds the tests and what they expect, so it never runs a line of the program: a stand-in sends name and arguments to
+the process that does, and gives back plain data rebuilt here. An object of the program's own class stays there
+(`engine.sandbox.remote`). What a test passes and cannot be copied stays here in the same way: the program may call its
+functions, step through its iterators, and use objects of the classes that the test itself defines.
 
 What this module does not do: trust the tests (it is confined as programs are), or tell the program what they say.
 """
@@ -14,17 +15,19 @@ import sys
 from types import CodeType
 from typing import Any
 
-from engine.sandbox.failures import describe
+from engine.sandbox.channel import Channel, Lost
+from engine.sandbox.failures import describe, made_exception, nearest_builtin
+from engine.sandbox.peer import Peer
 from engine.sandbox.recorder import Recorder
-from engine.sandbox.serve import Channel
-from engine.sandbox.values import Opaque, decode, encode
+from engine.sandbox.remote import Remote
+from engine.sandbox.values import encode, is_iterator, kind_name
 from engine.sandbox.wire import CHANNEL, Task
 
 _SHOWN = 500
-
-
-class _Lost(BaseException):
-    """The program's process is gone."""
+_TESTS = "tests"
+"""Name of the module that a test is; its classes bear it."""
+_HARMLESS = {("types", "SimpleNamespace"), ("re", "Pattern"), ("re", "Match"), ("_io", "StringIO"), ("_io", "BytesIO")}
+"""Types whose attributes show nothing of the test."""
 
 
 class _ProgramFailure(BaseException):
@@ -33,11 +36,11 @@ class _ProgramFailure(BaseException):
 
 def referee(task: Task, recorder: Recorder) -> None:
     """Runs each test of `task` and records whether it raised, and whose fault that was."""
-    client = _Client(Channel(CHANNEL))
+    channel = Channel(CHANNEL)
     for index, source in enumerate(task.tests, task.first):
         recorder.begin(index)
-        client.begin(index)
-        if not recorder.run(lambda source=source: _run_test(client, task, source)):  # type: ignore[misc]
+        client = _Client(channel, index)
+        if not recorder.run(lambda client=client, source=source: _run_test(client, task, source)):  # type: ignore[misc]
             return
         if client.lost:
             return
@@ -47,14 +50,17 @@ def _run_test(client: _Client, task: Task, source: str) -> dict[str, object]:
     record: dict[str, object] = {"passed": False}
     try:
         setup, test = (compile(text, "<test>", "exec", dont_inherit=True) for text in (task.setup, source))
-        namespace: dict[str, Any] = {"__name__": "tests"}
+        namespace: dict[str, Any] = {"__name__": _TESTS, "settle": client.settle}
         exec(task.prelude, namespace)  # noqa: S102
-        for name in (_names(setup) | _names(test)) - namespace.keys() - set(dir(builtins)):
+        given = _classes(namespace)
+        for name in (_names(setup) | _names(test)) - (namespace.keys() - given.keys()) - set(dir(builtins)):
             library = name in sys.stdlib_module_names and name != task.entry_point
-            namespace[name] = __import__(name) if library else Remote(client, name, name=name)
+            namespace[name] = __import__(name) if library else Remote(client, "function", None, name)
         if task.entry_point:
-            namespace[task.entry_point] = Remote(client, task.entry_point, name=task.entry_point)
+            namespace[task.entry_point] = Remote(client, "function", None, task.entry_point)
         exec(setup, namespace)  # noqa: S102
+        _look_up(client, namespace, task.entry_point)
+        client.patient = True
         exec(test, namespace)  # noqa: S102
         record["passed"] = not client.lost
     except BaseException as error:
@@ -64,11 +70,26 @@ def _run_test(client: _Client, task: Task, source: str) -> dict[str, object]:
             record["error"] = failure
         else:
             record["wrong"] = describe(error)
+    client.quiet = True
     record["actual"] = _shown(client.last)
     record["unsent"] = client.unsent
-    record["calls"] = client.calls
     record["lost"] = client.lost
     return record
+
+
+def _classes(namespace: dict[str, Any]) -> dict[str, object]:
+    """The classes that a test has defined."""
+    return {name: value for name, value in namespace.items() if isinstance(value, type) and value.__module__ == _TESTS}
+
+
+def _look_up(client: _Client, namespace: dict[str, Any], entry_point: str) -> None:
+    """Puts the program's constants in place of stand-ins for them, and gives it the classes of the set-up."""
+    asked = [name for name, value in namespace.items() if isinstance(value, Remote) and name != entry_point]
+    given = _classes(namespace)
+    if asked or given:
+        found = client.ask("names", None, given, asked)
+        if isinstance(found, dict):
+            namespace.update((name, value) for name, value in found.items() if name in asked)
 
 
 def _names(code: CodeType) -> set[str]:
@@ -87,89 +108,73 @@ def _shown(value: object) -> str:
         return f"<{type(value).__name__}>"
 
 
-class _Client:
-    """The referee's side of the channel."""
+class _Client(Peer):
+    """The referee's end, during one test."""
 
-    def __init__(self, channel: Channel) -> None:
-        self._channel = channel
-        self.lost = False
-        self.begin(0)
-
-    def begin(self, index: int) -> None:
+    def __init__(self, channel: Channel, index: int) -> None:
+        super().__init__(channel)
         self._index = index
         self._failures: list[tuple[BaseException, dict[str, Any]]] = []
-        self.last: object = None
+        self.lost = False
+        self._exceptions: dict[int, type[Exception]] = {}
         self.unsent = ""
-        self.calls = 0
 
-    def ask(self, **message: object) -> object:
-        """What the program answers; raises what it raised."""
+    def ask(self, do: str, on: object, *arguments: object, **keywords: object) -> Any:
         if self.lost:
-            raise _Lost
-        self.calls += 1
+            raise Lost
         try:
-            self._channel.send({"test": self._index, **message})
-            answer = self._channel.receive()
-        except OSError:
-            answer = None
-        if answer is None:
+            return super().ask(do, on, *arguments, **keywords)
+        except Lost:
             self.lost = True
-            raise _Lost
-        failure = answer.get("error")
-        if isinstance(failure, dict):
-            error = _exception(failure)
-            self._failures.append((error, failure))
-            raise error
-        self.last = decode(answer.get("value"), lambda kind, handle: Remote(self, kind, handle=handle))
-        return self.last
+            raise
 
-    def data(self, value: object) -> object:
-        """An argument as data; a `Remote` goes back as its number, and what cannot be sent is noted."""
+    def header(self) -> dict[str, object]:
+        return {"test": self._index}
 
-        def keep(item: object) -> int:
-            if isinstance(item, Remote) and item.handle is None:  # a function of the program, by name
-                item = self.ask(do="find", name=item._name)
-            if not isinstance(item, Opaque):
-                self.unsent = type(item).__name__
-                return -1
-            return -1 if item.handle is None else item.handle
+    def heard(self, answer: dict[str, Any]) -> None:
+        printed = answer.get("out")
+        if isinstance(printed, str) and sys.stdout is not sys.__stdout__:  # the test looks at what is printed
+            sys.stdout.write(printed)
 
-        return encode(value, keep)
+    def keep(self, value: object) -> dict[str, object]:
+        """As `Peer.keep`; notes what the program could do nothing with."""
+        if not (callable(value) or is_iterator(value) or _is_open(value)):
+            self.unsent = kind_name(value)
+        return super().keep(value)
+
+    def may(self, do: str, target: object, name: str) -> bool:
+        if do == "call":
+            return True
+        if do == "next":
+            return is_iterator(target)
+        return _is_open(target) and not name.startswith("_")
+
+    def describe(self, error: BaseException) -> dict[str, Any]:
+        return {**describe(error), "args": encode(error.args)}
+
+    def exception(self, failure: dict[str, Any]) -> BaseException:
+        kinds = failure.get("kinds")
+        own = [self._exceptions[kind] for kind in kinds if kind in self._exceptions] if isinstance(kinds, list) else []
+        kind = own[0] if own else nearest_builtin(failure.get("bases"))
+        error = made_exception(kind, failure) if kind else _ProgramFailure(str(failure.get("type")))
+        self._failures.append((error, failure))
+        return error
+
+    def remote(self, number: int, data: dict[str, Any]) -> object:
+        """As `Peer.remote`; for an exception class of the program, a class that `except` can name."""
+        base = nearest_builtin(data.get("bases"))
+        if base is None:
+            return super().remote(number, data)
+        if number not in self._exceptions:
+            self._exceptions[number] = type(str(data.get("v"))[:200], (base,), {"__module__": "program"})
+        return self._exceptions[number]
 
     def failure(self, error: BaseException) -> dict[str, Any] | None:
         """The program's report of `error`, if it is the program's."""
         return next((failure for own, failure in self._failures if own is error), None)
 
 
-def _exception(failure: dict[str, Any]) -> BaseException:
-    """An exception of the nearest builtin type to what the program raised, so that tests may expect it."""
-    bases = failure.get("bases")
-    kinds = [getattr(builtins, str(name), None) for name in bases] if isinstance(bases, list) else []
-    kind = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Exception)), None)
-    if kind is not None:
-        try:
-            return kind(str(failure.get("message")))
-        except TypeError:
-            return kind.__new__(kind)
-    return _ProgramFailure(str(failure.get("type")))
-
-
-class Remote(Opaque):
-    """A function or an object that stays in the program's process."""
-
-    def __init__(self, client: _Client, kind: str, handle: int | None = None, name: str | None = None) -> None:
-        values = {"kind": kind, "handle": handle, "_client": client, "_name": name}
-        for field, value in values.items():
-            object.__setattr__(self, field, value)
-
-    def __call__(self, *arguments: object, **keywords: object) -> object:
-        sent = {"args": self._client.data(arguments), "kwargs": self._client.data(keywords)}
-        return self._client.ask(do="call", handle=self.handle, name=self._name, **sent)
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or self.handle is None:
-            raise AttributeError(name)
-        return self._client.ask(do="get", handle=self.handle, name=name)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        self._client.ask(do="set", handle=self.handle, name=name, value=self._client.data(value))
+def _is_open(value: object) -> bool:
+    """Whether the program may use attributes of `value`: those of the test's own classes, and few others."""
+    kind = type(value)
+    return kind.__module__ == _TESTS or (kind.__module__, kind.__qualname__) in _HARMLESS

@@ -5,118 +5,106 @@ What this module does not do: see the tests. It gets names and arguments, never 
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from engine.sandbox import program
-from engine.sandbox.failures import describe
-from engine.sandbox.values import Opaque, decode, encode
-from engine.sandbox.wire import CHANNEL, LENGTH, MESSAGE_LIMIT, dump_line, load_line
+from engine.sandbox.channel import Channel, Lost
+from engine.sandbox.failures import builtin_bases, builtin_exception, describe
+from engine.sandbox.peer import Peer
+from engine.sandbox.values import encode
+from engine.sandbox.wire import CHANNEL, STDOUT
 
 if TYPE_CHECKING:
     from engine.sandbox.recorder import Recorder
-    from engine.sandbox.wire import Task
+
+_PRINTED = 1 << 16
+"""Most bytes of what a call printed that are told to the test."""
 
 
-class Channel:
-    """Length-prefixed JSON objects over a descriptor; the other end may be hostile."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-
-    def send(self, message: dict[str, object]) -> None:
-        """Raises OSError where the other end is gone."""
-        line = dump_line(message)
-        data = LENGTH.pack(len(line)) + line
-        while data:
-            data = data[os.write(self._descriptor, data) :]
-
-    def receive(self) -> dict[str, Any] | None:
-        """The next message; None at the end, an empty one where it cannot be read."""
-        header = self._read(LENGTH.size)
-        if header is None:
-            return None
-        (length,) = LENGTH.unpack(header)
-        body = self._read(length) if length <= MESSAGE_LIMIT else None
-        return None if body is None else load_line(body) or {}
-
-    def _read(self, size: int) -> bytes | None:
-        parts = []
-        while size:
-            try:
-                part = os.read(self._descriptor, min(size, 1 << 20))
-            except OSError:
-                return None
-            if not part:
-                return None
-            parts.append(part)
-            size -= len(part)
-        return b"".join(parts)
-
-
-def serve(task: Task, recorder: Recorder, code: CodeType, prelude: CodeType | None) -> None:
+def serve(recorder: Recorder, code: CodeType, prelude: CodeType | None) -> None:
     """Answers calls until the referee is gone; every test gets a fresh module and a record of its own."""
     channel = Channel(CHANNEL)
-    message = channel.receive()
-    while message:
-        session = _Session(task, code, prelude)
-        recorder.begin(int(message.get("test") or 0))
-        waiting: list[dict[str, Any] | None] = [message]
-        if not recorder.run(lambda session=session, waiting=waiting: _answer_all(channel, session, waiting)):  # type: ignore[misc]
+    try:
+        waiting = [channel.receive()]
+    except Lost:
+        return
+    while waiting:
+        session = _Session(channel, code, prelude)
+        recorder.begin(int(waiting[0].get("test") or 0))
+        if not recorder.run(lambda session=session: session.answer_all(waiting)):  # type: ignore[misc]
             return
-        (message,) = waiting
 
 
-def _answer_all(channel: Channel, session: _Session, waiting: list[dict[str, Any] | None]) -> dict[str, object]:
-    """Answers the calls of one test, from the one in `waiting` on; leaves there what comes after them."""
-    (message,) = waiting
-    index = message.get("test") if message else None
-    while message and message.get("test") == index:
-        channel.send(session.answer(message))
-        message = channel.receive()
-    waiting[0] = message
-    return {}
-
-
-class _Session:
+class _Session(Peer):
     """The program's module during one test, and the objects that the referee knows by number."""
 
-    def __init__(self, task: Task, code: CodeType, prelude: CodeType | None) -> None:
-        self._task, self._code, self._prelude = task, code, prelude
+    def __init__(self, channel: Channel, code: CodeType, prelude: CodeType | None) -> None:
+        super().__init__(channel)
+        self._code, self._prelude = code, prelude
         self._namespace: dict[str, Any] | None = None
-        self._objects: list[object] = []
+        self._given: dict[str, object] = {}
+        self._printed = os.fstat(STDOUT).st_size
 
-    def answer(self, message: dict[str, Any]) -> dict[str, object]:
+    def answer_all(self, waiting: list[dict[str, Any]]) -> dict[str, object]:
+        """Answers the requests of one test, from the one in `waiting` on; leaves there what comes after them."""
+        (message,) = waiting
+        index = message.get("test")
         try:
-            if self._namespace is None:
-                self._namespace = program.run_module(self._code, self._prelude)
-            return {"value": encode(self._do(message, self._namespace), self._keep)}
-        except BaseException as error:
-            return {"error": describe(error)}
+            while message.get("test") == index:
+                self._channel.send({**self.answer(message), **self._output()})
+                message = self._channel.receive()
+            waiting[:] = [message]
+        except Lost:
+            waiting.clear()
+        return {}
 
-    def _do(self, message: dict[str, Any], namespace: dict[str, Any]) -> object:
-        handle, name = message.get("handle"), str(message.get("name"))
-        target = self._objects[handle] if isinstance(handle, int) else None
-        operation = message.get("do")
-        if operation == "get":
-            return getattr(target, name)
-        if operation == "set":
-            setattr(target, name, self._decode(message.get("value")))
-            return None
-        function: Any = program.find_function(namespace, name) if target is None else target
-        if operation == "find":
-            return function
-        arguments: Any = self._decode(message.get("args"))
-        keywords: Any = self._decode(message.get("kwargs"))
-        return function(*arguments, **keywords)
+    def target(self, on: object) -> object:
+        if not isinstance(on, str):
+            return super().target(on)
+        return program.find_function(self._module(), on)
 
-    def _decode(self, data: object) -> object:
-        return decode(data, self._object)
+    def _do(self, do: str, on: object, arguments: Any, keywords: Any) -> object:
+        if do == "names":
+            return self._look_up(*arguments)
+        return super()._do(do, on, arguments, keywords)
 
-    def _object(self, kind: str, handle: int | None) -> object:
-        return Opaque(kind) if handle is None or handle < 0 else self._objects[handle]
+    def _look_up(self, classes: dict[str, object], names: list[str]) -> dict[str, object]:
+        """Values of those of `names` that the program has, once it has been given the test's classes."""
+        self._given = classes
+        module = self._module()
+        return {name: module[name] for name in names if name in module}
 
-    def _keep(self, value: object) -> int:
-        self._objects.append(value)
-        return len(self._objects) - 1
+    def _module(self) -> dict[str, Any]:
+        if self._namespace is None:
+            self._namespace = program.run_module(self._code, self._prelude, given=self._given)
+        return self._namespace
+
+    def _output(self) -> dict[str, object]:
+        """What has been printed since the answer before."""
+        with contextlib.suppress(Exception):  # its stream may be closed, or anything
+            sys.__stdout__.flush()  # type: ignore[union-attr]
+        start, self._printed = self._printed, os.fstat(STDOUT).st_size
+        if self._printed <= start:
+            return {}
+        return {"out": os.pread(STDOUT, min(self._printed - start, _PRINTED), start).decode(errors="replace")}
+
+    def describe(self, error: BaseException) -> dict[str, Any]:
+        try:
+            arguments = encode(error.args)
+        except BaseException:
+            arguments = None
+        kinds = [self._numbers[id(kind)] for kind in type(error).__mro__ if id(kind) in self._numbers]
+        return {**describe(error), "args": arguments, "kinds": kinds}
+
+    def keep(self, value: object) -> dict[str, object]:
+        kept = super().keep(value)
+        if isinstance(value, type) and issubclass(value, Exception):
+            kept |= {"bases": builtin_bases(value), "v": value.__name__}
+        return kept
+
+    def exception(self, failure: dict[str, Any]) -> BaseException:
+        return builtin_exception(failure) or RuntimeError(str(failure.get("message")))

@@ -22,7 +22,7 @@ _open, _os_open = io.open, os.open
 
 def install() -> None:
     """Puts the two functions in place of the originals, for this process and its children."""
-    builtins.open = io.open = open_path  # type: ignore[assignment]
+    builtins.open = io.open = open_path
     os.open = open_descriptor
     open_path.__name__ = open_path.__qualname__ = "open"
 

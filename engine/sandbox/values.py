@@ -2,7 +2,8 @@
 
 Encoding looks at the builtin base type of a value and uses that type's own methods, so no `__eq__`, `__repr__`,
 `__iter__` or `__reduce__` of the program runs; a subclass of a builtin becomes the builtin; anything else is only
-named. Decoding trusts nothing: depth and sizes are bounded and no code of the sender runs.
+named, or stays behind and is known by a number (`Sender.keep`). Decoding trusts nothing: depth and sizes are bounded
+and no code of the sender runs.
 
 What this module does not do: compare values, or use pickle, eval or repr of foreign objects.
 """
@@ -11,40 +12,70 @@ from __future__ import annotations
 
 import builtins
 import itertools
-import sys
-from collections import deque
-from collections.abc import Callable
+from collections import defaultdict, deque
+from collections.abc import Callable, Sequence
 from types import BuiltinFunctionType, GeneratorType
-from typing import Any, cast
+from typing import Any, Protocol, cast
+
+from engine.sandbox.library_values import (
+    CONTAINER_TAGS,
+    TAGS,
+    check_hashes,
+    decode_decimal,
+    decode_library,
+    encode_library,
+    new_container,
+)
 
 _DEPTH = 60
-_ENTRIES = 20_000
-"""Most entries of a set or dict read back: hashes chosen by an adversary make more of them slow."""
 _ITEMS = 1_000_000
 """Most items taken from one iterator."""
 _SMALL = 1 << 53
-_NOTHING: tuple[Any, ...] = ([], (), "", b"", {}, {}.values(), {}.items(), set(), range(0), range(1 << 70))
-_VIEWS: tuple[Any, ...] = ({}.keys(), {}.values(), {}.items())
+_NOTHING: tuple[Any, ...] = ([], (), "", b"", {}, {}.keys(), {}.values(), {}.items(), set(), range(0), range(1 << 70))
 _ITERATORS: tuple[type, ...] = (
     *(GeneratorType, map, zip, filter, enumerate, reversed),
-    *(type(view) for view in _VIEWS),
     *(type(iter(empty)) for empty in _NOTHING),
 )
+_VIEWS = {type({}.keys()): "keys", type({}.values()): "values", type({}.items()): "items"}
+CONTAINERS = (list, dict, set, deque, bytearray)
+"""What a call may change in place."""
 
 
 class Opaque:
     """A value that is not plain data (an instance of a class, a function, ...); equal to nothing but itself."""
 
-    def __init__(self, kind: str, handle: int | None = None) -> None:
+    def __init__(self, kind: str) -> None:
         self.kind = kind
-        self.handle = handle
 
     def __repr__(self) -> str:
         return f"<{self.kind}>"
 
 
-def encode(value: object, keep: Callable[[object], int] | None = None, depth: int = _DEPTH) -> object:
-    """`value` as data for JSON; `keep` gives the number under which an object that is not plain data stays behind."""
+class Sender(Protocol):
+    """Whoever keeps what stays behind, while values are encoded."""
+
+    def keep(self, value: object) -> dict[str, object]:
+        """What tells the other side of an object that is not plain data."""
+
+    def shared(self, container: object) -> int | None:
+        """The number of a container that both sides have; None if it has to be sent."""
+
+
+class Receiver(Protocol):
+    """Whoever knows what stayed behind, while values are decoded."""
+
+    def known(self, data: dict[str, Any]) -> object:
+        """The object that `Sender.keep` told of."""
+
+    def made(self, container: object) -> None:
+        """A new container that the other side may have numbered."""
+
+    def shared(self, number: int) -> object:
+        """The container of that number; raises LookupError if there is none."""
+
+
+def encode(value: object, sender: Sender | None = None, depth: int = _DEPTH) -> object:
+    """`value` as data for JSON."""
     kind = type(value)
     if value is None or value is True or value is False or kind is str or kind is float:
         return value
@@ -53,58 +84,73 @@ def encode(value: object, keep: Callable[[object], int] | None = None, depth: in
         return number if -_SMALL < number < _SMALL else {"t": "int", "v": hex(number)}
     if depth == 0:
         return {"t": "object", "v": "value nested too deeply"}
+    if sender is not None and issubclass(kind, CONTAINERS) and (known := sender.shared(value)) is not None:
+        return {"t": "shared", "v": [known]}
     if kind is list:
-        return [encode(item, keep, depth - 1) for item in cast("list[object]", value)]
+        return [encode(item, sender, depth - 1) for item in cast("list[object]", value)]
+    if kind.__module__ != "builtins":
+        known_type = encode_library(value, lambda item: encode(item, sender, depth - 1))
+        if known_type is not None:
+            return known_type
     for base, encoder in _BASES:
         if issubclass(kind, base):
-            return encoder(value, keep, depth)
-    return _encode_other(value, keep, depth)
+            return encoder(value, sender, depth)
+    return _encode_other(value, sender, depth)
 
 
-def _encode_other(value: Any, keep: Callable[[object], int] | None, depth: int) -> object:
+def _encode_other(value: Any, sender: Sender | None, depth: int) -> object:
     kind = type(value)
     if kind is range:
         return {"t": "range", "v": [encode(part) for part in (value.start, value.stop, value.step)]}
-    if kind in _ITERATORS or kind.__module__ == "itertools":
+    if kind in _VIEWS:
+        return _tagged(_VIEWS[kind], value, sender, depth)
+    if sender is None and (kind in _ITERATORS or kind.__module__ == "itertools"):
         items = list(itertools.islice(value, _ITEMS + 1))
         if len(items) <= _ITEMS:
-            return {"t": "iterator", "v": [encode(item, keep, depth - 1) for item in items]}
-    named = type.__dict__["__name__"].__get__(value) if isinstance(value, type) else getattr(value, "__name__", None)
-    if kind in (type, BuiltinFunctionType) and vars(builtins).get(str(named)) is value:
-        return {"t": "builtin", "v": named}
-    decimal, fractions = sys.modules.get("decimal"), sys.modules.get("fractions")
-    if decimal is not None and kind is decimal.Decimal:
-        return {"t": "decimal", "v": str(value)}
-    if fractions is not None and kind is fractions.Fraction:
-        return {"t": "fraction", "v": [encode(value.numerator), encode(value.denominator)]}
-    name = type.__dict__["__qualname__"].__get__(kind)[:200]
-    return {"t": "object", "v": name} if keep is None else {"t": "object", "v": name, "h": keep(value)}
+            return _tagged("iterator", items, sender, depth)
+    if kind in (type, BuiltinFunctionType) and vars(builtins).get(name := str(value.__name__)) is value:
+        return {"t": "builtin", "v": name}
+    return {"t": "object", "v": kind_name(value)} if sender is None else sender.keep(value)
+
+
+def kind_name(value: object) -> str:
+    """The name of `value`'s type, whatever that says of itself."""
+    return str(type.__dict__["__qualname__"].__get__(type(value)))[:200]
+
+
+def is_iterator(value: object) -> bool:
+    """Whether `value` is one of Python's own iterators."""
+    return type(value) in _ITERATORS or type(value).__module__ == "itertools"
+
+
+def _tagged(tag: str, items: Any, sender: Sender | None, depth: int) -> object:
+    return {"t": tag, "v": [encode(item, sender, depth - 1) for item in items]}
 
 
 def _sequence(tag: str, iterate: Callable[[Any], Any]) -> Callable[[Any, Any, int], object]:
-    def encoder(value: Any, keep: Callable[[object], int] | None, depth: int) -> object:
-        return {"t": tag, "v": [encode(item, keep, depth - 1) for item in iterate(value)]}
-
-    return encoder
+    return lambda value, sender, depth: _tagged(tag, iterate(value), sender, depth)
 
 
-def _encode_dict(value: Any, keep: Callable[[object], int] | None, depth: int) -> object:
+def _encode_dict(value: Any, sender: Sender | None, depth: int) -> object:
     items = dict.items(value)
-    return {"t": "dict", "v": [[encode(key, keep, depth - 1), encode(item, keep, depth - 1)] for key, item in items]}
+    return {
+        "t": "dict",
+        "v": [[encode(key, sender, depth - 1), encode(item, sender, depth - 1)] for key, item in items],
+    }
 
 
-def _encode_list(value: Any, keep: Callable[[object], int] | None, depth: int) -> object:
-    return [encode(item, keep, depth - 1) for item in list.__iter__(value)]
+def _encode_list(value: Any, sender: Sender | None, depth: int) -> object:
+    return [encode(item, sender, depth - 1) for item in list.__iter__(value)]
 
 
-def _encode_bytes(value: Any, _keep: object, _depth: int) -> object:
+def _encode_bytes(value: Any, _sender: object, _depth: int) -> object:
     return {"t": "bytearray" if issubclass(type(value), bytearray) else "bytes", "v": str(memoryview(value), "latin-1")}
 
 
 _BASES: tuple[tuple[type, Callable[[Any, Any, int], object]], ...] = (
-    (int, lambda value, _keep, depth: encode(int.__index__(value), None, depth)),
-    (str, lambda value, _keep, _depth: str.__str__(value)),
-    (float, lambda value, _keep, _depth: float.__float__(value)),
+    (int, lambda value, _sender, depth: encode(int.__index__(value), None, depth)),
+    (str, lambda value, _sender, _depth: str.__str__(value)),
+    (float, lambda value, _sender, _depth: float.__float__(value)),
     (list, _encode_list),
     (tuple, _sequence("tuple", tuple.__iter__)),
     (dict, _encode_dict),
@@ -115,7 +161,7 @@ _BASES: tuple[tuple[type, Callable[[Any, Any, int], object]], ...] = (
     (bytearray, _encode_bytes),
     (
         complex,
-        lambda value, _keep, _depth: {
+        lambda value, _sender, _depth: {
             "t": "complex",
             "v": [complex.conjugate(value).real, -complex.conjugate(value).imag],
         },
@@ -123,70 +169,96 @@ _BASES: tuple[tuple[type, Callable[[Any, Any, int], object]], ...] = (
 )
 
 
-def decode(data: object, remote: Callable[[str, int | None], object] = Opaque, depth: int = _DEPTH + 2) -> object:
+def decode(data: object, receiver: Receiver | None = None, depth: int = _DEPTH + 2) -> object:
     """The value that `encode` made `data` from; never raises for data that a hostile process made up."""
     if data is None or isinstance(data, bool | int | float | str):
         return data
     if depth == 0:
         return Opaque("value nested too deeply")
     if isinstance(data, list):
-        return [decode(item, remote, depth - 1) for item in data]
+        made: list[object] = []
+        if receiver is not None:
+            receiver.made(made)
+        made += [decode(item, receiver, depth - 1) for item in data]
+        return made
     if not isinstance(data, dict):
         return Opaque("unreadable value")
     try:
-        return _decode_tagged(data, remote, depth)
+        return _decode_tagged(data, receiver, depth)
     except (TypeError, ValueError, LookupError, ArithmeticError, RecursionError):
         return Opaque("unreadable value")
 
 
-def _decode_tagged(data: dict[str, Any], remote: Callable[[str, int | None], object], depth: int) -> object:
+def _decode_tagged(data: dict[str, Any], receiver: Receiver | None, depth: int) -> object:
     tag, content = data.get("t"), data.get("v")
     if tag == "object":
-        handle = data.get("h")
-        return remote(str(content)[:200], handle if isinstance(handle, int) else None)
+        return Opaque(str(content)[:200]) if receiver is None else receiver.known(data)
     if isinstance(content, str):
-        return _decode_text(tag, content)
+        return _decode_text(tag, content, receiver)
     if not isinstance(content, list):
         return Opaque("unreadable value")
-    if tag == "dict":
-        if len(content) > _ENTRIES:
-            return Opaque(f"dict of {len(content)} entries")
-        return {decode(key, remote, depth - 1): decode(item, remote, depth - 1) for key, item in content}
-    items = [decode(item, remote, depth - 1) for item in content]
-    if tag in ("set", "frozenset") and len(items) > _ENTRIES:
-        return Opaque(f"{tag} of {len(items)} items")
-    return _decode_items(tag, items)
+    if tag == "shared" and receiver is not None:
+        return receiver.shared(content[0])
+    if tag in TAGS:
+        return decode_library(str(tag), content, lambda item: decode(item, receiver, depth - 1), receiver is not None)
+    if tag in CONTAINER_TAGS:
+        made = new_container(str(tag), content)
+        if receiver is not None:
+            receiver.made(made)
+        fill(made, _items(made, content, receiver, depth))
+        return made
+    items = [decode(item, receiver, depth - 1) for item in content]
+    builder = _BUILDERS.get(tag)
+    return builder(items) if builder else Opaque("unreadable value")
 
 
-def _decode_text(tag: object, text: str) -> object:
+def _items(made: object, content: list[Any], receiver: Receiver | None, depth: int) -> list[Any]:
+    if not isinstance(made, dict):
+        return [decode(item, receiver, depth - 1) for item in content]
+    pairs = content[1:] if isinstance(made, defaultdict) else content
+    return [(decode(key, receiver, depth - 1), decode(item, receiver, depth - 1)) for key, item in pairs]
+
+
+def fill(container: Any, items: Sequence[Any]) -> None:
+    """Puts `items` in place of what `container` holds; raises ValueError for too many that hash alike."""
+    if isinstance(container, dict | set):
+        check_hashes([key for key, _ in items] if isinstance(container, dict) else items)
+    container.clear()
+    if isinstance(container, dict):
+        container.update(dict(items))
+    else:
+        (container.update if isinstance(container, set) else container.extend)(items)
+
+
+def _decode_text(tag: object, text: str, receiver: Receiver | None) -> object:
     if tag == "int":
         return int(text, 16)
     if tag == "bytes":
         return text.encode("latin-1")
     if tag == "bytearray":
-        return bytearray(text, "latin-1")
+        made = bytearray(text, "latin-1")
+        if receiver is not None:
+            receiver.made(made)
+        return made
     if tag == "decimal":
-        from decimal import Decimal
-
-        return Decimal(text)
+        return decode_decimal(text)
     if tag == "builtin":
         return vars(builtins)[text]
     return Opaque("unreadable value")
 
 
-def _decode_items(tag: object, items: list[Any]) -> object:
-    if tag == "fraction":
-        from fractions import Fraction
+def _keys(items: list[Any]) -> dict[Any, None]:
+    check_hashes(items)
+    return dict.fromkeys(items)
 
-        return Fraction(*items)
-    builders: dict[object, Callable[[list[Any]], object]] = {
-        "tuple": tuple,
-        "set": set,
-        "frozenset": frozenset,
-        "deque": deque,
-        "iterator": iter,
-        "range": lambda parts: range(*parts),
-        "complex": lambda parts: complex(*parts),
-    }
-    build = builders.get(tag)
-    return build(items) if build else Opaque("unreadable value")
+
+_BUILDERS: dict[object, Callable[[list[Any]], object]] = {
+    "tuple": tuple,
+    "frozenset": lambda items: frozenset(_keys(items)),
+    "iterator": iter,
+    "keys": lambda items: _keys(items).keys(),
+    "values": lambda items: dict(enumerate(items)).values(),
+    "items": lambda items: (_keys([key for key, _ in items]) | dict(items)).items(),
+    "range": lambda parts: range(*parts),
+    "complex": lambda parts: complex(*parts),
+}

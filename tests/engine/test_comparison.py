@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import ComparisonRule, outputs_match, values_match
-from engine.comparison import Opaque
+from engine.sandbox.values import Opaque
 
 STRICT, APPS = ComparisonRule.STRICT, ComparisonRule.APPS
 

@@ -1,0 +1,287 @@
+"""Two processes that call each other's functions: the referee, with the tests, and the program, as a server.
+
+Plain data are copied. What is no plain data stays where it is and is known on the other side as a `Remote`. A list, set
+or dict that was passed to a call and changed there is changed here, too, as if both had it.
+
+What this module does not do: start processes, or trust the other end. It says which of one's own objects the other end
+may touch (`Peer.may`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import operator
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from engine.sandbox.channel import Channel, Lost
+from engine.sandbox.remote import Remote
+from engine.sandbox.values import Opaque, decode, encode, fill, is_iterator, kind_name
+
+_MOST_AHEAD = 1024
+"""Items of an iterator that are asked for at a time, once it has shown that many are wanted."""
+
+
+class Peer:
+    """One end of the exchange."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._lock = threading.RLock()
+        self._kept: list[object] = []
+        self._numbers: dict[int, int] = {}
+        self._remotes: dict[int, object] = {}
+        self._waiting: list[tuple[Any, Any]] = []
+        self.patient = False
+        """Whether changes of arguments wait for `settle` where the call has a result."""
+        self.quiet = False
+        self.last: object = None
+
+    # What the two ends of the exchange do differently
+
+    def header(self) -> dict[str, object]:
+        """What every request says besides."""
+        return {}
+
+    def may(self, do: str, target: object, name: str) -> bool:  # noqa: ARG002
+        """Whether the other end may do so with an object of this one."""
+        return True
+
+    def describe(self, error: BaseException) -> dict[str, Any]:
+        """What the other end is told of an exception."""
+        raise NotImplementedError
+
+    def exception(self, failure: dict[str, Any]) -> BaseException:
+        """What is raised here where the other end told of an exception."""
+        raise NotImplementedError
+
+    # Asking
+
+    def ask(self, do: str, on: object, *arguments: object, **keywords: object) -> Any:
+        """What the other end answers; raises what it raised, and `Lost` where it is gone."""
+        with self._lock:
+            crossing = _Crossing(self)
+            request = {**self.header(), "do": do, "on": on}
+            request |= {"args": encode(arguments, crossing), "kw": encode(keywords, crossing)}
+            self._channel.send(request)
+            while "do" in (answer := self._channel.receive()):
+                self._channel.send(self.answer(answer))
+            self.heard(answer)
+            crossing.returns = True
+            changes = crossing.read_changes(answer.get("changed"))
+            if isinstance(answer.get("error"), dict):
+                _settle(changes)
+                raise self.exception(answer["error"])
+            value = decode(answer.get("value"), crossing)
+            if self.patient and value is not None:
+                self._waiting += changes
+            else:
+                _settle(changes)
+            if do == "call":
+                self.last = value
+            return value
+
+    def heard(self, answer: dict[str, Any]) -> None:
+        """Called with every answer."""
+
+    def settle(self) -> None:
+        """Makes the changes that have waited."""
+        if self._waiting:
+            changes, self._waiting = self._waiting, []
+            _settle(changes)
+
+    # Answering
+
+    def answer(self, request: dict[str, Any]) -> dict[str, object]:
+        """Does what is asked and tells what came of it."""
+        crossing = _Crossing(self)
+        try:
+            arguments: Any = decode(request.get("args"), crossing)
+            keywords: Any = decode(request.get("kw"), crossing)
+            crossing.remember()
+            value = self._do(str(request.get("do")), request.get("on"), arguments, keywords)
+            changes = crossing.changes()
+            crossing.copies = bool(changes)
+            return {"value": encode(value, crossing), **changes}
+        except Lost:
+            raise
+        except BaseException as error:
+            return {"error": self.describe(error), **crossing.changes()}
+
+    def _do(self, do: str, on: object, arguments: Any, keywords: Any) -> object:
+        target = self.target(on)
+        name = str(arguments[0]) if arguments and do in ("get", "set") else ""
+        if do not in _OPERATIONS or not self.may(do, target, name):
+            raise TypeError(f"a program cannot {do} a {kind_name(target)} of the test")
+        if do == "next":
+            return _next(target, arguments[0], self.describe)
+        return _OPERATIONS[do](target, *arguments, **keywords)
+
+    def target(self, on: object) -> object:
+        """The object of this end that a request is about."""
+        if not isinstance(on, int) or not 0 <= on < len(self._kept):
+            raise LookupError("no such object")
+        return self._kept[on]
+
+    def keep(self, value: object) -> dict[str, object]:
+        """Keeps an object for the other end, always under the same number."""
+        number = self._numbers.get(id(value))
+        if number is None:
+            number = self._numbers[id(value)] = len(self._kept)
+            self._kept.append(value)
+        return {"t": "object", "v": kind_name(value), "h": number, "i": is_iterator(value)}
+
+    def remote(self, number: int, data: dict[str, Any]) -> object:
+        """The one stand-in here for the other end's object of that number."""
+        if number not in self._remotes:
+            kind = str(data.get("v"))[:200]
+            self._remotes[number] = (RemoteIterator if data.get("i") is True else Remote)(self, kind, number)
+        return self._remotes[number]
+
+
+def _call(target: Any, *arguments: object, **keywords: object) -> object:
+    return target(*arguments, **keywords)
+
+
+def _next(target: Any, count: int, describe: Any) -> object:
+    """The next items of an iterator, at most `count`; whether that is all, and what it raised."""
+    items: list[object] = []
+    try:
+        while len(items) < min(count, _MOST_AHEAD):
+            items.append(next(target))
+    except StopIteration:
+        return items, True, None
+    except BaseException as error:
+        return items, True, describe(error)
+    return items, False, None
+
+
+_OPERATIONS: dict[str, Any] = {
+    "call": _call,
+    "get": getattr,
+    "set": setattr,
+    "len": len,
+    "str": str,
+    "repr": repr,
+    "truth": bool,
+    "iter": iter,
+    "item": lambda target, key: target[key],
+    "put": lambda target, key, value: target.__setitem__(key, value),
+    "drop": lambda target, key: target.__delitem__(key),
+    "isinstance": lambda target, value: isinstance(value, target),
+    "enter": lambda target: type(target).__enter__(target),
+    "exit": lambda target: type(target).__exit__(target, None, None, None),
+    "next": _next,
+}
+
+
+class RemoteIterator(Remote):
+    """An iterator that stays where it was made; the more is taken of it, the more is asked for at a time."""
+
+    _peer: Peer
+    _items: Iterator[object]
+
+    def __init__(self, peer: Peer, kind: str, number: int) -> None:
+        super().__init__(peer, kind, number)
+        object.__setattr__(self, "_items", self._pull())
+
+    def __iter__(self) -> Iterator[object]:
+        return self
+
+    def __next__(self) -> object:
+        return next(self._items)
+
+    def _pull(self) -> Iterator[object]:
+        ahead, ended, failure = 1, False, None
+        while not ended:
+            items, ended, failure = self._ask("next", ahead)
+            yield from items
+            ahead = min(2 * ahead, _MOST_AHEAD)
+        if isinstance(failure, dict):
+            raise self._peer.exception(failure)
+
+
+class _Crossing:
+    """What crosses in one call: the containers among its arguments, numbered alike on both sides."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+        self._containers: list[Any] = []
+        self._ids: dict[int, int] = {}
+        self._before: list[list[object]] = []
+        self.returns = False
+        """Whether arguments have crossed, and it is the result's turn."""
+        self.copies = False
+        """Whether containers cross as copies although both sides have them."""
+
+    # As sender
+
+    def keep(self, value: object) -> dict[str, object]:
+        if isinstance(value, Remote):
+            return {"t": "object", "v": value.kind, "own": value.number}
+        return self._peer.keep(value)
+
+    def shared(self, container: Any) -> Any:
+        """As sender, a container's number; as receiver, the container of a number."""
+        if isinstance(container, int):
+            return self._containers[container]
+        if self.copies:
+            return None
+        number = self._ids.get(id(container))
+        if number is None:
+            self.made(container)
+        return number
+
+    # As receiver
+
+    def made(self, container: object) -> None:
+        if not self.returns:
+            self._ids[id(container)] = len(self._containers)
+            self._containers.append(container)
+
+    def known(self, data: dict[str, Any]) -> object:
+        own, number = data.get("own"), data.get("h")
+        if own is not None:
+            return self._peer.target(own)
+        return self._peer.remote(number, data) if isinstance(number, int) else Opaque(str(data.get("v"))[:200])
+
+    # Changes
+
+    def remember(self) -> None:
+        """Notes what the containers hold before the call."""
+        self._before = [_items(container) for container in self._containers]
+        self.returns = True
+
+    def changes(self) -> dict[str, object]:
+        """Those containers that hold something else now."""
+        changed = []
+        for number, (container, before) in enumerate(zip(self._containers, self._before, strict=False)):
+            now = _items(container)
+            if len(now) != len(before) or not all(map(operator.is_, now, before)):
+                changed.append([number, [encode(item, self) for item in now]])
+        return {"changed": changed} if changed else {}
+
+    def read_changes(self, changes: object) -> list[tuple[Any, Any]]:
+        """The containers to change, with what they shall hold."""
+        found = []
+        for change in changes if isinstance(changes, list) else []:
+            if isinstance(change, list) and len(change) == 2 and type(change[0]) is int:
+                with contextlib.suppress(LookupError):
+                    found.append((self._containers[change[0]], decode(change[1], self)))
+        return found
+
+
+def _items(container: Any) -> list[object]:
+    """What a container holds; keys and values in turn for a dict."""
+    if isinstance(container, dict):
+        return list(itertools.chain.from_iterable(dict.items(container)))
+    return list(container)
+
+
+def _settle(changes: list[tuple[Any, Any]]) -> None:
+    for container, items in changes:
+        with contextlib.suppress(TypeError, ValueError):  # a program that makes up changes changes nothing
+            pairs = list(zip(items[::2], items[1::2], strict=True)) if isinstance(container, dict) else items
+            fill(container, pairs)
