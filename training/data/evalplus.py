@@ -18,8 +18,8 @@ from contextlib import suppress
 from dataclasses import replace
 
 from engine import AssertTest, CallTest, Judge, Problem, ProblemError, Test, parse_problem
-from engine.comparison import Opaque
 from engine.outputs import Output
+from engine.sandbox.values import Opaque
 from training.data.reports import LoadReport
 from training.data.rows import Malformed, Row
 
