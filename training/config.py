@@ -147,6 +147,8 @@ class OptimizerSection(Section):
     """Learning rate at the last step, as a share of the peak; linear decay."""
     gradient_clip: Annotated[float, Field(gt=0)] = 1.0
     """Largest gradient norm."""
+    eight_bit: bool = False
+    """Adam's moments in a byte each (bitsandbytes, on NVIDIA GPUs): 2 bytes a trained weight in place of 8."""
     micro_batch_tokens: Positive = 4096
     """Padded tokens in one forward and backward pass; bounds memory, does not change the result."""
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from training.config import OptimizerSection
 from training.models.forward import response_logprobs
 from training.objective.loss import PLAIN, LossTerms, token_losses
+from training.optimizer import make_optimizer
 from training.policy import Policy
 from training.records import WeightedSequence
 
@@ -26,12 +27,9 @@ class LocalLearner:
     def __init__(self, policy: Policy, section: OptimizerSection, steps: int) -> None:
         self._policy = policy
         self._section = section
-        self.optimizer = torch.optim.AdamW(
-            policy.trained,
-            lr=section.learning_rate,
-            betas=(section.beta1, section.beta2),
-            weight_decay=section.weight_decay,
-        )
+        self.optimizer = make_optimizer(policy.trained, section)
+        half = policy.section.dtype == "float16"  # whose gradients would underflow
+        self._scaler = torch.amp.GradScaler(policy.device.type, enabled=half)
 
         def share_of_peak(step: int) -> float:
             if step < section.warmup_steps:
@@ -62,34 +60,48 @@ class LocalLearner:
                 reference_logprobs=_optional([each.reference_logprobs for each in batch], logprobs),
             )
             loss = (scales * loss).sum() / divisor
-            torch.autograd.backward(loss)
+            torch.autograd.backward(self._scaler.scale(loss))
             total += loss.item()
         return total
 
     def update(self) -> dict[str, float]:
         """One AdamW step with the accumulated gradient, clipped to its largest norm.
 
+        In float16 the loss is scaled up; where that overflows, the step is left out, counted, and the scale halved.
+
         Raises:
             FloatingPointError: the gradient is not finite; the weights are left as they were.
         """
+        self._scaler.unscale_(self.optimizer)
         norm = float(torch.nn.utils.clip_grad_norm_(self._policy.trained, self._section.gradient_clip))
-        if not np.isfinite(norm):
+        too_large = not np.isfinite(norm) and self._scaler.is_enabled() and self._scaler.get_scale() > 1
+        if not np.isfinite(norm) and not too_large:
             self.optimizer.zero_grad(set_to_none=True)
             raise FloatingPointError(f"gradient norm is {norm}")
         metrics = {"gradient_norm": norm, "learning_rate": float(self._schedule.get_last_lr()[0])}
-        self.optimizer.step()
-        self._schedule.step()
+        if self._scaler.is_enabled():
+            metrics |= {"loss_scale": self._scaler.get_scale(), "optimizer/skipped": float(too_large)}
+        if norm or not self._scaler.is_enabled():
+            self._scaler.step(self.optimizer)  # leaves the weights alone where float16 overflowed
+            self._scaler.update()
+        if not too_large:
+            self._schedule.step()
         self.optimizer.zero_grad(set_to_none=True)
         return metrics
 
     def state(self) -> dict[str, Any]:
-        """Optimizer and schedule, for a checkpoint."""
-        return {"optimizer": self.optimizer.state_dict(), "schedule": self._schedule.state_dict()}
+        """Optimizer, schedule and loss scale, for a checkpoint."""
+        return {
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self._schedule.state_dict(),
+            "scaler": self._scaler.state_dict(),
+        }
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from `state()`."""
         self.optimizer.load_state_dict(state["optimizer"])
         self._schedule.load_state_dict(state["schedule"])
+        self._scaler.load_state_dict(state["scaler"])
 
 
 def sequence_logprobs(policy: Policy, sequences: Sequence[WeightedSequence]) -> torch.Tensor:

@@ -26,7 +26,7 @@ from training.data import DataError, LoadReport, load_problems
 from training.display import Display
 from training.feedback_pool import LocalFeedbackPool
 from training.learner import LocalLearner
-from training.models.prompts import encode_prompt
+from training.models.prompts import encode_prompt, is_cut
 from training.objective import token_weights
 from training.policy import Policy, load_policy
 from training.protocols import Sampler
@@ -72,6 +72,8 @@ class Session:
     before: dict[str, float] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
     prompts: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    cut_prompts: set[str] = field(default_factory=set)
+    """Problems whose text is longer than `model.max_prompt_tokens` lets the policy read."""
 
     @property
     def offline_store(self) -> Path | None:
@@ -87,6 +89,8 @@ class Session:
         """Token ids of what the policy reads, encoded once."""
         if problem.id not in self.prompts:
             self.prompts[problem.id] = encode_prompt(self.policy, problem)
+            if is_cut(self.policy, problem):
+                self.cut_prompts.add(problem.id)
         return self.prompts[problem.id]
 
     def record(

@@ -72,6 +72,8 @@ def take_step(session: Session) -> Step:
     metrics["time/step"] = clock.total
     if config.samples_online:
         metrics |= step_metrics(judged.experiences, judged.infra)
+        cut = sum(each.rollout.problem_id in session.cut_prompts for each in judged.experiences)
+        metrics["prompts_cut"] = cut / max(1, len(judged.experiences))
         metrics |= turn_metrics(judged.experiences, config.sampler.samples_per_problem, config.sampler.turns)
         metrics["groups/without_signal"] = 1 - len(signal) / max(1, len(judged.experiences))
         metrics["samples_per_second"] = judged.programs / clock.total

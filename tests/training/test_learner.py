@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from training.config import OptimizerSection
+from training.config import ConfigError, ModelSection, OptimizerSection
 from training.learner import LocalLearner, sequence_logprobs
 from training.objective import LossTerms
 from training.records import WeightedSequence
@@ -128,3 +128,24 @@ def test_the_reference_gives_the_policys_own_logprobs_in_the_order_asked(tiny_po
     for sequence, row in zip(sequences(), found, strict=True):
         expected = sequence_logprobs(tiny_policy, [sequence])[0].detach().numpy()
         assert np.allclose(row, expected, atol=1e-5)
+
+
+def test_float16_leaves_out_a_step_that_overflows_and_halves_the_scale(tiny_policy):
+    half = dataclasses.replace(tiny_policy, section=ModelSection(dtype="float16"))
+    one, policy = learner(half, learning_rate=1e-3, warmup_steps=0)
+    before = [parameter.detach().clone() for parameter in policy.model.parameters()]
+    one.accumulate([WeightedSequence((7,), (8, 9), np.array([1e30, 1], np.float32))], 1.0)
+    metrics = one.update()
+    assert (metrics["optimizer/skipped"], metrics["loss_scale"]) == (1, 2**16)
+    assert all(torch.equal(a, b) for a, b in zip(before, policy.model.parameters(), strict=True))
+    one.accumulate(sequences(), 4.0)
+    metrics = one.update()
+    assert (metrics["optimizer/skipped"], metrics["loss_scale"]) == (0, 2**15)
+    plain, _ = learner(tiny_policy)
+    plain.accumulate(sequences(), 4.0)
+    assert metrics["gradient_norm"] == pytest.approx(plain.update()["gradient_norm"], rel=0.02)
+
+
+def test_eight_bit_moments_are_refused_without_a_gpu(tiny_policy):
+    with pytest.raises(ConfigError, match=r"optimizer\.eight_bit"):
+        learner(tiny_policy, eight_bit=True)

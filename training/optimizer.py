@@ -1,0 +1,33 @@
+"""The optimizer a configuration asks for.
+
+What this module does not do: take steps (`training.learner`).
+"""
+
+from __future__ import annotations
+
+import torch
+
+from training.config import ConfigError, OptimizerSection
+
+
+def make_optimizer(parameters: list[torch.nn.Parameter], section: OptimizerSection) -> torch.optim.Optimizer:
+    """AdamW; with `optimizer.eight_bit` its two moments take a byte each (bitsandbytes, Dettmers et al. 2022).
+
+    Raises:
+        ConfigError: the eight-bit one is asked for where it cannot work.
+    """
+    options = {
+        "lr": section.learning_rate,
+        "betas": (section.beta1, section.beta2),
+        "weight_decay": section.weight_decay,
+    }
+    if not section.eight_bit:
+        return torch.optim.AdamW(parameters, **options)  # type: ignore[arg-type]
+    if not all(parameter.is_cuda for parameter in parameters):
+        raise ConfigError("optimizer.eight_bit: works on an NVIDIA GPU only, and the weights are not on one")
+    try:
+        import bitsandbytes
+    except ImportError:
+        raise ConfigError("optimizer.eight_bit: needs bitsandbytes (pip install 'rltf[eight-bit]')") from None
+    optimizer: torch.optim.Optimizer = bitsandbytes.optim.AdamW8bit(parameters, **options)
+    return optimizer
