@@ -126,6 +126,8 @@ class ObjectiveSection(Section):
     critic_factor: bool = False
     """Multiply each token's weight by a critic's probability of the program's outcome there (CodeRL; RLTF's released
     code)."""
+    entropy: Weight = 0.0
+    """Weight of the entropy of the policy's next-token distribution, which is rewarded; 0: none."""
 
     @model_validator(mode="before")
     @classmethod
@@ -155,7 +157,8 @@ class ObjectiveSection(Section):
             if not rewards:
                 raise ValueError("algorithm: without coarse, fine, adaptive and static nothing is left but 'sft'")
             return self
-        idle = [*rewards, *(name for name in ("clip_high", "kl", "resampling", "critic_factor") if getattr(self, name))]
+        others = ("clip_high", "kl", "entropy", "resampling", "critic_factor")
+        idle = [*rewards, *(name for name in others if getattr(self, name))]
         if idle:
             raise ValueError(f"algorithm: 'sft' learns from references alone: {', '.join(idle)} must be 0")
         if not self.supervised:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from training.config import OptimizerSection
 from training.models.forward import response_logprobs
-from training.objective.loss import PLAIN, LossTerms, token_losses
+from training.objective.loss import PLAIN, LossTerms, telemetry, token_losses
 from training.optimizer import make_optimizer
 from training.policy import Policy
 from training.records import WeightedSequence
@@ -37,6 +37,7 @@ class LocalLearner:
             left = max(0.0, 1 - (step - section.warmup_steps) / max(1, steps - section.warmup_steps))
             return section.final_fraction + (1 - section.final_fraction) * left
 
+        self._watched: dict[str, list[torch.Tensor]] = {}
         self._schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, share_of_peak)
 
     def accumulate(self, sequences: Sequence[WeightedSequence], divisor: float, terms: LossTerms = PLAIN) -> float:
@@ -49,24 +50,30 @@ class LocalLearner:
         ]
         total = 0.0
         for batch in micro_batches(useful, self._section.micro_batch_tokens):
-            logprobs = sequence_logprobs(self._policy, batch)
-            scales = _right_padded([torch.full((len(each.token_ids),), each.scale) for each in batch], logprobs)
-            logprobs = logprobs.masked_fill(scales == 0, 0.0)  # padding is arbitrary there
-            loss = token_losses(
-                logprobs,
-                _right_padded([torch.from_numpy(each.weights) for each in batch], logprobs),
-                terms,
-                old_logprobs=_optional([each.old_logprobs for each in batch], logprobs),
-                reference_logprobs=_optional([each.reference_logprobs for each in batch], logprobs),
+            logprobs, entropies = response_logprobs(
+                self._policy,
+                [each.prompt_ids for each in batch],
+                [each.token_ids for each in batch],
+                entropy=bool(terms.entropy),
             )
-            loss = (scales * loss).sum() / divisor
+            scales = _right_padded([torch.full((len(each.token_ids),), each.scale) for each in batch], logprobs)
+            given = {
+                "old_logprobs": _optional([each.old_logprobs for each in batch], logprobs),
+                "reference_logprobs": _optional([each.reference_logprobs for each in batch], logprobs),
+                "entropies": entropies,
+            }
+            weights = _right_padded([torch.from_numpy(each.weights) for each in batch], logprobs)
+            loss = (scales * token_losses(logprobs, weights, terms, **given)).sum() / divisor
             torch.autograd.backward(self._scaler.scale(loss))
             total += loss.item()
+            for name, values in telemetry(logprobs, scales > 0, terms, **given).items():
+                self._watched.setdefault(name, []).append(values)
         return total
 
     def update(self) -> dict[str, float]:
         """One AdamW step with the accumulated gradient, clipped to its largest norm.
 
+        Its metrics are the norm, the learning rate, and means over the accumulated tokens (`objective.telemetry`).
         In float16 the loss is scaled up; where that overflows, the step is left out, counted, and the scale halved.
 
         Raises:
@@ -79,6 +86,8 @@ class LocalLearner:
             self.optimizer.zero_grad(set_to_none=True)
             raise FloatingPointError(f"gradient norm is {norm}")
         metrics = {"gradient_norm": norm, "learning_rate": float(self._schedule.get_last_lr()[0])}
+        metrics |= {name: float(torch.cat(values).mean()) for name, values in self._watched.items()}
+        self._watched.clear()
         if self._scaler.is_enabled():
             metrics |= {"loss_scale": self._scaler.get_scale(), "optimizer/skipped": float(too_large)}
         if norm or not self._scaler.is_enabled():

@@ -149,3 +149,19 @@ def test_float16_leaves_out_a_step_that_overflows_and_halves_the_scale(tiny_poli
 def test_eight_bit_moments_are_refused_without_a_gpu(tiny_policy):
     with pytest.raises(ConfigError, match=r"optimizer\.eight_bit"):
         learner(tiny_policy, eight_bit=True)
+
+
+def test_the_metrics_watch_the_distance_from_sampler_and_reference_and_what_is_clipped(tiny_policy):
+    one, policy = learner(tiny_policy)
+    sequence = WeightedSequence((7, 8, 9), (20, 21), np.ones(2, np.float32))
+    now = sequence_logprobs(policy, [sequence])[0].detach().numpy()
+    shifted = dataclasses.replace(
+        sequence, old_logprobs=now - np.float32([np.log(2), 0]), reference_logprobs=now + np.float32([np.log(2), 0])
+    )
+    one.accumulate([shifted], 1.0, LossTerms((0.2, 0.2), kl=0.1))
+    metrics = one.update()
+    assert metrics["policy/kl_from_sampler"] == pytest.approx((0.5 + np.log(2) - 1) / 2, abs=1e-5)
+    assert metrics["policy/kl_from_reference"] == pytest.approx((2 - np.log(2) - 1) / 2, abs=1e-5)
+    assert metrics["policy/clipped_share"] == 0.5
+    one.accumulate([sequence], 1.0)
+    assert "policy/clipped_share" not in one.update()

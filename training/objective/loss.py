@@ -85,3 +85,26 @@ def kl_estimate(logprobs: torch.Tensor, reference_logprobs: torch.Tensor) -> tor
     """
     difference = reference_logprobs - logprobs
     return torch.exp(difference) - difference - 1
+
+
+def telemetry(
+    logprobs: torch.Tensor,
+    real: torch.Tensor,
+    terms: LossTerms,
+    *,
+    old_logprobs: torch.Tensor | None = None,
+    reference_logprobs: torch.Tensor | None = None,
+    entropies: torch.Tensor | None = None,
+) -> dict[str, torch.Tensor]:
+    """What to watch of each real token, [tokens] each: distance from sampler and reference, clipping, entropy."""
+    found = {}
+    if old_logprobs is not None:
+        found["policy/kl_from_sampler"] = kl_estimate(logprobs, old_logprobs)
+    if old_logprobs is not None and terms.clip is not None:
+        ratio = torch.exp(logprobs - old_logprobs)
+        found["policy/clipped_share"] = ((ratio < 1 - terms.clip[0]) | (ratio > 1 + terms.clip[1])).float()
+    if reference_logprobs is not None:
+        found["policy/kl_from_reference"] = kl_estimate(logprobs, reference_logprobs)
+    if entropies is not None:
+        found["policy/entropy"] = entropies
+    return {name: values.detach()[real] for name, values in found.items()}

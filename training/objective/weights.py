@@ -55,7 +55,7 @@ def token_weights(experience: Experience, objective: ObjectiveSection) -> NDArra
 def loss_terms(objective: ObjectiveSection) -> LossTerms:
     """The terms of the loss beside the weighted log-probability."""
     clip = (objective.clip_low, objective.clip_high) if objective.clip_high else None
-    return LossTerms(clip, objective.kl)
+    return LossTerms(clip, objective.kl, objective.entropy)
 
 
 def weighted_batch(
@@ -69,18 +69,17 @@ def weighted_batch(
     `longest` is the longest completion there can be, in tokens (the constant normaliser of Dr. GRPO).
     """
     scales, divisor = sequence_scales([len(each.rollout.token_ids) for each in experiences], objective, longest)
-    terms = loss_terms(objective)
     sequences = [
         WeightedSequence(
             each.rollout.prompt_ids,
             each.rollout.token_ids,
             own,
             scale=scale,
-            old_logprobs=np.array(each.rollout.logprobs, dtype=np.float32) if terms.clip else None,
+            old_logprobs=np.array(each.rollout.logprobs, dtype=np.float32),
         )
         for each, own, scale in zip(experiences, weights, scales, strict=True)
     ]
-    return Batch(sequences, divisor, terms)
+    return Batch(sequences, divisor, loss_terms(objective))
 
 
 def sequence_scales(lengths: Sequence[int], objective: ObjectiveSection, longest: int) -> tuple[list[float], float]:
