@@ -151,7 +151,7 @@ def _agree(blame: Blame, found: Blame, rule: Rule) -> bool:
         return blame.diagnostic.code in rule.confirms or found.diagnostic.source is Source.COVERAGE
     if blame.span is None or found.span is None:
         return blame.category is found.category
-    if blame.diagnostic.source not in _NO_ERRORS and found.diagnostic.source in STATIC_SOURCES:
+    if blame.diagnostic.source is not Source.COVERAGE and found.diagnostic.source in STATIC_SOURCES:
         return _overlap(blame.diagnostic.span or blame.span, found.diagnostic.span or found.span)
     return _overlap(blame.span, found.span)
 

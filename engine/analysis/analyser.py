@@ -10,7 +10,6 @@ import os
 import queue
 import subprocess
 import sys
-import tempfile
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +22,8 @@ from engine.records import Diagnostic, Problem, Similarity
 
 _ROOT = Path(__file__).resolve().parents[2]
 _START = "import sys; sys.path.insert(0, {root!r}); from engine.analysis.worker import main; sys.path.pop(0); main()"
+_NOWHERE = os.devnull
+"""No folder: the tools find no configuration there and can keep nothing."""
 _MOST_PROGRAMS = 5_000
 _MOST_GROWTH_BYTES = 300 << 20
 """A worker is replaced after this many programs, or when it holds this much more than at its start."""
@@ -41,10 +42,9 @@ class Analyser:
         if workers < 1:
             raise ValueError(f"workers must be at least 1, is {workers}")
         self._limits = limits or Limits()
-        self._folder = tempfile.TemporaryDirectory(prefix="rltf-analysis-")  # empty: nothing to import or to configure
         self._idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
         for _ in range(workers):
-            self._idle.put(_Worker(self._limits, self._folder.name))
+            self._idle.put(_Worker(self._limits))
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="analyser")
 
     def submit(self, program: bytes, problem: Problem) -> Future[tuple[Diagnostic, ...]]:
@@ -69,7 +69,6 @@ class Analyser:
         with contextlib.suppress(queue.Empty):
             while True:
                 self._idle.get_nowait().close()
-        self._folder.cleanup()
 
     def __enter__(self) -> Analyser:
         return self
@@ -91,7 +90,7 @@ class Analyser:
         try:
             if not worker.usable:
                 worker.close()
-                worker = _Worker(self._limits, self._folder.name)
+                worker = _Worker(self._limits)
             return worker.ask(request)
         finally:
             self._idle.put(worker)
@@ -100,7 +99,7 @@ class Analyser:
 class _Worker:
     """One worker process, owned by one thread at a time."""
 
-    def __init__(self, limits: Limits, folder: str) -> None:
+    def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._programs = 0
         self._resident_at_start = 0
@@ -111,8 +110,8 @@ class _Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            cwd=folder,
-            env={"PATH": os.defpath, "HOME": folder, "PYLINTHOME": folder},
+            cwd="/",  # nothing is imported from there (-I, -P), nothing written
+            env={"PATH": os.defpath, "HOME": _NOWHERE, "PYLINTHOME": _NOWHERE},
             start_new_session=True,
         )
         assert self._process.stdin is not None

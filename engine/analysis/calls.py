@@ -12,9 +12,7 @@ import libcst as cst
 
 from engine.analysis.bindings import descendants, uses
 
-_CALLABLE_BUILTINS = frozenset(
-    name for name in dir(builtins) if callable(getattr(builtins, name)) and name[0].islower()
-)
+CALLABLE_BUILTINS = frozenset(name for name in dir(builtins) if callable(getattr(builtins, name)) and name[0].islower())
 _VALUES = (
     cst.Integer,
     cst.Float,
@@ -80,14 +78,14 @@ def arity_fault(
 
 
 def shadowed_calls(scope: cst.FunctionDef | cst.Module) -> Iterator[tuple[cst.Call, str]]:
-    """Calls of a builtin's name that this scope binds to plain values only; a module's, after it did."""
+    """Calls of a builtin's name that this scope binds to plain values only; a module's, where it has done so."""
     body = scope.body if isinstance(scope, cst.FunctionDef) else scope
     own = list(descendants(body, into_scopes=False))
     plain: dict[str, bool] = {}
     assignments: dict[str, int] = {}
     for node in own:
         for target, value in _assignments(node):
-            if isinstance(target, cst.Name) and target.value in _CALLABLE_BUILTINS:
+            if isinstance(target, cst.Name) and target.value in CALLABLE_BUILTINS:
                 name = target.value
                 plain[name] = plain.get(name, True) and (value is None or _is_value(value))
                 assignments[name] = assignments.get(name, 0) + 1
@@ -103,28 +101,49 @@ def shadowed_calls(scope: cst.FunctionDef | cst.Module) -> Iterator[tuple[cst.Ca
 
 def _assignments(node: cst.CSTNode) -> Iterator[tuple[cst.BaseExpression, cst.BaseExpression | None]]:
     """Targets with their values; None for the value of `+=`, which keeps a value a value."""
-    if isinstance(node, cst.Assign):
+    if type(node) is cst.Assign:
         yield from ((target.target, node.value) for target in node.targets)
-    elif isinstance(node, cst.AugAssign):
+    elif type(node) is cst.AugAssign:
         yield node.target, None
 
 
 def _called(nodes: Iterable[cst.CSTNode], names: Collection[str]) -> Iterator[tuple[cst.Call, str]]:
     for node in nodes:
-        if isinstance(node, cst.Call) and isinstance(node.func, cst.Name) and node.func.value in names:
+        if type(node) is cst.Call and isinstance(node.func, cst.Name) and node.func.value in names:
             yield node, node.func.value
 
 
 def _called_after(module: cst.Module, names: Collection[str]) -> Iterator[tuple[cst.Call, str]]:
-    """Calls in the statements after the one that surely assigns the name."""
+    """Calls after the statement that surely assigns the name, and in functions that nothing before it mentions."""
+    definitions = [statement for statement in module.body if isinstance(statement, cst.FunctionDef | cst.ClassDef)]
+    defined = {statement.name.value for statement in definitions}
     assigned: set[str] = set()
+    early = False  # whether a function may have been called by now
+    in_functions: set[str] = set()
     for statement in module.body:
         if isinstance(statement, cst.FunctionDef | cst.ClassDef):  # has names of its own
             continue
         yield from _called(descendants(statement, into_scopes=False), assigned)
         for part in statement.body if isinstance(statement, cst.SimpleStatementLine) else ():
             targets = [target for target, value in _assignments(part) if value is not None]
-            assigned |= {target.value for target in targets if isinstance(target, cst.Name) and target.value in names}
+            fresh = {target.value for target in targets if isinstance(target, cst.Name) and target.value in names}
+            in_functions |= set() if early else fresh - assigned
+            assigned |= fresh
+        early = early or any(use.name in defined for use in uses(statement) if use.kind == "read")
+    for definition in definitions if in_functions else ():
+        own = {use.name for use in uses(definition) if use.kind == "bind"}
+        for body in _bodies(definition):
+            yield from _called(descendants(body), in_functions - own)
+
+
+def _bodies(definition: cst.FunctionDef | cst.ClassDef) -> Iterator[cst.BaseSuite]:
+    """What runs only when it is called: a function's body, or those of a class's methods."""
+    if isinstance(definition, cst.FunctionDef):
+        yield definition.body
+        return
+    for part in definition.body.body:
+        if isinstance(part, cst.FunctionDef):
+            yield part.body
 
 
 def _deleted_or_shared(module: cst.Module) -> set[str]:

@@ -14,7 +14,7 @@ import libcst as cst
 from libcst.metadata import ByteSpanPositionProvider, CodeSpan, MetadataWrapper
 
 from engine.analysis.bindings import Use, descendants, uses
-from engine.analysis.calls import arity_fault, entry_function, shadowed_calls
+from engine.analysis.calls import CALLABLE_BUILTINS, arity_fault, entry_function, shadowed_calls
 from engine.analysis.facts import ProblemFacts
 from engine.analysis.linter import bound_names
 from engine.analysis.paths import follow
@@ -47,6 +47,9 @@ _IMPLICIT = frozenset(dir(builtins)) | {
 }
 
 
+_SHARING = (cst.Global, cst.Nonlocal)
+
+
 class Finding(NamedTuple):
     """One finding; `node` is None for the whole program."""
 
@@ -59,6 +62,7 @@ class Tree(NamedTuple):
     """A program's tree with the names used in it."""
 
     module: cst.Module
+    nodes: tuple[cst.CSTNode, ...]
     functions: tuple[cst.FunctionDef, ...]
     uses: tuple[Use, ...]
     bound: frozenset[str]
@@ -78,13 +82,14 @@ def structural_findings(source: str, text: ProgramText, facts: ProblemFacts) -> 
     """
     module = cst.parse_module(source)
     every = tuple(uses(module))
-    nodes = list(descendants(module))
+    nodes = tuple(descendants(module))
     tree = Tree(
         module,
-        tuple(node for node in nodes if isinstance(node, cst.FunctionDef)),
+        nodes,
+        tuple(node for node in nodes if type(node) is cst.FunctionDef),
         every,
         frozenset(use.name for use in every if use.kind == "bind"),
-        any(isinstance(node, cst.ImportStar) for node in nodes),
+        any(type(node) is cst.ImportStar for node in nodes),
     )
     found = [finding for check in _CHECKS for finding in check(tree, facts)]
     return _located(found, module, source, text) if found else ()
@@ -146,8 +151,8 @@ def _local_calls(tree: Tree, _: ProblemFacts) -> Iterator[Finding]:
         node.name.value: node for node in tree.module.body if isinstance(node, cst.FunctionDef) and not node.decorators
     }
     once = {name: node for name, node in top.items() if binds.count(name) == 1}
-    for node in descendants(tree.module):
-        if not isinstance(node, cst.Call) or not isinstance(node.func, cst.Name) or node.func.value not in once:
+    for node in tree.nodes if once else ():
+        if type(node) is not cst.Call or not isinstance(node.func, cst.Name) or node.func.value not in once:
             continue
         if any(argument.star for argument in node.args):
             continue
@@ -177,25 +182,23 @@ def _paths(tree: Tree, _: ProblemFacts) -> Iterator[Finding]:
 def _paths_of(function: cst.FunctionDef) -> Iterator[Finding]:
     own = list(descendants(function.body, into_scopes=False))
     parameters = frozenset(node.name.value for node in descendants(function.params) if isinstance(node, cst.Param))
-    shared = {item.name.value for node in own if isinstance(node, cst.Global | cst.Nonlocal) for item in node.names}
-    assigned = _assigned(function) - shared
+    shared = {item.name.value for node in own if type(node) in _SHARING for item in cast("cst.Global", node).names}
+    assigned = _assigned(function, own) - shared
     found = follow(function.body, assigned | parameters, parameters)
     for node in found.unreachable:
         yield Finding("unreachable-code", "no path leads here", node)
     for name, node in found.unbound.items():
         yield Finding("unbound-on-a-path", f"{name} is not bound on every path to here", node)
-    values = [
-        node for node in own if isinstance(node, cst.Return) and node.value is not None and not _is_none(node.value)
-    ]
-    generates = any(isinstance(node, cst.Yield) for node in own)
+    values = [node for node in own if type(node) is cst.Return and node.value is not None and not _is_none(node.value)]
+    generates = any(type(node) is cst.Yield for node in own)
     if values and found.end_reachable and not generates:
         yield Finding("missing-return", f"{function.name.value}() returns a value on some paths only", function)
 
 
-def _assigned(function: cst.FunctionDef) -> frozenset[str]:
+def _assigned(function: cst.FunctionDef, nodes: Sequence[cst.CSTNode]) -> frozenset[str]:
     """Names that the function's own statements bind; those of comprehensions are theirs alone."""
     own = frozenset(use.name for use in uses(function.body, into_scopes=False) if use.kind == "bind")
-    inner = [node for node in descendants(function.body, into_scopes=False) if isinstance(node, cst.CompFor)]
+    inner = [node for node in nodes if type(node) is cst.CompFor]
     return own - {use.name for node in inner for use in uses(cst.AssignTarget(node.target)) if use.kind == "bind"}
 
 
@@ -204,7 +207,9 @@ def _is_none(value: cst.BaseExpression) -> bool:
 
 
 def _streams(tree: Tree, facts: ProblemFacts) -> Iterator[Finding]:
-    mentioned = {node.value for node in descendants(tree.module) if isinstance(node, cst.Name)}
+    if not (facts.wants_output or facts.reads_input):
+        return
+    mentioned = {node.value for node in tree.nodes if type(node) is cst.Name}
     if facts.wants_output and not tree.has_star_import:
         if not mentioned & _WRITERS:
             yield Finding("never-prints", "the tests compare what is printed; nothing is", None)
@@ -221,6 +226,8 @@ def _is_import(node: cst.CSTNode) -> bool:
 
 
 def _shadowed(tree: Tree, _: ProblemFacts) -> Iterator[Finding]:
+    if not tree.bound & CALLABLE_BUILTINS:
+        return
     scopes: list[cst.FunctionDef | cst.Module] = [tree.module, *tree.functions]
     for scope in scopes:
         for call, name in shadowed_calls(scope):

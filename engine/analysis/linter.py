@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TypeAlias
 
 from astroid import MANAGER
 from astroid.builder import AstroidBuilder
@@ -17,9 +19,11 @@ from astroid.context import _invalidate_cache
 from astroid.exceptions import AstroidError
 from astroid.inference_tip import clear_inference_tip_cache
 from astroid.interpreter.objectmodel import ObjectModel
+from astroid.nodes import Call, ImportFrom, Name, NodeNG
 from astroid.nodes._base_nodes import LookupMixIn
 from astroid.nodes.scoped_nodes import ClassDef
 from pylint import checkers
+from pylint.checkers import BaseChecker
 from pylint.checkers.clear_lru_cache import clear_lru_caches
 from pylint.lint import PyLinter
 from pylint.message import Message
@@ -34,8 +38,19 @@ NOT_CHECKED = ("E0606", "E0102", "E0202", "E0401", "E1200", "E1201", "E1205", "E
 """Errors left out: too often wrong on correct programs (measured), dependent on the machine, or about logging."""
 ALSO_CHECKED = ("W0104", "W0106", "R1726", "R1727", "R0124")
 """Warnings that point at real bugs more often than not: statements without effect, conditions that never change."""
+_IDLE = {
+    "VariablesChecker": ("_loopvar_name",),
+    "ComparisonChecker": ("_check_callable_comparison", "_check_constants_comparison", "_check_unidiomatic_typecheck"),
+    "MethodArgsChecker": ("_check_missing_timeout",),
+    "RefactoringChecker": ("visit_functiondef",),
+    "ImportsChecker": ("visit_import", "visit_functiondef", "visit_classdef", "visit_for", "visit_while"),
+}
+"""Methods of checkers that look for nothing but messages that are switched off (a quarter of pylint's time)."""
 _NAME = "program"
 _PATH = "<program>"
+
+
+Visit: TypeAlias = Callable[[NodeNG], None]
 
 
 class _Collector(BaseReporter):  # type: ignore[misc]
@@ -64,7 +79,9 @@ class Linter:
         self._walker = ASTWalker(self._linter)
         for checker in self._linter.prepare_checkers():
             checker.open()
+            self._spare(checker)
             self._walker.add_checker(checker)  # token and raw checkers have no visit methods: they never run
+        self._source = ""
         self._prelude_names: dict[str, tuple[str, ...]] = {}
 
     @property
@@ -86,6 +103,7 @@ class Linter:
         """
         self._linter.config.additional_builtins = self._names_of(prelude)
         self._reporter.messages.clear()
+        self._source = source
         try:
             self._linter.set_current_module(_NAME, _PATH)
             module = AstroidBuilder(MANAGER).string_build(source, _NAME, _PATH)
@@ -97,10 +115,48 @@ class Linter:
             MANAGER.astroid_cache.pop(_NAME, None)
             _forget()
 
+    def _spare(self, checker: BaseChecker) -> None:
+        """Leaves out of a checker what looks for messages that are switched off only."""
+        for name in _IDLE.get(type(checker).__name__, ()):
+            getattr(checker, name)  # another pylint, another name: better to know
+            setattr(checker, name, _nothing)
+        visits = {
+            "BasicChecker": ("visit_call", _calls_of_reversed_and_format),
+            "ImportsChecker": ("visit_importfrom", _relative_imports),
+            "StdlibChecker": ("visit_call", self._calls_of_getenv),
+        }
+        if type(checker).__name__ in visits:
+            name, visit = visits[type(checker).__name__]
+            setattr(checker, name, partial(visit, checker, getattr(checker, name)))
+
+    def _calls_of_getenv(self, _: BaseChecker, visit: Visit, node: Call) -> None:
+        if "getenv" in self._source:
+            visit(node)
+
     def _names_of(self, prelude: str) -> tuple[str, ...]:
         if prelude not in self._prelude_names:
             self._prelude_names[prelude] = tuple(sorted(set(bound_names(prelude))))
         return self._prelude_names[prelude]
+
+
+def _nothing(*_: object) -> None:
+    """Stands for a method that is left out."""
+
+
+_nothing.checks_msgs = ()  # type: ignore[attr-defined]  # so that a walker does not call it
+
+
+def _calls_of_reversed_and_format(checker: BaseChecker, _: Visit, node: Call) -> None:
+    """`BasicChecker.visit_call` without its search for calls after which nothing runs (W0101)."""
+    checker._check_misplaced_format_function(node)
+    named = isinstance(node.func, Name) and node.func.name == "reversed"
+    if named and not ("reversed" in node.frame() or "reversed" in node.root()):
+        checker._check_reversed(node)
+
+
+def _relative_imports(_: BaseChecker, visit: Visit, node: ImportFrom) -> None:
+    if node.level:
+        visit(node)
 
 
 def bound_names(prelude: str) -> Iterator[str]:

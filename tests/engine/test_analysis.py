@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -192,6 +194,18 @@ CHECKS = [
         "n = sum([1])\nsum = 0\nlist = list(input())\nprint(n, sum, list)\ndef f(sum): return sum([1])\n",
     ),
     (
+        "shadowed-builtin-called",
+        CALL,
+        "list = [1, 2]\ndef f(x):\n    def g(y):\n        return list(y)\n    return g(x)\n",
+        "def g(x): return max(x)\ntop = g([1])\nmax = top + 1\ndef f(x): return max\n",
+    ),
+    (
+        "shadowed-builtin-called",
+        STREAM,
+        "str = 'a'\nclass A:\n    def m(self): return str(1)\nprint(A().m())\n",
+        "def g(x): return str(x)\nprint(g(1))\nstr = 'a'\ndef f(str): return str(1)\nmax, min = 1, 2\ndef h(): return max(1, 2)\n",
+    ),
+    (
         "unreachable-code",
         CALL,
         "def f(x):\n    return 1\n    x = 2\n",
@@ -224,6 +238,10 @@ def test_messages_are_those_of_the_pylint_command(analyser: Analyser, tmp_path) 
         "def f(x):\n    y = x.append()\n    x == 2\n    return [].push(1)\n",
         "x = None\nx[0]\nprint('%d %d' % (1,))\nfor i in 5: pass\n",
         "def f(x):\n    'é' ; return undefinéd\n",
+        # what methods left out of the checkers also look for
+        "import os\nfrom .. import x\nfor i in range(3): pass\nprint(i)\nif 1 == 1 or len == 3: x == x\n"
+        "os.getenv(1)\ng = os.getenv\ng(2)\nprint('a').format(1)\nreversed(5)\nif x == x: pass\n"
+        "def f():\n    reversed({1})\n    exit()\n    return type(x) == int\n",
     ]
     for index, program in enumerate(programs):
         (tmp_path / f"program{index}.py").write_text(program, encoding="utf-8")
@@ -252,3 +270,19 @@ def test_messages_are_those_of_the_pylint_command(analyser: Analyser, tmp_path) 
 def test_workers_must_be_at_least_one() -> None:
     with pytest.raises(ValueError, match="workers must be at least 1, is 0"):
         Analyser(workers=0)
+
+
+def test_default_arguments_and_class_bodies_run_before_the_builtin_is_shadowed(analyser: Analyser) -> None:
+    program = b"class A:\n    empty = list()\ndef f(x, y=list()): return x\nlist = [1]\n"
+    assert "shadowed-builtin-called" not in codes(analyser.submit(program, CALL).result())
+
+
+def test_the_workers_leave_no_folder_even_where_their_owner_is_killed(tmp_path) -> None:
+    code = (
+        "import os, signal; from engine import Analyser, parse_problem; analyser = Analyser()\n"
+        "analyser.submit(b'xs', parse_problem({'inputs': ['1'], 'outputs': ['1']})).result()\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], env={**os.environ, "TMPDIR": str(tmp_path)}, check=False)
+    assert run.returncode == -signal.SIGKILL
+    assert list(tmp_path.iterdir()) == []

@@ -158,6 +158,11 @@ def test_two_linters_make_an_error_stronger_once() -> None:
     assert [(blame.strength, len(blame.also)) for blame in blames] == [(pytest.approx(0.8), 2)]
 
 
+def test_two_findings_in_one_statement_at_different_places_are_two() -> None:
+    blames = assess(failed(PROGRAM, lint("E0602", b"zz"), lint("E1101", b"y")), byte_tokens(PROGRAM)).blames
+    assert [(blame.diagnostic.code, blame.also) for blame in blames] == [("E0602", ()), ("E1101", ())]
+
+
 def test_a_finding_beside_the_error_in_its_statement_does_not_agree_with_it() -> None:
     report = crashed(PROGRAM, "IndexError", span_of(PROGRAM, b"zz"), lint("E1307", b"y"))
     assert [blame.strength for blame in assess(report, byte_tokens(PROGRAM)).blames] == [0.6, 0.8]
