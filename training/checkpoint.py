@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import torch
+from safetensors import SafetensorError
 
 from training.critic import CriticLearner
 from training.files import sync_folder, write_bytes, write_text
@@ -55,21 +56,29 @@ def save_checkpoint(
     keep: int,
     critic: CriticLearner | None = None,
 ) -> Path:
-    """Write `folder/step-N`, complete or not at all, and delete all but the newest `keep`."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write `folder/step-N`, complete or not at all, and delete all but the newest `keep`.
+
+    Raises:
+        OSError: it cannot be written (a full disk, say); the earlier checkpoints are as they were.
+    """
+    folder.mkdir(exist_ok=True)  # a run's folder that has been deleted stays so
     final = folder / f"step-{progress.step}"
     aside = folder / f".step-{progress.step}.part"
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir()
-    save_weights(policy.model, aside)
-    policy.tokenizer.save_pretrained(aside)
-    torch.save({**learner.state(), "torch_rng": torch.get_rng_state()}, aside / "optimizer.pt")
-    if critic is not None:
-        critic.save(aside)
-    save_experiences(aside / _BUFFER, experiences)
-    write_text(aside / "progress.json", msgspec.json.encode(progress).decode())
-    write_text(aside / _CHECKSUMS, json.dumps(_checksums(aside), indent=1))
-    sync_folder(aside)
+    try:
+        save_weights(policy.model, aside)
+        policy.tokenizer.save_pretrained(aside)
+        torch.save({**learner.state(), "torch_rng": torch.get_rng_state()}, aside / "optimizer.pt")
+        if critic is not None:
+            critic.save(aside)
+        save_experiences(aside / _BUFFER, experiences)
+        write_text(aside / "progress.json", msgspec.json.encode(progress).decode())
+        write_text(aside / _CHECKSUMS, json.dumps(_checksums(aside), indent=1))
+        sync_folder(aside)
+    except (OSError, SafetensorError, RuntimeError) as error:  # each library has its own name for a full disk
+        shutil.rmtree(aside, ignore_errors=True)
+        raise OSError(f"{aside}: the checkpoint cannot be written: {str(error).splitlines()[0]}") from error
     shutil.rmtree(final, ignore_errors=True)
     aside.replace(final)
     sync_folder(folder)

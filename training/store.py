@@ -9,6 +9,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,8 @@ class RunStore:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._connection = sqlite3.connect(folder / "run.db", timeout=30, isolation_level=None)
+        self._path = folder / "run.db"
+        self._connection = sqlite3.connect(self._path, timeout=30, isolation_level=None)
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = NORMAL")
         self._connection.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
@@ -57,7 +59,14 @@ class RunStore:
         samples: Sequence[SampleRow] = (),
         events: Sequence[tuple[str, Mapping[str, Any]]] = (),
     ) -> None:
-        """Add rows of one step, all of them or none."""
+        """Add rows of one step, all of them or none.
+
+        Raises:
+            FileNotFoundError: the run's folder has been deleted (SQLite itself would go on writing into nothing).
+            sqlite3.Error: they cannot be written.
+        """
+        if not self._path.exists():
+            raise FileNotFoundError(f"{self._path.parent}: the run's folder is gone; what it held is lost")
         rows: dict[str, list[tuple[object, ...]]] = {
             "metrics": [(self._next(), step, name, float(value)) for name, value in (metrics or {}).items()],
             "samples": [
@@ -97,7 +106,8 @@ class RunStore:
 
     def close(self) -> None:
         """Close the connection, folding the write-ahead log into the file."""
-        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with suppress(sqlite3.Error):  # a full disk: the log is read just as well
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._connection.close()
 
     def _next(self) -> int:
