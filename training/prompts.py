@@ -59,8 +59,6 @@ _NEXT_STATEMENT = ("\nclass ", "\ndef ", "\n#", "\n@", "\nif ", "\nprint(")
 FORMATS = {
     "apps": PromptFormat(apps_text),
     "mbpp": PromptFormat(mbpp_text, stop=("[DONE]",)),
-    "humaneval": PromptFormat(
-        humaneval_text, ("\nclass ", "\ndef ", "\n#", "\n@", "\nif ", "\nprint("), continues=True
-    ),
+    "humaneval": PromptFormat(humaneval_text, stop=_NEXT_STATEMENT, continues=True),
 }
 """By the name that `--prompt-format` and `model.prompt_format` know them under."""

@@ -1,0 +1,134 @@
+"""Estimates from samples: pass@k, n@k, intervals and paired significance. Numbers in, numbers out.
+
+What this module does not do: sample, judge, or read files.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+RESAMPLES = 2000
+"""Bootstrap resamples of the problems."""
+PERMUTATIONS = 10_000
+LEVEL = 0.95
+
+
+def pass_at_k(samples: int, passes: int, k: int) -> float:
+    """Unbiased estimate of the chance that at least one of k samples passes (Chen et al. 2021, eq. 1).
+
+    Raises:
+        ValueError: fewer samples than k; the estimator is not defined there.
+    """
+    if samples < k:
+        raise ValueError(f"pass@{k} needs at least {k} samples of each problem, not {samples}")
+    return 1.0 - math.comb(samples - passes, k) / math.comb(samples, k)
+
+
+def n_at_k(filtered: Sequence[bool], passed: Sequence[bool], n: int, k: int) -> float:
+    """Unbiased estimate of n@k: k samples are drawn, n of them are submitted, and one of those passes (Li et al. 2022).
+
+    Submitted are those that pass the public tests, drawn at random among them; where they are fewer than n, others
+    follow. All is averaged over every choice of k samples.
+
+    Args:
+        filtered: [samples] whether each passes the public tests.
+        passed: [samples] whether each passes all tests.
+        n: submissions.
+        k: samples drawn.
+
+    Raises:
+        ValueError: fewer samples than k, or n greater than k.
+    """
+    samples = len(passed)
+    if samples < k or n > k:
+        raise ValueError(f"{n}@{k} needs n <= k <= samples, which are {samples}")
+    kept = sum(filtered)
+    kept_wrong = sum(keep and not good for keep, good in zip(filtered, passed, strict=True))
+    others_wrong = sum(not keep and not good for keep, good in zip(filtered, passed, strict=True))
+    others = samples - kept
+    fails = 0.0
+    for drawn in range(max(0, k - others), min(kept, k) + 1):  # of the k, this many pass the public tests
+        chance = math.comb(kept, drawn) * math.comb(others, k - drawn) / math.comb(samples, k)
+        first = min(n, drawn)
+        rest = min(n - first, k - drawn)
+        fails += chance * _all_wrong(kept, kept_wrong, first) * _all_wrong(others, others_wrong, rest)
+    return 1.0 - fails
+
+
+def _all_wrong(count: int, wrong: int, drawn: int) -> float:
+    return math.comb(wrong, drawn) / math.comb(count, drawn)
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean over problems with its confidence interval."""
+
+    value: float
+    low: float
+    high: float
+    problems: int
+
+
+def mean_over_problems(values: Sequence[float], seed: int = 0) -> Estimate:
+    """The mean, and the percentile interval from resampling the problems: what other problems would have given.
+
+    Raises:
+        ValueError: no values.
+    """
+    if not values:
+        raise ValueError("no problem has enough samples")
+    array = np.asarray(values)
+    low, high = _interval(_resampled_means(array, seed))
+    return Estimate(float(array.mean()), low, high, len(array))
+
+
+def _resampled_means(values: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
+    """[RESAMPLES] means of as many values drawn with replacement."""
+    generator = np.random.default_rng([seed, len(values)])
+    means = [values[generator.integers(0, len(values), len(values))].mean() for _ in range(RESAMPLES)]
+    return np.asarray(means)
+
+
+def _interval(means: NDArray[np.float64]) -> tuple[float, float]:
+    tail = (1 - LEVEL) / 2
+    low, high = np.quantile(means, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How two results differ on the problems that both have."""
+
+    value: float
+    """Mean of second - first."""
+    low: float
+    high: float
+    p_value: float
+    """Share of sign flips of the per-problem differences whose mean is at least as far from 0; two-sided."""
+    problems: int
+
+
+def paired_difference(first: Sequence[float], second: Sequence[float], seed: int = 0) -> Difference:
+    """Paired bootstrap interval and sign-flip permutation test; `first` and `second` are by problem, in one order.
+
+    Raises:
+        ValueError: no problems.
+    """
+    if not first:
+        raise ValueError("the results have no problem in common")
+    differences = np.asarray(second, dtype=float) - np.asarray(first, dtype=float)
+    low, high = _interval(_resampled_means(differences, seed))
+    observed = differences.mean()
+    generator = np.random.default_rng([seed, len(differences), 1])
+    telling = differences[differences != 0]  # the others stay 0 whatever their sign
+    extreme = 0
+    for _ in range(PERMUTATIONS):
+        signs = generator.integers(0, 2, len(telling)) * 2 - 1
+        extreme += abs((signs * telling).sum()) >= abs(telling.sum()) - 1e-9
+    p_value = (extreme + 1) / (PERMUTATIONS + 1)  # the observed signs are one of them
+    return Difference(float(observed), low, high, float(p_value), len(differences))

@@ -1,0 +1,251 @@
+"""The results of an evaluation: one line for each judged sample, written as it comes, and what they add up to.
+
+A folder has `settings.json`, `samples.jsonl` (appended to; a line that a crash cut short is dropped when it
+goes on) and, at the end, `summary.json`.
+
+What this module does not do: sample or judge.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import IO, Any
+
+from training.estimates import Estimate, mean_over_problems, n_at_k, pass_at_k
+from training.files import write_text
+
+OVERALL = "all"
+
+
+class ResultError(ValueError):
+    """A result that cannot be read, or a folder with another evaluation in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One judged program."""
+
+    temperature: float
+    """0 is greedy."""
+    problem_id: str
+    sample: int
+    verdict: str
+    outcome: str
+    """passed | failed | infra | syntax | runtime | timeout | other."""
+    error: str | None
+    """Exception class, or the like."""
+    pass_ratio: float
+    public: bool | None
+    """Whether it passes the public tests; None where the problem has none."""
+    difficulty: str
+    finish_reason: str
+    tokens: int
+    seconds: float
+    """CPU seconds of judging."""
+    program: str
+
+    @property
+    def passed(self) -> bool:
+        return self.verdict == "passed"
+
+    @property
+    def counts(self) -> bool:
+        """Whether it says something about the model: what we failed to judge does not."""
+        return self.verdict != "infra"
+
+
+class ResultFolder:
+    """The samples of one evaluation on disk; use it as a context manager."""
+
+    CHANGEABLE = ("samples", "temperatures")
+    """Settings with which an evaluation may go on: more samples, more temperatures."""
+
+    def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
+        """Opens a new folder, or one to go on with.
+
+        Raises:
+            ResultError: it holds an evaluation with other settings, or is not ours.
+        """
+        self.path = path
+        self.settings = dict(settings)
+        path.mkdir(parents=True, exist_ok=True)
+        file = path / "settings.json"
+        if file.exists():
+            _check_same(file, self.settings, self.CHANGEABLE)
+        elif any(path.iterdir()):
+            raise ResultError(f"--out {path}: has files in it and is no evaluation")
+        write_text(file, json.dumps(self.settings, indent=2) + "\n")
+        self.samples = _recover(path / "samples.jsonl")
+        self._file: IO[str] = (path / "samples.jsonl").open("a", encoding="utf-8")
+
+    def add(self, samples: Iterable[Sample]) -> None:
+        """Write samples; after this they survive a crash."""
+        for sample in samples:
+            self.samples.append(sample)
+            self._file.write(json.dumps(asdict(sample)) + "\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def __enter__(self) -> ResultFolder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+def _check_same(file: Path, settings: Mapping[str, Any], changeable: Sequence[str]) -> None:
+    try:
+        before = json.loads(file.read_text(encoding="utf-8"))
+        assert isinstance(before, dict)
+    except (OSError, ValueError, AssertionError):
+        raise ResultError(f"{file}: cannot be read") from None
+    for name, value in settings.items():
+        if name not in changeable and before.get(name) != value:
+            raise ResultError(
+                f"--out {file.parent}: holds an evaluation with {name} {before.get(name)!r}, not {value!r}:"
+                " give another folder, or the same settings to go on"
+            )
+
+
+def _recover(path: Path) -> list[Sample]:
+    """The samples in a file, which is rewritten without a last line that a crash cut short.
+
+    It loses its `infra` samples as well: what we failed to judge is judged again.
+    """
+    if not path.exists():
+        return []
+    content = path.read_bytes()
+    samples = list(_parsed(path, content[: content.rfind(b"\n") + 1]))
+    counted = [sample for sample in samples if sample.counts]
+    if len(counted) < len(samples) or not content.endswith(b"\n"):
+        write_text(path, "".join(json.dumps(asdict(sample)) + "\n" for sample in counted))
+    return counted
+
+
+def _parsed(path: Path, content: bytes) -> Iterator[Sample]:
+    names = {field.name for field in fields(Sample)}
+    for number, line in enumerate(content.split(b"\n"), start=1):
+        if not line:
+            continue
+        try:
+            data = json.loads(line)
+            yield Sample(**{name: data[name] for name in names})
+        except (ValueError, KeyError, TypeError) as error:
+            raise ResultError(f"{path}:{number}: not a sample: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A finished (or broken off) evaluation, as read from its folder."""
+
+    name: str
+    settings: Mapping[str, Any]
+    samples: Sequence[Sample]
+
+
+def read_result(path: Path) -> Result:
+    """The result in a folder that `rltf eval --out` wrote.
+
+    Raises:
+        ResultError: there is none.
+    """
+    try:
+        settings = json.loads((path / "settings.json").read_text(encoding="utf-8"))
+        content = (path / "samples.jsonl").read_bytes()
+    except (OSError, ValueError):
+        raise ResultError(f"{path}: no result of `rltf eval --out` in it") from None
+    return Result(path.name, settings, list(_parsed(path / "samples.jsonl", content[: content.rfind(b"\n") + 1])))
+
+
+# Sums
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What the samples of one temperature and difficulty add up to."""
+
+    temperature: float
+    difficulty: str
+    problems: int
+    samples: int
+    rates: Mapping[str, Estimate]
+    """By name: `pass@1`, `1@10`."""
+    outcomes: Mapping[str, float]
+    """Share of samples by outcome."""
+    infra: int
+    """Samples that we failed to judge; in no rate."""
+    short: int
+    """Problems with fewer judged samples than the largest k asks for; left out of that rate."""
+
+
+def rows(samples: Sequence[Sample], ks: Sequence[int], ns: Sequence[int]) -> list[Row]:
+    """A row for each temperature, for all problems and for each difficulty."""
+    found = []
+    for temperature in sorted({sample.temperature for sample in samples}):
+        mine = [sample for sample in samples if sample.temperature == temperature]
+        found.append(_row(mine, OVERALL, ks, ns))
+        levels = list(dict.fromkeys(sample.difficulty for sample in mine if sample.difficulty))
+        if len(levels) > 1:
+            for level in sorted(levels, key=_level_order):
+                found.append(_row([sample for sample in mine if sample.difficulty == level], level, ks, ns))
+    return found
+
+
+def _level_order(level: str) -> tuple[int, str]:
+    known = ("introductory", "easy", "interview", "medium", "competition", "hard")
+    return (known.index(level) if level in known else len(known), level)
+
+
+def _row(samples: Sequence[Sample], difficulty: str, ks: Sequence[int], ns: Sequence[int]) -> Row:
+    outcomes = Counter(sample.outcome for sample in samples)
+    groups = by_problem(samples)
+    wanted = [k for k in ks if samples[0].temperature > 0 or k == 1]
+    rates = {f"pass@{k}": values for k in wanted if (values := pass_rates(groups, k))}
+    if any(sample.public is not None for sample in samples):
+        for n, k in ((n, k) for k in wanted for n in ns if n < k):
+            rates[f"{n}@{k}"] = n_at_k_rates(groups, n, k)
+    return Row(
+        temperature=samples[0].temperature,
+        difficulty=difficulty,
+        problems=len(groups),
+        samples=len(samples),
+        rates={name: mean_over_problems(list(values.values())) for name, values in rates.items() if values},
+        outcomes={name: count / len(samples) for name, count in sorted(outcomes.items())},
+        infra=outcomes["infra"],
+        short=sum(len(group) < max(wanted) for group in groups.values()) if wanted else 0,
+    )
+
+
+def by_problem(samples: Iterable[Sample]) -> dict[str, list[Sample]]:
+    """Samples that count, by problem, in their order; a problem with none that counts has an empty list."""
+    groups: dict[str, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        group = groups[sample.problem_id]
+        if sample.counts:
+            group.append(sample)
+    return dict(groups)
+
+
+def pass_rates(groups: Mapping[str, Sequence[Sample]], k: int) -> dict[str, float]:
+    """pass@k of each problem that has k samples."""
+    return _rates(groups, k, lambda group: pass_at_k(len(group), sum(each.passed for each in group), k))
+
+
+def n_at_k_rates(groups: Mapping[str, Sequence[Sample]], n: int, k: int) -> dict[str, float]:
+    """n@k of each problem that has k samples; without public tests every sample passes the filter."""
+
+    def rate(group: Sequence[Sample]) -> float:
+        return n_at_k([each.public is not False for each in group], [each.passed for each in group], n, k)
+
+    return _rates(groups, k, rate)
+
+
+def _rates(
+    groups: Mapping[str, Sequence[Sample]], k: int, rate: Callable[[Sequence[Sample]], float]
+) -> dict[str, float]:
+    return {name: rate(group) for name, group in groups.items() if len(group) >= k}
