@@ -1,25 +1,29 @@
-"""Pass rates on problems: sampling, judging, and the unbiased estimator.
+"""Sampling problems and judging what comes; the pass rate of a training run.
 
-What this module does not do: lint, reward or learn.
+What this module does not do: lint, reward or learn; estimate (`training.estimates`), keep results (`training.results`).
 """
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
 from engine import Execution, Judge, Problem, Verdict
+from training.estimates import pass_at_k
 from training.models.prompts import encode_prompt, program_place
 from training.policy import Policy
+from training.prompts import FORMATS
 from training.protocols import Sampler
 from training.records import Rollout, SampleRequest
+from training.results import Sample
 from training.sampler import request_seed
 
 EVALUATION_STEP = 2**31 - 1
 """Stands for the step in evaluation seeds: every evaluation of a run draws with the same numbers."""
+_WAITING = 4096
+"""Programs that may wait for the judge before sampling does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,8 @@ class Judged:
     rollout: Rollout
     program: bytes
     execution: Execution
+    public: bool | None = None
+    """Whether it passes the problem's public tests, where that was asked for and it has some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +50,6 @@ class PassRate:
     """Share of samples by outcome class (see `outcome_class`)."""
     infra: int
     """Samples whose judging failed on our side; left out of the rates."""
-
-
-def pass_at_k(samples: int, passes: int, k: int) -> float:
-    """Unbiased estimate of the chance that at least one of k samples passes (Chen et al. 2021, eq. 1).
-
-    Raises:
-        ValueError: fewer samples than k; the estimator is not defined there.
-    """
-    if samples < k:
-        raise ValueError(f"pass@{k} needs at least {k} samples of each problem, not {samples}")
-    return 1.0 - math.comb(samples - passes, k) / math.comb(samples, k)
 
 
 def outcome_class(execution: Execution) -> str:
@@ -79,7 +74,6 @@ def judged_samples(
 
     `go_on` is called between batches and may raise to stop.
     """
-    by_id = {problem.id: problem for problem in problems}
     requests = [
         SampleRequest(
             problem.id,
@@ -89,15 +83,139 @@ def judged_samples(
         )
         for problem in problems
     ]
-    pending: list[tuple[Rollout, bytes, Future[Execution]]] = []
+    return judged_requests(policy, sampler, judge, problems, requests, go_on=go_on)
+
+
+def judged_requests(
+    policy: Policy,
+    sampler: Sampler,
+    judge: Judge,
+    problems: Iterable[Problem],
+    requests: Sequence[SampleRequest],
+    *,
+    public: bool = False,
+    go_on: Callable[[], None] = lambda: None,
+) -> Iterator[Judged]:
+    """Every requested sample, judged; those of one batch are judged while the next is sampled.
+
+    With `public`, also on public tests, where a problem has some: from the same run where it is judged by them anyway.
+    """
+    by_id = {problem.id: problem for problem in problems}
+    views = {each.id: each.public_view() for each in by_id.values() if public and _shows_others(each)}
+    waiting: deque[tuple[Rollout, bytes, Future[Execution], Future[Execution] | None]] = deque()
     for batch in sampler.sample(requests, policy_version=0):
         go_on()
         for rollout in batch:
-            completion = b"".join(policy.bytes_of(rollout.token_ids))
-            program = completion[program_place(completion, policy.section)]
-            pending.append((rollout, program, judge.submit(program, by_id[rollout.problem_id])))
-    for rollout, program, execution in pending:
-        yield Judged(rollout.problem_id, rollout, program, execution.result())
+            problem = by_id[rollout.problem_id]
+            program = program_of(policy, rollout, problem)
+            view = views.get(problem.id)
+            seen = judge.submit(program, view) if view else None
+            waiting.append((rollout, program, judge.submit(program, problem), seen))
+        while waiting and (waiting[0][2].done() or len(waiting) > _WAITING):
+            yield _judged(by_id, *waiting.popleft(), public)
+    while waiting:
+        yield _judged(by_id, *waiting.popleft(), public)
+
+
+def program_of(policy: Policy, rollout: Rollout, problem: Problem) -> bytes:
+    """The program in a completion; in a format whose completions go on with the prompt, both together."""
+    completion = b"".join(policy.bytes_of(rollout.token_ids))
+    program = completion[program_place(completion, policy.section)]
+    published = FORMATS.get(policy.section.prompt_format)
+    return problem.prompt.encode() + program if published and published.continues else program
+
+
+def _shows_others(problem: Problem) -> bool:
+    """Whether a problem shows tests that it is not judged by."""
+    return any(test not in problem.tests for test in problem.public_tests)
+
+
+def _judged(
+    by_id: Mapping[str, Problem],
+    rollout: Rollout,
+    program: bytes,
+    execution: Future[Execution],
+    seen: Future[Execution] | None,
+    public: bool,
+) -> Judged:
+    problem, found = by_id[rollout.problem_id], execution.result()
+    passes = None
+    if public and problem.public_tests and found.verdict is not Verdict.INFRA:
+        if seen is not None:
+            passes = seen.result().verdict is Verdict.PASSED
+        else:
+            passes = bool(found.tests) and all(
+                found.tests[index].verdict is Verdict.PASSED for index in problem.public_indices
+            )
+    return Judged(problem.id, rollout, program, found, passes)
+
+
+def evaluate(
+    policy: Policy,
+    sampler: Sampler,
+    judge: Judge,
+    problems: Sequence[Problem],
+    samples: int,
+    temperature: float,
+    *,
+    done: Iterable[Sample] = (),
+    seed: int,
+    rows: int = 64,
+) -> Iterator[Sample]:
+    """The samples that an evaluation at one temperature still lacks, judged on all tests and on the public ones.
+
+    Args:
+        policy: Model and tokenizer.
+        sampler: Over it, at that temperature.
+        judge: Runs the programs.
+        problems: All of the evaluation's.
+        samples: For each problem, those that are done included.
+        temperature: 0 is greedy.
+        done: Samples that need not be drawn again.
+        seed: Everything random is a function of it, and a sample of its index: the same ones, whatever is done.
+        rows: Samples of one problem that are drawn together, at most.
+    """
+    have = {(sample.problem_id, sample.sample) for sample in done if sample.temperature == temperature}
+    by_id = {problem.id: problem for problem in problems}
+    requests = []
+    for problem in problems:
+        missing = [index for index in range(samples) if (problem.id, index) not in have]
+        for first, count in _stretches(missing, rows):
+            prompt = encode_prompt(policy, problem)
+            numbers = request_seed(seed, EVALUATION_STEP, problem.id)
+            requests.append(SampleRequest(problem.id, prompt, count, numbers, first))
+    for each in judged_requests(policy, sampler, judge, problems, requests, public=True):
+        yield sample_of(each, by_id[each.problem_id], temperature)
+
+
+def _stretches(indices: Sequence[int], longest: int) -> Iterator[tuple[int, int]]:
+    """(first, count) of consecutive indices, none longer than `longest`."""
+    start = 0
+    for end in range(1, len(indices) + 1):
+        if end == len(indices) or indices[end] != indices[end - 1] + 1 or end - start == longest:
+            yield indices[start], end - start
+            start = end
+
+
+def sample_of(judged: Judged, problem: Problem, temperature: float) -> Sample:
+    """What a result keeps of a judged program."""
+    execution = judged.execution
+    return Sample(
+        temperature=temperature,
+        problem_id=problem.id,
+        sample=judged.rollout.sample,
+        verdict=str(execution.verdict),
+        outcome=outcome_class(execution),
+        error=execution.error.type if execution.error else None,
+        source=problem.source,
+        pass_ratio=execution.pass_ratio,
+        public=judged.public,
+        difficulty=problem.difficulty,
+        finish_reason=str(judged.rollout.finish_reason),
+        tokens=len(judged.rollout.token_ids),
+        seconds=execution.seconds,
+        program=judged.program.decode(errors="replace"),
+    )
 
 
 def pass_rate(judged: Sequence[Judged]) -> PassRate:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from training.data import APPS_DIFFICULTIES
 from training.results import OVERALL
@@ -27,7 +28,7 @@ class Published:
     method: str
     size: str
     note: str
-    rates: dict[tuple[int, str], float]
+    rates: Mapping[tuple[int, str], float]
     """(k, difficulty) -> share of problems, 0..1."""
 
 
@@ -42,15 +43,12 @@ def published() -> tuple[Published, ...]:
     )
 
 
-def _rates(table: dict[str, float | Sequence[float]]) -> list[tuple[tuple[int, str], float]]:
-    found = []
+def _rates(table: Mapping[str, Any]) -> Iterator[tuple[tuple[int, str], float]]:
     for k, values in table.items():
         columns = zip(_COLUMNS, values, strict=True) if isinstance(values, list) else [(OVERALL, values)]
-        found += [((int(k), column), value / 100) for column, value in columns if not math.isnan(float(str(value)))]  # type: ignore[operator]
-    return found
+        yield from (((int(k), column), value / 100) for column, value in columns if not math.isnan(value))
 
 
-def published_for(spec: str) -> tuple[Published, ...]:
-    """The rows about the data set that a data spec names; none for other data sets."""
-    name = next((data for data in ("apps", "mbpp") if spec.startswith(f"{data}:") or f"/{data}" in spec), "")
-    return tuple(row for row in published() if row.data == name)
+def published_for(sources: set[str]) -> tuple[Published, ...]:
+    """The rows about the one data set that problems come from (`Problem.source`); none for others or a mixture."""
+    return tuple(row for row in published() if {row.data} == sources)

@@ -8,6 +8,7 @@ What this module does not do: sample or judge.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections import Counter, defaultdict
@@ -16,6 +17,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import IO, Any
 
+from engine import Problem
 from training.estimates import Estimate, mean_over_problems, n_at_k, pass_at_k
 from training.files import write_text
 
@@ -39,6 +41,8 @@ class Sample:
     """passed | failed | infra | syntax | runtime | timeout | other."""
     error: str | None
     """Exception class, or the like."""
+    source: str
+    """The data set that the problem comes from."""
     pass_ratio: float
     public: bool | None
     """Whether it passes the public tests; None where the problem has none."""
@@ -162,6 +166,27 @@ def read_result(path: Path) -> Result:
     return Result(path.name, settings, list(_parsed(path / "samples.jsonl", content[: content.rfind(b"\n") + 1])))
 
 
+def fingerprint_of_problems(problems: Sequence[Problem]) -> str:
+    """Changes when any of their tests, prompts or rules does."""
+    digest = hashlib.sha256()
+    for problem in problems:
+        shown = (problem.id, problem.prompt, problem.tests, problem.prelude, problem.setup, problem.comparison)
+        digest.update(repr(shown).encode(errors="replace"))
+    return f"{len(problems)} problems, {digest.hexdigest()[:16]}"
+
+
+def fingerprint_of_model(folder: Path) -> str:
+    """Changes when the weights in a local folder do; empty for names that are no folder."""
+    digest = hashlib.sha256()
+    files = sorted(folder.glob("*.safetensors"))
+    for path in files:
+        with path.open("rb") as file:
+            digest.update(file.read(1 << 20))
+            file.seek(max(0, path.stat().st_size - (1 << 20)))
+            digest.update(file.read())
+    return digest.hexdigest()[:16] if files else ""
+
+
 # Sums
 
 
@@ -183,17 +208,21 @@ class Row:
     """Problems with fewer judged samples than the largest k asks for; left out of that rate."""
 
 
-def rows(samples: Sequence[Sample], ks: Sequence[int], ns: Sequence[int]) -> list[Row]:
+def rows_of(samples: Sequence[Sample], ks: Sequence[int], ns: Sequence[int]) -> list[Row]:
     """A row for each temperature, for all problems and for each difficulty."""
     found = []
     for temperature in sorted({sample.temperature for sample in samples}):
         mine = [sample for sample in samples if sample.temperature == temperature]
         found.append(_row(mine, OVERALL, ks, ns))
-        levels = list(dict.fromkeys(sample.difficulty for sample in mine if sample.difficulty))
-        if len(levels) > 1:
-            for level in sorted(levels, key=_level_order):
-                found.append(_row([sample for sample in mine if sample.difficulty == level], level, ks, ns))
+        for level in levels(mine)[1:]:
+            found.append(_row([sample for sample in mine if sample.difficulty == level], level, ks, ns))
     return found
+
+
+def levels(samples: Iterable[Sample]) -> list[str]:
+    """`all` and then the difficulties, easiest first; none of these where there is but one."""
+    found = {sample.difficulty for sample in samples if sample.difficulty}
+    return [OVERALL, *(sorted(found, key=_level_order) if len(found) > 1 else ())]
 
 
 def _level_order(level: str) -> tuple[int, str]:

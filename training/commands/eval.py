@@ -1,6 +1,6 @@
-"""`rltf eval`: pass@k of a model on problems.
+"""`rltf eval`: pass@k and n@k of a model on problems, beside other results and the paper's tables.
 
-What this module does not do: compare with published tables or filter by public tests.
+What this module does not do: sample, judge or estimate (`training.evaluation`, `training.estimates`).
 """
 
 from __future__ import annotations
@@ -8,143 +8,276 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections import defaultdict
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from training.evaluation import Judged
+    from rich.console import Console
+
+    from engine import Problem
+    from training.config import ModelSection
+    from training.policy import Policy
+    from training.results import Result, Row, Sample
+
+PAPER = "paper"
+_FLUSH_SECONDS = 2.0
+"""How long judged samples may wait to be written."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `rltf eval`."""
-    parser.add_argument("model", metavar="MODEL", help="hub name, folder, a run's checkpoint, or embedded:short|long")
-    parser.add_argument("--data", required=True, metavar="SPEC", help="as data.train of `rltf train`")
+    parser.add_argument(
+        "model", nargs="?", metavar="MODEL", help="hub name, folder, a run's checkpoint, or embedded:short|long"
+    )
+    parser.add_argument("--data", metavar="SPEC", help="problems, as data.train of `rltf train` (docs/data.md)")
     parser.add_argument("--limit", type=int, default=0, help="only the first so many problems (default: all)")
     parser.add_argument("--samples", type=int, default=10, help="programs sampled for each problem (default 10)")
-    parser.add_argument("--k", type=_numbers, default=[1], metavar="1,5,10", help="the k of pass@k (default 1)")
-    parser.add_argument("--temperature", type=float, default=1.0, help="0 is greedy, one sample (default 1)")
-    parser.add_argument("--max-new-tokens", type=int, default=256, help="longest completion (default 256)")
+    parser.add_argument("--k", type=_numbers, metavar="1,5,10", help="the k of pass@k and n@k (default 1)")
+    parser.add_argument("--n", type=_numbers, default=[1], metavar="1,5", help="the n of n@k (default 1)")
     parser.add_argument(
-        "--prompt-format", default="{prompt}\n", help="what the model reads (default the prompt, newline)"
+        "--temperature",
+        type=_temperatures,
+        default=[1.0],
+        metavar="0,0.6,1",
+        help="one or several; 0 is greedy, one sample (default 1)",
     )
+    parser.add_argument("--top-p", type=float, default=1.0, help="nucleus; the paper: 0.95 (default 1: all)")
+    parser.add_argument("--max-new-tokens", type=int, default=256, help="longest completion (default 256)")
+    parser.add_argument("--batch-size", type=int, default=64, help="sequences generated together (default 64)")
+    parser.add_argument(
+        "--prompt-format",
+        default="{prompt}\n",
+        help="what the model reads, as model.prompt_format: apps, mbpp, humaneval as published, chat, or a text"
+        " (default the prompt and a newline)",
+    )
+    parser.add_argument("--show-prompt", action="store_true", help="print what the model reads for a problem, and end")
     parser.add_argument("--extract", choices=["whole", "fence"], default="whole", help="the program in a completion")
+    parser.add_argument(
+        "--stop", action="append", default=[], metavar="TEXT", help="ends a completion (several times for several)"
+    )
+    parser.add_argument("--dtype", choices=["float32", "bfloat16", "float16"], default="float32", help="of the weights")
+    parser.add_argument(
+        "--comparison", choices=["strict", "apps"], help="of outputs; apps: as lax as the published harness"
+    )
     parser.add_argument("--seed", type=int, default=0, help="everything random is a function of it (default 0)")
     parser.add_argument("--workers", type=int, default=1, help="sandbox workers (default 1)")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="write samples.jsonl and summary.json there")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="keep samples and verdicts there, and go on from there")
+    parser.add_argument(
+        "--compare", nargs="+", default=[], metavar="DIR", help="results of --out to compare with, or `paper`"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Sample, judge, print; see `training.cli` for the exit status."""
-    from engine import Judge
-    from training.config import ModelSection
-    from training.data import DataError, load_problems
-    from training.evaluation import judged_samples, pass_rate
-    from training.policy import PolicyError, load_policy, set_threads
-    from training.sampler import TransformersSampler
+    """Evaluate, compare, print; see `training.cli` for the exit status."""
+    from rich.console import Console
 
-    greedy = arguments.temperature == 0
-    samples = 1 if greedy else arguments.samples
-    if samples < max(arguments.k):
-        print(f"rltf eval: --k {max(arguments.k)} needs at least that many samples, not {samples}", file=sys.stderr)
+    from engine import SandboxError
+    from training.data import DataError
+    from training.models import PolicyError
+    from training.result_tables import show_comparisons
+    from training.results import ResultError, read_result
+
+    if fault := _usage_fault(arguments):
+        print(f"rltf eval: {fault}", file=sys.stderr)
         return 2
-    set_threads(0)
     try:
-        problems = load_problems(arguments.data, arguments.limit)
-        policy = load_policy(
-            ModelSection(name=arguments.model, prompt_format=arguments.prompt_format, extract=arguments.extract)
-        )
-        sampler = TransformersSampler(
-            policy, arguments.max_new_tokens, temperature=arguments.temperature or 1.0, greedy=greedy
-        )
-        with Judge(workers=arguments.workers) as judge:
-            judged = list(
-                judged_samples(
-                    policy,
-                    sampler,
-                    judge,
-                    problems,
-                    samples,
-                    seed=arguments.seed,
-                )
-            )
-    except (DataError, PolicyError) as error:
+        others = [read_result(Path(name)) for name in arguments.compare if name != PAPER]
+        if arguments.show_prompt:
+            return _show_prompt(arguments)
+        status, result = _evaluated(arguments) if arguments.model else (0, None)
+        results = [*([result] if result else []), *others]
+        show_comparisons(Console(), results, arguments.k or [], with_paper=PAPER in arguments.compare)
+    except (DataError, PolicyError, ResultError, SandboxError) as error:
         print(f"rltf eval: {error}", file=sys.stderr)
         return 2
-    rates = pass_rate(judged)
-    summary = {
-        "model": arguments.model,
-        "data": arguments.data,
-        "problems": rates.problems,
-        "samples_per_problem": samples,
-        "temperature": arguments.temperature,
-        "seed": arguments.seed,
-        **_pass_at(judged, arguments.k),
-        "classes": rates.classes,
-        "infra": rates.infra,
-    }
-    _print(summary)
-    if arguments.out:
-        _write(arguments.out, summary, judged)
-    return 1 if rates.infra else 0
+    return status
+
+
+def _usage_fault(arguments: argparse.Namespace) -> str:
+    """What is wrong with the arguments together; empty where nothing is."""
+    if bool(arguments.model) != bool(arguments.data):
+        return "MODEL and --data SPEC belong together"
+    if not arguments.model and (len(arguments.compare) < 2 or set(arguments.compare) == {PAPER}):
+        return "needs MODEL and --data SPEC, or --compare with two results (`paper` may be one)"
+    samples = arguments.samples if max(arguments.temperature) > 0 else 1
+    if arguments.model and samples < max(arguments.k or [1]):
+        return f"--k {max(arguments.k)} needs at least that many samples, not {samples}"
+    if not 0 < arguments.top_p <= 1:
+        return f"--top-p {arguments.top_p}: must be above 0 and at most 1"
+    for name in ("samples", "max_new_tokens", "batch_size", "workers"):
+        if (value := getattr(arguments, name)) < 1:
+            return f"--{name.replace('_', '-')} {value}: must be at least 1"
+    return ""
 
 
 def _numbers(text: str) -> list[int]:
     parts = text.split(",")
     if not all(part.isdecimal() and int(part) >= 1 for part in parts):
         raise argparse.ArgumentTypeError(f"{text!r}: must be numbers of at least 1, as in 1,5,10")
-    return [int(part) for part in parts]
+    return sorted({int(part) for part in parts})
 
 
-def _pass_at(judged: list[Judged], ks: list[int]) -> dict[str, float]:
-    from engine import Verdict
-    from training.evaluation import pass_at_k
-
-    groups: dict[str, list[bool]] = defaultdict(list)
-    for each in judged:
-        if each.execution.verdict is not Verdict.INFRA:
-            groups[each.problem_id].append(each.execution.verdict is Verdict.PASSED)
-    found = {}
-    for k in ks:
-        counted = [group for group in groups.values() if len(group) >= k]
-        values = [pass_at_k(len(group), sum(group), k) for group in counted]
-        found[f"pass@{k}"] = sum(values) / len(values) if values else float("nan")
+def _temperatures(text: str) -> list[float]:
+    try:
+        found = sorted({float(part) for part in text.split(",")})
+    except ValueError:
+        found = [-1.0]
+    if not all(0 <= each < 100 for each in found):
+        raise argparse.ArgumentTypeError(f"{text!r}: must be numbers of at least 0, as in 0,0.6,1")
     return found
 
 
-def _print(summary: dict[str, Any]) -> None:
+def _problems(arguments: argparse.Namespace, console: Console) -> tuple[list[Problem], int]:
+    """The problems, and how many records were malformed; says what was left out."""
+    from engine import ComparisonRule
+    from training.data import LoadReport, load_problems
+
+    report = LoadReport()
+    problems = load_problems(arguments.data, arguments.limit, report)
+    for line in report.lines():
+        console.print(f"{arguments.data}: {line}", markup=False, highlight=False)
+    if arguments.comparison:
+        rule = ComparisonRule(arguments.comparison)
+        problems = [replace(problem, comparison=rule) for problem in problems]
+    return problems, report.malformed
+
+
+def _model(arguments: argparse.Namespace) -> ModelSection:
+    from training.config import ModelSection
+
+    return ModelSection(
+        name=arguments.model,
+        prompt_format=arguments.prompt_format,
+        extract=arguments.extract,
+        stop=tuple(arguments.stop),
+        dtype=arguments.dtype,
+    )
+
+
+def _show_prompt(arguments: argparse.Namespace) -> int:
     from rich.console import Console
-    from rich.table import Table
 
-    table = Table(title=f"{summary['model']} on {summary['data']}", show_edge=False)
-    table.add_column("")
-    table.add_column("", justify="right")
-    for name, value in summary.items():
-        if name.startswith("pass@"):
-            table.add_row(name, f"{value:.1%}")
-    table.add_row("problems x samples", f"{summary['problems']} x {summary['samples_per_problem']}")
-    for name, share in summary["classes"].items():
-        table.add_row(name, f"{share:.1%}")
-    Console().print(table)
+    from training.models.prompts import encode_prompt
+    from training.policy import load_policy
+
+    problems, _ = _problems(arguments, Console(stderr=True))
+    policy = load_policy(_model(arguments))
+    ids = encode_prompt(policy, problems[0])
+    print(f"{problems[0].id}: {len(ids)} tokens", file=sys.stderr)
+    sys.stdout.write(b"".join(policy.bytes_of(ids)).decode(errors="replace"))
+    sys.stdout.flush()
+    return 0
 
 
-def _write(folder: Path, summary: dict[str, Any], judged: list[Judged]) -> None:
+def _evaluated(arguments: argparse.Namespace) -> tuple[int, Result]:
+    """Sample and judge what is missing, print what it adds up to; the exit status and the result."""
+    from rich.console import Console
+
+    from training.result_tables import outcomes_table, rates_table
+    from training.results import OVERALL, Result, ResultFolder, rows_of
+
+    console = Console()
+    problems, malformed = _problems(arguments, console)
+    settings = _settings(arguments, problems)
+    with ResultFolder(arguments.out, settings) if arguments.out else nullcontext() as folder:
+        samples = folder.samples if folder else []
+        before, started = len(samples), time.monotonic()
+        if before:
+            console.print(f"going on: {before} samples are in {arguments.out}", highlight=False, markup=False)
+        try:
+            for batch in _batches(_sampled(arguments, problems, list(samples))):
+                folder.add(batch) if folder else samples.extend(batch)
+        except KeyboardInterrupt:
+            kept = f"{len(samples)} samples are in {arguments.out}: the same command goes on"
+            print(f"rltf eval: stopped; {kept if folder else 'nothing was kept (--out DIR keeps it)'}", file=sys.stderr)
+            raise
+    seconds, drawn = time.monotonic() - started, len(samples) - before
+    found = rows_of(samples, arguments.k or [1], arguments.n)
+    console.print(rates_table(f"{arguments.model} on {arguments.data}", found))
+    console.print()
+    console.print(outcomes_table(found))
+    pace = f"; {1000 * seconds / len(problems):.0f} s per 1,000 problems" if not before else ""
+    console.print(f"\n{drawn} samples in {seconds:.1f} s{pace}", highlight=False)
+    infra = sum(row.infra for row in found if row.difficulty == OVERALL)
+    if infra:
+        console.print(f"{infra} samples could not be judged, through our own fault; they are in no rate", style="red")
+    if arguments.out:
+        _write_summary(arguments.out, settings, found, seconds, drawn)
+    return int(bool(infra or malformed)), Result(arguments.model, settings, samples)
+
+
+def _sampled(arguments: argparse.Namespace, problems: list[Problem], done: Sequence[Sample]) -> Iterator[Sample]:
+    from engine import Judge
+    from training.evaluation import evaluate
+    from training.policy import load_policy, set_threads
+    from training.sampler import TransformersSampler
+
+    set_threads(0)
+    policy: Policy = load_policy(_model(arguments))
+    with Judge(workers=arguments.workers) as judge:
+        for temperature in arguments.temperature:
+            sampler = TransformersSampler(
+                policy,
+                arguments.max_new_tokens,
+                arguments.batch_size,
+                temperature=temperature or 1.0,
+                top_p=arguments.top_p,
+                greedy=temperature == 0,
+            )
+            yield from evaluate(
+                policy,
+                sampler,
+                judge,
+                problems,
+                arguments.samples if temperature else 1,
+                temperature,
+                done=done,
+                seed=arguments.seed,
+                rows=arguments.batch_size,
+            )
+
+
+def _batches(samples: Iterator[Sample]) -> Iterator[list[Sample]]:
+    """Samples of a few seconds together; those that came before an interruption too."""
+    batch: list[Sample] = []
+    since = time.monotonic()
+    try:
+        for sample in samples:
+            batch.append(sample)
+            if time.monotonic() - since > _FLUSH_SECONDS:
+                yield batch
+                batch, since = [], time.monotonic()
+    except KeyboardInterrupt:
+        yield batch
+        raise
+    yield batch
+
+
+def _settings(arguments: argparse.Namespace, problems: list[Problem]) -> dict[str, Any]:
+    """What makes an evaluation this one and not another."""
+    from training.policy import resolve
+    from training.results import fingerprint_of_model, fingerprint_of_problems
+
+    return {
+        **_model(arguments).model_dump(mode="json", exclude_unset=True),
+        **{name: getattr(arguments, name) for name in ("data", "samples", "seed", "top_p", "max_new_tokens")},
+        "temperatures": arguments.temperature,
+        "weights": fingerprint_of_model(Path(resolve(arguments.model))),
+        "problems": fingerprint_of_problems(problems),
+    }
+
+
+def _write_summary(folder: Path, settings: dict[str, Any], rows: Sequence[Row], seconds: float, drawn: int) -> None:
     from training.files import write_text
 
-    folder.mkdir(parents=True, exist_ok=True)
-    lines = [
-        json.dumps(
-            {
-                "problem_id": each.problem_id,
-                "sample": each.rollout.sample,
-                "program": each.program.decode(errors="replace"),
-                "verdict": str(each.execution.verdict),
-                "error": each.execution.error.type if each.execution.error else None,
-                "pass_ratio": each.execution.pass_ratio,
-                "finish_reason": str(each.rollout.finish_reason),
-            }
-        )
-        for each in judged
-    ]
-    write_text(folder / "samples.jsonl", "\n".join(lines) + "\n")
+    summary = {
+        **settings,
+        "samples_of_last_session": drawn,
+        "seconds_of_last_session": round(seconds, 1),
+        "results": [asdict(row) for row in rows],
+    }
     write_text(folder / "summary.json", json.dumps(summary, indent=2) + "\n")
