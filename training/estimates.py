@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 RESAMPLES = 2000
 """Bootstrap resamples of the problems."""
 PERMUTATIONS = 10_000
+_CELLS = 1 << 20
+"""Numbers drawn at once."""
 LEVEL = 0.95
 
 
@@ -90,8 +92,14 @@ def mean_over_problems(values: Sequence[float], seed: int = 0) -> Estimate:
 def _resampled_means(values: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
     """[RESAMPLES] means of as many values drawn with replacement."""
     generator = np.random.default_rng([seed, len(values)])
-    means = [values[generator.integers(0, len(values), len(values))].mean() for _ in range(RESAMPLES)]
-    return np.asarray(means)
+    size, rounds = len(values), _rounds(RESAMPLES, len(values))
+    return np.concatenate([values[generator.integers(0, size, (count, size))].mean(axis=1) for count in rounds])
+
+
+def _rounds(total: int, width: int) -> list[int]:
+    """`total` divided so that an array of that many rows stays small."""
+    rows = max(1, min(total, _CELLS // width))
+    return [rows] * (total // rows) + ([total % rows] if total % rows else [])
 
 
 def _interval(means: NDArray[np.float64]) -> tuple[float, float]:
@@ -127,8 +135,8 @@ def paired_difference(first: Sequence[float], second: Sequence[float], seed: int
     generator = np.random.default_rng([seed, len(differences), 1])
     telling = differences[differences != 0]  # the others stay 0 whatever their sign
     extreme = 0
-    for _ in range(PERMUTATIONS):
-        signs = generator.integers(0, 2, len(telling)) * 2 - 1
-        extreme += abs((signs * telling).sum()) >= abs(telling.sum()) - 1e-9
+    for count in _rounds(PERMUTATIONS, max(1, len(telling))):
+        signs = generator.integers(0, 2, (count, len(telling)), dtype=np.int8) * 2 - 1
+        extreme += int((np.abs(signs @ telling) >= abs(telling.sum()) - 1e-9).sum())
     p_value = (extreme + 1) / (PERMUTATIONS + 1)  # the observed signs are one of them
     return Difference(float(observed), low, high, float(p_value), len(differences))

@@ -1,0 +1,69 @@
+"""`rltf eval`, as a user runs it."""
+
+import json
+
+import pytest
+
+from training.cli import main
+
+EVAL = ["eval", "embedded:short", "--data", "minicode:short:held_out", "--limit", "4", "--max-new-tokens", "32"]
+
+
+def test_an_evaluation_is_kept_goes_on_and_is_compared(tmp_path, capsys):
+    out = str(tmp_path / "one")
+    assert main([*EVAL, "--samples", "2", "--temperature", "0,1", "--k", "1,2", "--out", out]) == 0
+    assert "12 samples" in capsys.readouterr().out
+    assert main([*EVAL, "--samples", "3", "--temperature", "0,1", "--k", "1,2", "--out", out]) == 0
+    said = capsys.readouterr().out
+    assert "going on: 12 samples" in said
+    assert "\n4 samples" in said
+    lines = [json.loads(line) for line in (tmp_path / "one" / "samples.jsonl").read_text().splitlines()]
+    assert len({(line["temperature"], line["problem_id"], line["sample"]) for line in lines}) == len(lines) == 16
+    summary = json.loads((tmp_path / "one" / "summary.json").read_text())
+    assert {row["temperature"] for row in summary["results"]} == {0.0, 1.0}
+    assert set(summary["results"][-1]["rates"]) == {"pass@1", "pass@2"}
+    assert main([*EVAL, "--samples", "2", "--seed", "1", "--out", str(tmp_path / "two"), "--compare", out]) == 0
+    assert "B - A" in capsys.readouterr().out
+    assert main(["eval", "--compare", out, str(tmp_path / "two")]) == 0
+    assert "p" in capsys.readouterr().out
+    assert main([*EVAL, "--samples", "2", "--seed", "1", "--out", out]) == 2
+    assert "seed 0, not 1" in capsys.readouterr().err
+
+
+def test_mbpp_stands_beside_the_paper_with_the_prompt_as_published(tmp_path, capsys):
+    data = tmp_path / "mbpp.jsonl"
+    record = {"task_id": 11, "text": "Double.", "code": "c", "test_list": ["assert f(2) == 4", "assert f(3) == 6"]}
+    data.write_text(json.dumps(record) + "\n{}\n")
+    shared = ["eval", "embedded:short", "--data", f"mbpp:{data}:test", "--prompt-format", "mbpp"]
+    assert main([*shared, "--show-prompt"]) == 0
+    asked = capsys.readouterr()
+    assert asked.out == (
+        "You are an expert Python programmer, and here is your task: Double. Your code should pass these tests:\n\n"
+        "assert f(2) == 4\nassert f(3) == 6\n[BEGIN]\n"
+    )
+    assert "mbpp/11" in asked.err
+    status = main([*shared, "--samples", "2", "--k", "1,2", "--max-new-tokens", "8", "--compare", "paper"])
+    said = capsys.readouterr().out
+    assert status == 1  # the malformed record is named
+    assert "malformed records left out: 1" in said
+    assert "1@2" in said  # the asserts are public, so samples can be filtered by them
+    assert "CodeT5 + RLTF, zero-shot" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["eval"], "--compare with two results"),
+        (["eval", "embedded:short"], "belong together"),
+        (["eval", "--compare", "paper", "paper"], "--compare with two results"),
+        (["eval", "--compare", "/absent", "paper"], "no result"),
+        ([*EVAL, "--temperature", "0", "--k", "2"], "--k 2 needs at least that many samples, not 1"),
+        ([*EVAL, "--top-p", "0"], "--top-p"),
+        ([*EVAL, "--samples", "1", "--compare", "paper"], "about APPS and MBPP"),
+        ([*EVAL, "--prompt-format", "{nothing}"], "nothing"),
+    ],
+)
+def test_bad_input_is_one_clear_line(capsys, arguments, part):
+    assert main(arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert part in line
