@@ -7,7 +7,6 @@ numbers into weights on the policy's tokens (`training.objective.coderl`, `train
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,8 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, load_model, save_model
 
 from engine import ErrorKind, Execution, Verdict
+from training.models.adapters import merged_copy
+from training.models.families import is_encoder_decoder, start_id
 from training.policy import Policy, PolicyError
 
 OUTCOMES = ("passed", "failed", "runtime", "syntax")
@@ -66,7 +67,8 @@ def outcome_of(execution: Execution) -> int:
 class Critic:
     """The network: states of the policy's architecture, a linear head on them.
 
-    Weights are float32. The head starts at zero: every outcome equally likely, every value 0.
+    Weights are float32; matrices are multiplied in the policy's type. The head starts at zero: every outcome equally
+    likely, every value 0.
 
     Args:
         policy: Gives architecture and initial weights; they are copied.
@@ -74,21 +76,26 @@ class Critic:
     """
 
     def __init__(self, policy: Policy, outputs: int) -> None:
-        model = policy.model
+        model = merged_copy(policy.model)
         parts = {"decoder": model.get_decoder()}
-        if model.config.is_encoder_decoder:
+        if is_encoder_decoder(model):
             parts["encoder"] = model.get_encoder()
-        body = torch.nn.ModuleDict(copy.deepcopy(parts)).float().requires_grad_(True)  # copied at once: parts share
+        body = torch.nn.ModuleDict(parts).float().requires_grad_(True)
         head = torch.nn.Linear(model.config.hidden_size, outputs)
         torch.nn.init.zeros_(head.weight)
         torch.nn.init.zeros_(head.bias)
         self.network = torch.nn.ModuleDict({"body": body, "head": head}).to(policy.device).eval()
         self.outputs = outputs
-        self._start_id = model.config.decoder_start_token_id if "encoder" in parts else None
-        self._pad_id, self._device = policy.pad_id, policy.device
+        self._start_id = start_id(model) if "encoder" in parts else None
+        self._policy = policy
 
     def states(self, texts: Sequence[Text]) -> list[torch.Tensor]:
         """Final states of each text, [1 + T, H]: before its first token, then after each of its tokens."""
+        with self._policy.computing():
+            found = self._states(texts)
+        return [states.float() for states in found]
+
+    def _states(self, texts: Sequence[Text]) -> list[torch.Tensor]:
         body: Any = self.network["body"]
         if self._start_id is not None:
             prompts, mask = self._padded([text.prompt_ids for text in texts])
@@ -142,7 +149,7 @@ class Critic:
 
     def load(self, folder: Path) -> None:
         """Read what `save` wrote."""
-        load_model(self.network, str(folder / _WEIGHTS), device=str(self._device))
+        load_model(self.network, str(folder / _WEIGHTS), device=str(self._policy.device))
 
     def _each(self, texts: Sequence[Text], tokens: int, values: Any) -> list[NDArray[np.float32]]:  # noqa: ANN401
         found: dict[int, NDArray[np.float32]] = {}
@@ -154,12 +161,12 @@ class Critic:
 
     def _padded(self, rows: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
         width = max(len(row) for row in rows)
-        ids = torch.full((len(rows), width), self._pad_id)
+        ids = torch.full((len(rows), width), self._policy.pad_id)
         mask = torch.zeros((len(rows), width), dtype=torch.long)
         for index, row in enumerate(rows):
             ids[index, : len(row)] = torch.tensor(row)
             mask[index, : len(row)] = 1
-        return ids.to(self._device), mask.to(self._device)
+        return ids.to(self._policy.device), mask.to(self._policy.device)
 
 
 def load_critic(folder: Path, policy: Policy) -> Critic:

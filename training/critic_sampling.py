@@ -24,6 +24,7 @@ from engine import Execution, Judge, Problem, Verdict
 from feedback import FinishReason
 from training.critic import OUTCOMES, PASSED, Critic
 from training.evaluation import EVALUATION_STEP, Judged
+from training.models.families import is_encoder_decoder
 from training.models.prompts import encode_prompt, program_place
 from training.policy import Policy
 from training.protocols import Sampler
@@ -85,7 +86,7 @@ def critic_sampled(
         ValueError: the critic gives values and not outcomes, or the policy is an encoder-decoder model, which cannot
             go on from a prefix yet.
     """
-    if policy.model.config.is_encoder_decoder:
+    if is_encoder_decoder(policy.model):
         raise ValueError("critic sampling: an encoder-decoder model cannot go on from a prefix yet")
     if critic.outputs != len(OUTCOMES):
         raise ValueError("critic sampling needs a critic of outcomes (objective.algorithm coderl), not of values")

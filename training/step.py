@@ -63,10 +63,8 @@ def take_step(session: Session) -> Step:
     clock.lap("time/feedback_wait")
     session.buffer.add(signal if config.objective.resampling else judged.experiences)
     learned = session.buffer.batch(session.step)
-    weighted = reinforced(session, learned)
-    loss = session.learner.accumulate(weighted.sequences, weighted.divisor, weighted.terms)
-    metrics = {"loss/reinforced": loss, "loss/supervised": supervised_loss, **weighted.metrics}
-    metrics |= _update(session, learned)
+    weighted, metrics = _learned(session, learned)
+    metrics["loss/supervised"] = supervised_loss
     clock.lap("time/learn")
     metrics |= clock.laps
     metrics["time/step"] = clock.total
@@ -99,15 +97,21 @@ def _judged(session: Session, pending: Pending) -> Judged:
     return judged
 
 
-def _update(session: Session, learned: list[Experience]) -> dict[str, float]:
+def _learned(session: Session, learned: list[Experience]) -> tuple[Batch, dict[str, float]]:
+    """Take the optimizer step; the weights it was taken with, and metrics."""
     try:
-        return session.learner.update()
+        weighted = reinforced(session, learned)
+        loss = session.learner.accumulate(weighted.sequences, weighted.divisor, weighted.terms)
+        return weighted, {"loss/reinforced": loss, **weighted.metrics, **session.learner.update()}
     except FloatingPointError as error:
         batch = session.path / f"bad-batch-{session.step + 1}.msgpack"
         save_experiences(batch, learned)
+        rate = (
+            "optimizer.learning_rate" if session.critic is None else "optimizer.learning_rate or critic.learning_rate"
+        )
         raise DivergenceError(
             f"step {session.step + 1}: {error}; nothing was learned from it and its batch is kept in {batch}; "
-            "lower optimizer.learning_rate and go on with --resume"
+            f"lower {rate} and go on with --resume"
         ) from error
 
 

@@ -147,6 +147,30 @@ def test_a_restored_critic_goes_on_exactly(policy, tmp_path):
     )
 
 
+def test_a_policy_with_an_adapter_gives_the_critic_whole_weights_of_its_own(tiny_policy):
+    from copy import deepcopy
+
+    from training.config import ModelSection
+    from training.models.adapters import new_adapter
+
+    adapted = replace(tiny_policy, model=new_adapter(deepcopy(tiny_policy.model), ModelSection(lora_rank=2)).eval())
+    critic = Critic(adapted, 1)
+    assert not any("lora" in name for name, _ in critic.network.named_parameters())
+    assert all(parameter.requires_grad for parameter in critic.network.parameters())
+    for found, text in zip(critic.states(TEXTS), TEXTS, strict=True):
+        torch.testing.assert_close(found, model_states(tiny_policy, text), atol=1e-5, rtol=1e-4)
+
+
+def test_a_gradient_that_is_not_finite_changes_nothing(tiny_policy):
+    critic = with_random_head(tiny_policy, 1)
+    learner = CriticLearner(critic, 1e-2, 4096, 1.0)
+    before = [parameter.clone() for parameter in critic.network.parameters()]
+    wrong = [np.full(len(text.token_ids), np.inf, dtype=np.float32) for text in TEXTS]
+    with pytest.raises(FloatingPointError, match="critic's gradient norm"):
+        learner.fit_values(TEXTS, wrong, wrong, 0.2)
+    assert all(torch.equal(a, b) for a, b in zip(before, critic.network.parameters(), strict=True))
+
+
 def test_a_checkpoints_critic_is_found(policy, tmp_path):
     with pytest.raises(PolicyError, match="holds no critic"):
         load_critic(tmp_path, policy)

@@ -1,10 +1,11 @@
 """LoRA through peft: few trained numbers beside frozen weights; switched off, the policy is the reference model.
 
-What this module does not do: merge. Samples and gradients come from the same, unmerged weights.
+What this module does not do: merge what is trained. Samples and gradients come from the same, unmerged weights.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -46,6 +47,12 @@ def base_of_adapter(folder: Path) -> str | None:
 def without_adapter(model: Any) -> AbstractContextManager[None] | None:  # noqa: ANN401
     """A context in which the model is what it was before training; None where it has no adapter to switch off."""
     return model.disable_adapter() if hasattr(model, "disable_adapter") else None
+
+
+def merged_copy(model: Any) -> Any:  # noqa: ANN401
+    """A copy with weights of its own, its adapter (if there is one) worked into them."""
+    copied = copy.deepcopy(model)
+    return copied.merge_and_unload() if hasattr(copied, "merge_and_unload") else copied
 
 
 def save_weights(model: Any, folder: Path) -> None:  # noqa: ANN401
