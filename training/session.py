@@ -217,7 +217,7 @@ def open_session(
         analysis_workers=config.engine.analysis_workers,
         limits=limits,
         require=config.engine.require,
-        trace_lines=_needs_lines(config),
+        trace_lines=needs_lines(config),
     )
     public, hidden = public_and_hidden(problems, config.sampler.turns, config.sampler.public_tests)
     session = Session(
@@ -267,7 +267,7 @@ def _reference(config: TrainConfig, policy: Policy) -> Reference | None:
     return Reference(initial, config.optimizer.micro_batch_tokens)
 
 
-def _needs_lines(config: TrainConfig) -> bool:
+def needs_lines(config: TrainConfig) -> bool:
     """Whether anything is made of the lines that tests run; finding them costs failing programs two more runs."""
     spectrum = config.feedback.mode == "default" and config.feedback.spectrum != "none" and config.objective.fine > 0
     return spectrum or config.objective.mask_unexecuted
