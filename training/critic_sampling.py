@@ -24,6 +24,7 @@ from engine import Execution, Judge, Problem, Verdict
 from feedback import FinishReason
 from training.critic import OUTCOMES, PASSED, Critic
 from training.evaluation import EVALUATION_STEP, Judged
+from training.models import PolicyError
 from training.models.families import is_encoder_decoder
 from training.models.prompts import encode_prompt, program_place
 from training.policy import Policy
@@ -83,13 +84,13 @@ def critic_sampled(
         go_on: Called between batches; may raise to stop.
 
     Raises:
-        ValueError: the critic gives values and not outcomes, or the policy is an encoder-decoder model, which cannot
+        PolicyError: the critic gives values and not outcomes, or the policy is an encoder-decoder model, which cannot
             go on from a prefix yet.
     """
     if is_encoder_decoder(policy.model):
-        raise ValueError("critic sampling: an encoder-decoder model cannot go on from a prefix yet")
+        raise PolicyError("critic sampling: an encoder-decoder model cannot go on from a prefix yet")
     if critic.outputs != len(OUTCOMES):
-        raise ValueError("critic sampling needs a critic of outcomes (objective.algorithm coderl), not of values")
+        raise PolicyError("critic sampling needs a critic of outcomes (objective.algorithm coderl), not of values")
     work = _Work(policy, critic, sampler, judge, samples, seed, settings or CriticSampling(), go_on)
     prompts = {problem.id: encode_prompt(policy, problem) for problem in problems}
     public = {problem.id: split_tests(problem, work.settings.public)[0] for problem in problems}

@@ -95,6 +95,12 @@ class ResultFolder:
         self._file.flush()
         os.fsync(self._file.fileno())
 
+    def finish(self, found: Sequence[Row], seconds: float, drawn: int) -> None:
+        """Write what the samples add up to, and how long the last session took for how many of them."""
+        last = {"samples_of_last_session": drawn, "seconds_of_last_session": round(seconds, 1)}
+        summary = {**self.settings, **last, "results": [asdict(row) for row in found]}
+        write_text(self.path / "summary.json", json.dumps(summary, indent=2) + "\n")
+
     def __enter__(self) -> ResultFolder:
         return self
 

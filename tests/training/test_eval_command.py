@@ -50,6 +50,30 @@ def test_mbpp_stands_beside_the_paper_with_the_prompt_as_published(tmp_path, cap
     assert "CodeT5 + RLTF, zero-shot" in said
 
 
+def test_a_checkpoint_with_a_critic_is_sampled_with_it(tmp_path, capsys):
+    from training.config import ModelSection
+    from training.critic import OUTCOMES, Critic
+    from training.policy import load_policy
+
+    policy = load_policy(ModelSection())
+    folder = tmp_path / "step-1"
+    policy.model.save_pretrained(folder)
+    policy.tokenizer.save_pretrained(folder)
+    Critic(policy, len(OUTCOMES)).save(folder)
+    arguments = [*EVAL, "--samples", "3", "--out", str(tmp_path / "out"), "--critic-sampling"]
+    arguments[1] = str(folder)
+    assert main(arguments) == 0
+    assert "12 samples" in capsys.readouterr().out
+    lines = (tmp_path / "out" / "samples.jsonl").read_text().splitlines()
+    (tmp_path / "out" / "samples.jsonl").write_text("\n".join(lines[:-2]) + "\n")
+    assert main(arguments) == 0
+    assert "\n2 samples" in capsys.readouterr().out
+    again = (tmp_path / "out" / "samples.jsonl").read_text().splitlines()
+    assert sorted(json.loads(line)["program"] for line in again) == sorted(
+        json.loads(line)["program"] for line in lines
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
@@ -61,9 +85,15 @@ def test_mbpp_stands_beside_the_paper_with_the_prompt_as_published(tmp_path, cap
         ([*EVAL, "--top-p", "0"], "--top-p"),
         ([*EVAL, "--samples", "1", "--compare", "paper"], "about APPS and MBPP"),
         ([*EVAL, "--prompt-format", "{nothing}"], "nothing"),
+        ([*EVAL, "--samples", "1", "--critic-sampling"], "holds no critic"),
+        ([*EVAL, "--temperature", "0,1", "--critic-sampling"], "above 0"),
     ],
 )
 def test_bad_input_is_one_clear_line(capsys, arguments, part):
-    assert main(arguments) == 2
+    try:
+        status = main(arguments)
+    except SystemExit as exited:  # argparse
+        status = exited.code
+    assert status == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert part in line

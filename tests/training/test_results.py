@@ -9,7 +9,7 @@ from training.comparison import beside_published, common_ks, compared
 from training.published import published, published_for
 from training.results import Result, ResultError, ResultFolder, Sample, read_result, rows_of
 
-SETTINGS = {"name": "m", "data": "d", "samples": 2, "temperatures": [1.0], "seed": 0}
+SETTINGS = {"model": "m", "data": "d", "samples": 2, "temperatures": [1.0], "seed": 0}
 
 
 def sample(problem="p", index=0, verdict="passed", **more):

@@ -6,22 +6,20 @@ What this module does not do: sample, judge or estimate (`training.evaluation`, 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from engine import Problem
-    from training.config import ModelSection
-    from training.policy import Policy
-    from training.results import Result, Row, Sample
+    from training.evaluation_plan import EvaluationPlan
+    from training.results import Result, Sample
 
 PAPER = "paper"
 _FLUSH_SECONDS = 2.0
@@ -45,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="0,0.6,1",
         help="one or several; 0 is greedy, one sample (default 1)",
     )
-    parser.add_argument("--top-p", type=float, default=1.0, help="nucleus; the paper: 0.95 (default 1: all)")
+    parser.add_argument("--top-p", type=_share, default=1.0, help="nucleus; the paper: 0.95 (default 1: all)")
     parser.add_argument("--max-new-tokens", type=int, default=256, help="longest completion (default 256)")
     parser.add_argument("--batch-size", type=int, default=64, help="sequences generated together (default 64)")
     parser.add_argument(
@@ -62,6 +60,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dtype", choices=["float32", "bfloat16", "float16"], default="float32", help="of the weights")
     parser.add_argument(
         "--comparison", choices=["strict", "apps"], help="of outputs; apps: as lax as the published harness"
+    )
+    parser.add_argument(
+        "--critic-sampling",
+        action="store_true",
+        help="refine and repair with the critic that MODEL, a checkpoint of a coderl run, holds (docs/critic.md)",
     )
     parser.add_argument("--seed", type=int, default=0, help="everything random is a function of it (default 0)")
     parser.add_argument("--workers", type=int, default=1, help="sandbox workers (default 1)")
@@ -106,12 +109,11 @@ def _usage_fault(arguments: argparse.Namespace) -> str:
     samples = arguments.samples if max(arguments.temperature) > 0 else 1
     if arguments.model and samples < max(arguments.k or [1]):
         return f"--k {max(arguments.k)} needs at least that many samples, not {samples}"
-    if not 0 < arguments.top_p <= 1:
-        return f"--top-p {arguments.top_p}: must be above 0 and at most 1"
-    for name in ("samples", "max_new_tokens", "batch_size", "workers"):
-        if (value := getattr(arguments, name)) < 1:
-            return f"--{name.replace('_', '-')} {value}: must be at least 1"
-    return ""
+    if arguments.critic_sampling and min(arguments.temperature) == 0:
+        return "--critic-sampling needs temperatures above 0: greedy ends would all be the same"
+    counts = {name: getattr(arguments, name) for name in ("samples", "max_new_tokens", "batch_size", "workers")}
+    below = (f"--{name.replace('_', '-')} {count}: must be at least 1" for name, count in counts.items() if count < 1)
+    return next(below, "")
 
 
 def _numbers(text: str) -> list[int]:
@@ -119,6 +121,16 @@ def _numbers(text: str) -> list[int]:
     if not all(part.isdecimal() and int(part) >= 1 for part in parts):
         raise argparse.ArgumentTypeError(f"{text!r}: must be numbers of at least 1, as in 1,5,10")
     return sorted({int(part) for part in parts})
+
+
+def _share(text: str) -> float:
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0.0
+    if not 0 < found <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: must be above 0 and at most 1")
+    return found
 
 
 def _temperatures(text: str) -> list[float]:
@@ -146,15 +158,24 @@ def _problems(arguments: argparse.Namespace, console: Console) -> tuple[list[Pro
     return problems, report.malformed
 
 
-def _model(arguments: argparse.Namespace) -> ModelSection:
+def _plan(arguments: argparse.Namespace) -> EvaluationPlan:
     from training.config import ModelSection
+    from training.evaluation_plan import EvaluationPlan
 
-    return ModelSection(
-        name=arguments.model,
-        prompt_format=arguments.prompt_format,
-        extract=arguments.extract,
-        stop=tuple(arguments.stop),
-        dtype=arguments.dtype,
+    return EvaluationPlan(
+        ModelSection(
+            name=arguments.model,
+            prompt_format=arguments.prompt_format,
+            extract=arguments.extract,
+            stop=tuple(arguments.stop),
+            dtype=arguments.dtype,
+        ),
+        samples=arguments.samples,
+        temperatures=tuple(arguments.temperature),
+        top_p=arguments.top_p,
+        max_new_tokens=arguments.max_new_tokens,
+        seed=arguments.seed,
+        critic_sampling=arguments.critic_sampling,
     )
 
 
@@ -165,7 +186,7 @@ def _show_prompt(arguments: argparse.Namespace) -> int:
     from training.policy import load_policy
 
     problems, _ = _problems(arguments, Console(stderr=True))
-    policy = load_policy(_model(arguments))
+    policy = load_policy(_plan(arguments).model)
     ids = encode_prompt(policy, problems[0])
     print(f"{problems[0].id}: {len(ids)} tokens", file=sys.stderr)
     sys.stdout.write(b"".join(policy.bytes_of(ids)).decode(errors="replace"))
@@ -177,19 +198,23 @@ def _evaluated(arguments: argparse.Namespace) -> tuple[int, Result]:
     """Sample and judge what is missing, print what it adds up to; the exit status and the result."""
     from rich.console import Console
 
+    from training.policy import set_threads
     from training.result_tables import outcomes_table, rates_table
     from training.results import OVERALL, Result, ResultFolder, rows_of
 
     console = Console()
     problems, malformed = _problems(arguments, console)
-    settings = _settings(arguments, problems)
+    plan = _plan(arguments)
+    settings = {"data": arguments.data, **plan.settings(problems)}
+    set_threads(0)
     with ResultFolder(arguments.out, settings) if arguments.out else nullcontext() as folder:
         samples = folder.samples if folder else []
         before, started = len(samples), time.monotonic()
+        missing = plan.missing(problems, list(samples), workers=arguments.workers, batch_size=arguments.batch_size)
         if before:
             console.print(f"going on: {before} samples are in {arguments.out}", highlight=False, markup=False)
         try:
-            for batch in _batches(_sampled(arguments, problems, list(samples))):
+            for batch in _batches(missing):
                 folder.add(batch) if folder else samples.extend(batch)
         except KeyboardInterrupt:
             kept = f"{len(samples)} samples are in {arguments.out}: the same command goes on"
@@ -205,40 +230,9 @@ def _evaluated(arguments: argparse.Namespace) -> tuple[int, Result]:
     infra = sum(row.infra for row in found if row.difficulty == OVERALL)
     if infra:
         console.print(f"{infra} samples could not be judged, through our own fault; they are in no rate", style="red")
-    if arguments.out:
-        _write_summary(arguments.out, settings, found, seconds, drawn)
+    if folder:
+        folder.finish(found, seconds, drawn)
     return int(bool(infra or malformed)), Result(arguments.model, settings, samples)
-
-
-def _sampled(arguments: argparse.Namespace, problems: list[Problem], done: Sequence[Sample]) -> Iterator[Sample]:
-    from engine import Judge
-    from training.evaluation import evaluate
-    from training.policy import load_policy, set_threads
-    from training.sampler import TransformersSampler
-
-    set_threads(0)
-    policy: Policy = load_policy(_model(arguments))
-    with Judge(workers=arguments.workers) as judge:
-        for temperature in arguments.temperature:
-            sampler = TransformersSampler(
-                policy,
-                arguments.max_new_tokens,
-                arguments.batch_size,
-                temperature=temperature or 1.0,
-                top_p=arguments.top_p,
-                greedy=temperature == 0,
-            )
-            yield from evaluate(
-                policy,
-                sampler,
-                judge,
-                problems,
-                arguments.samples if temperature else 1,
-                temperature,
-                done=done,
-                seed=arguments.seed,
-                rows=arguments.batch_size,
-            )
 
 
 def _batches(samples: Iterator[Sample]) -> Iterator[list[Sample]]:
@@ -255,29 +249,3 @@ def _batches(samples: Iterator[Sample]) -> Iterator[list[Sample]]:
         yield batch
         raise
     yield batch
-
-
-def _settings(arguments: argparse.Namespace, problems: list[Problem]) -> dict[str, Any]:
-    """What makes an evaluation this one and not another."""
-    from training.policy import resolve
-    from training.results import fingerprint_of_model, fingerprint_of_problems
-
-    return {
-        **_model(arguments).model_dump(mode="json", exclude_unset=True),
-        **{name: getattr(arguments, name) for name in ("data", "samples", "seed", "top_p", "max_new_tokens")},
-        "temperatures": arguments.temperature,
-        "weights": fingerprint_of_model(Path(resolve(arguments.model))),
-        "problems": fingerprint_of_problems(problems),
-    }
-
-
-def _write_summary(folder: Path, settings: dict[str, Any], rows: Sequence[Row], seconds: float, drawn: int) -> None:
-    from training.files import write_text
-
-    summary = {
-        **settings,
-        "samples_of_last_session": drawn,
-        "seconds_of_last_session": round(seconds, 1),
-        "results": [asdict(row) for row in rows],
-    }
-    write_text(folder / "summary.json", json.dumps(summary, indent=2) + "\n")

@@ -1,0 +1,113 @@
+"""A whole evaluation: a model at one or several temperatures, and the samples that it still lacks.
+
+    plan = EvaluationPlan(ModelSection(name="embedded:short"), samples=10, temperatures=(0.0, 0.6))
+    samples = list(plan.missing(problems))  # drawn and judged
+    rows = rows_of(samples, ks=[1, 5], ns=[1])  # training.results
+
+What this module does not do: keep samples (`training.results`) or print.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from engine import Judge, Problem
+from training.config import ModelSection
+from training.critic import load_critic
+from training.critic_sampling import critic_sampled
+from training.evaluation import evaluate, sample_of
+from training.policy import Policy, load_policy, resolve
+from training.protocols import Sampler
+from training.results import Sample, fingerprint_of_model, fingerprint_of_problems
+from training.sampler import TransformersSampler
+
+_CRITIC_PROBLEMS = 16
+"""Problems that are sampled with the critic together."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationPlan:
+    """What is sampled, and how."""
+
+    model: ModelSection
+    """The model, what it reads and where its programs end."""
+    samples: int = 10
+    """Programs for each problem; one where the temperature is 0."""
+    temperatures: tuple[float, ...] = (1.0,)
+    """0 is greedy."""
+    top_p: float = 1.0
+    max_new_tokens: int = 256
+    seed: int = 0
+    """Everything random is a function of it."""
+    critic_sampling: bool = False
+    """Refine and repair with the critic that the model's checkpoint holds."""
+
+    def settings(self, problems: Sequence[Problem]) -> dict[str, Any]:
+        """What makes this evaluation of `problems` this one and not another, as plain data."""
+        return {
+            **asdict(self),
+            "model": self.model.name,
+            "temperatures": list(self.temperatures),
+            **self.model.model_dump(mode="json", include={"prompt_format", "extract", "stop", "dtype"}),
+            "weights": fingerprint_of_model(Path(resolve(self.model.name))),
+            "problems": fingerprint_of_problems(problems),
+        }
+
+    def missing(
+        self, problems: Sequence[Problem], done: Sequence[Sample] = (), *, workers: int = 1, batch_size: int = 64
+    ) -> Iterator[Sample]:
+        """Draw and judge what `done` lacks.
+
+        Args:
+            problems: All of the evaluation's.
+            done: Samples of an earlier session with the same settings.
+            workers: Sandbox workers.
+            batch_size: Sequences generated together.
+
+        Raises:
+            PolicyError: the model cannot be loaded, or holds no critic where one is asked for.
+            SandboxError: programs cannot be confined here.
+        """
+        policy = load_policy(self.model)
+        with Judge(workers=workers) as judge:
+            for temperature in self.temperatures:
+                greedy = temperature == 0
+                sampler = TransformersSampler(
+                    policy,
+                    self.max_new_tokens,
+                    batch_size,
+                    temperature=temperature or 1.0,
+                    top_p=self.top_p,
+                    greedy=greedy,
+                )
+                have = [sample for sample in done if sample.temperature == temperature]
+                if self.critic_sampling:
+                    yield from self._with_critic(policy, sampler, judge, problems, temperature, have)
+                    continue
+                count = 1 if greedy else self.samples
+                yield from evaluate(
+                    policy, sampler, judge, problems, count, temperature, done=have, seed=self.seed, rows=batch_size
+                )
+
+    def _with_critic(
+        self,
+        policy: Policy,
+        sampler: Sampler,
+        judge: Judge,
+        problems: Sequence[Problem],
+        temperature: float,
+        done: Sequence[Sample],
+    ) -> Iterator[Sample]:
+        """A few problems at a time. A problem's samples are one piece of work, done again if one is missing."""
+        critic = load_critic(Path(resolve(self.model.name)), policy)
+        have = {(sample.problem_id, sample.sample) for sample in done}
+        left = [each for each in problems if any((each.id, index) not in have for index in range(self.samples))]
+        for start in range(0, len(left), _CRITIC_PROBLEMS):
+            chunk = {problem.id: problem for problem in left[start : start + _CRITIC_PROBLEMS]}
+            drawn = critic_sampled(policy, critic, sampler, judge, list(chunk.values()), self.samples, seed=self.seed)
+            for each in drawn:
+                if (each.problem_id, each.rollout.sample) not in have:
+                    yield sample_of(each, chunk[each.problem_id], temperature)
