@@ -11,20 +11,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import TracebackType
 
-from engine import Execution, Judge, Limits, Problem, Verdict
+from engine import Execution, Limits, Problem, Verdict
+from training.audit.bench import Bench, hurried
 from training.audit.duplicates import Likeness, duplicates, overlap
 from training.audit.findings import Finding, JudgedMutant, Kind, ProblemAudit, ReferenceAudit
 from training.audit.mutants import Mutant
-from training.audit.reading import Reader, ReadingError
+from training.audit.reading import ReadingError
 from training.audit.trivial import has_one_answer, one_call_programs, trivial_programs
 
-_SLOWER, _SHORTEST = 20.0, 0.5
-"""A mutant may take this many times the reference's time, and this many CPU seconds at least."""
 _ENOUGH_MUTANTS = 4
 """Mutants below which a low score says nothing."""
 
@@ -58,33 +55,22 @@ class Auditor:
             SandboxError: this machine cannot confine programs.
         """
         self._settings = settings
-        limits = Limits(timeouts=1)
-        with ExitStack() as stack:
-            self._judges = [stack.enter_context(Judge(settings.workers, limits, hash_seed=seed)) for seed in (0, 1)]
-            self._reader = stack.enter_context(Reader(settings.workers))
-            self._threads = stack.enter_context(ThreadPoolExecutor(settings.workers + 1, thread_name_prefix="audit"))
-            self._stack = stack.pop_all()
+        self._bench = Bench(settings.workers, Limits(timeouts=1))
 
     def audit(self, problems: Sequence[Problem], held_out: Sequence[Problem] = ()) -> Iterator[ProblemAudit]:
         """Yields what is found out about each problem, in order, as it is known."""
         alike = duplicates(problems, self._settings.near)
         leaked = overlap(problems, held_out, self._settings.near)
-        running = [
-            self._threads.submit(self._audit, problem, _likenesses(alike.get(index), leaked.get(index)))
-            for index, problem in enumerate(problems)
-        ]
-        try:
-            for future in running:
-                yield future.result()
-        finally:
-            for future in running:
-                future.cancel()
+        found = [_likenesses(alike.get(index), leaked.get(index)) for index in range(len(problems))]
+        return self._bench.each(lambda index: self._audit(problems[index], found[index]), range(len(problems)))
 
     def __enter__(self) -> Auditor:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        self._stack.close()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bench.__exit__(kind, error, trace)
 
     def _audit(self, problem: Problem, findings: list[Finding]) -> ProblemAudit:
         started = time.perf_counter()
@@ -111,24 +97,18 @@ class Auditor:
     # References
 
     def _references(self, problem: Problem, findings: list[Finding]) -> list[ReferenceAudit]:
-        runs: list[list[Future[Execution]]] = []
-        for source in problem.references:
-            program = source.encode(errors="surrogatepass")
-            runs.append(
-                [
-                    self._judges[run % 2].submit(program, reseeded(problem, run))
-                    for run in range(max(1, self._settings.runs))
-                ]
-            )
-        found = [_reference(index, [future.result() for future in futures]) for index, futures in enumerate(runs)]
-        limit = problem.time_limit or self._judges[0].limits.cpu_seconds
+        found = [
+            _reference(index, self._bench.repeat(source, problem, self._settings.runs))
+            for index, source in enumerate(problem.references)
+        ]
+        limit = problem.time_limit or Limits().cpu_seconds
         findings += reference_findings(found, self._settings.slow * limit)
         return found
 
     # Programs that should fail
 
     def _trivial(self, problem: Problem, references: Sequence[ReferenceAudit], findings: list[Finding]) -> list[str]:
-        brief = hurried(problem, references)
+        brief = hurried(problem, _slowest(references))
         passing = self._passing(trivial_programs(problem), brief)
         if passing:
             findings.append(Finding(Kind.TRIVIAL, "; ".join(passing), drop=True))
@@ -139,7 +119,7 @@ class Auditor:
         return passing
 
     def _passing(self, programs: dict[str, str], problem: Problem) -> list[str]:
-        executions = self._judge([program.encode() for program in programs.values()], problem)
+        executions = self._bench.judge([*programs.values()], problem)
         return [name for name, each in zip(programs, executions, strict=True) if each.verdict is Verdict.PASSED]
 
     def _mutants(
@@ -149,11 +129,11 @@ class Auditor:
         if source is None:
             return []
         try:
-            mutants = self._reader.mutants(source, self._settings.seed, self._settings.mutants)
+            mutants = self._bench.reader.mutants(source, self._settings.seed, self._settings.mutants)
         except ReadingError as error:
             findings.append(Finding(Kind.NO_MUTANTS, str(error), drop=False))
             return []
-        judged = self.judge_mutants(mutants, hurried(problem, references))
+        judged = self._judge_mutants(mutants, hurried(problem, _slowest(references)))
         if len(judged) < len(mutants):
             findings.append(Finding(Kind.NOT_JUDGED, f"{len(mutants) - len(judged)} mutants", drop=False))
         if not judged:
@@ -164,35 +144,18 @@ class Auditor:
             findings.append(Finding(Kind.WEAK_TESTS, f"{caught} of {len(judged)} mutants caught", drop=True))
         return judged
 
-    def judge_mutants(self, mutants: Sequence[Mutant], problem: Problem) -> list[JudgedMutant]:
+    def _judge_mutants(self, mutants: Sequence[Mutant], problem: Problem) -> list[JudgedMutant]:
         """What the tests say to each mutant; those that we failed to judge are left out."""
-        executions = self._judge([mutant.program.encode() for mutant in mutants], problem)
+        executions = self._bench.judge([mutant.program for mutant in mutants], problem)
         return [
             JudgedMutant(mutant, execution.verdict is not Verdict.PASSED)
             for mutant, execution in zip(mutants, executions, strict=True)
             if execution.verdict is not Verdict.INFRA
         ]
 
-    def _judge(self, programs: Sequence[bytes], problem: Problem) -> list[Execution]:
-        half = len(programs) // 2  # each half to a judge of its own, to keep both busy
-        futures = [self._judges[index >= half].submit(program, problem) for index, program in enumerate(programs)]
-        return [future.result() for future in futures]
 
-
-def reseeded(problem: Problem, seed: int) -> Problem:
-    """The problem with another seed for the module `random`; `seed` 0 leaves the sandbox's own."""
-    if not seed:
-        return problem
-    return replace(problem, prelude=f"{problem.prelude}\n__import__('random').seed({seed})\n")
-
-
-def hurried(problem: Problem, references: Sequence[ReferenceAudit]) -> Problem:
-    """The problem with a time limit that a right program keeps and an endless one soon meets."""
-    slowest = max((each.seconds for each in references if each.right), default=None)
-    if slowest is None:
-        return problem
-    limit = max(_SHORTEST, _SLOWER * slowest)
-    return replace(problem, time_limit=min(limit, problem.time_limit or Limits().cpu_seconds))
+def _slowest(references: Sequence[ReferenceAudit]) -> float | None:
+    return max((each.seconds for each in references if each.right), default=None)
 
 
 def _likenesses(alike: Likeness | None, leaked: Likeness | None) -> list[Finding]:

@@ -1,0 +1,283 @@
+"""More tests for a problem: new inputs, outputs that all references agree on, kept where they catch a wrong program.
+
+    inputs      like those of the tests (`arguments`, `stdin`), or from a model's text, if they look like them
+    outputs     every right reference, run twice with different seeds, must give the same; an input with an error, a
+                time-out, or an answer of a kind that no test expects is left out
+    catching    mutants of the reference and given programs that pass the old tests, judged on the new ones
+    keeping     a greedy cover, small inputs first; then all references must pass the whole problem again
+
+What this module does not do: know that an input is one that the problem allows. References that agree on a wrong or
+meaningless answer make a wrong test: audit the references first, and prefer problems with several.
+"""
+
+from __future__ import annotations
+
+import ast
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from random import Random
+from types import TracebackType
+
+from engine import CallTest, Execution, Limits, Output, Problem, StdinTest, Test, Verdict, outputs_match, values_match
+from training.amplify.arguments import Calls
+from training.amplify.proposals import inputs_in
+from training.amplify.records import Added, Amplified, AmplifySettings, Candidate, Suspect
+from training.amplify.selection import covering
+from training.amplify.shapes import Given, LeftOutError, as_test, given_inputs, unusual
+from training.amplify.stdin import Inputs
+from training.audit.bench import Bench, hurried, reseeded
+from training.audit.mutants import Mutant
+from training.audit.reading import ReadingError
+
+_CALLS_OF_A_TEXT = 50
+_SLOWEST = 0.25
+"""CPU seconds that a reference may take for a new input, where it takes less for the old ones."""
+
+
+class Amplifier:
+    """Amplifies problems; use it as a context manager."""
+
+    def __init__(self, settings: AmplifySettings) -> None:
+        """Starts the workers.
+
+        Raises:
+            SandboxError: this machine cannot confine programs.
+        """
+        self._settings = settings
+        self.bench = Bench(settings.workers, Limits())
+
+    def amplify(
+        self,
+        problems: Sequence[Problem],
+        programs: Mapping[str, Sequence[str]] | None = None,
+        texts: Mapping[str, Sequence[str]] | None = None,
+        mutants: Mapping[str, Sequence[Mutant]] | None = None,
+    ) -> Iterator[Amplified]:
+        """Yields each problem, in order, with the tests that were found for it.
+
+        Args:
+            problems: their references must be right; wrong ones are not asked.
+            programs: for ids of problems, programs that may be wrong.
+            texts: for ids of problems, what a model said when asked for more tests.
+            mutants: for ids of problems, mutants to catch in place of those made here.
+        """
+
+        def work(problem: Problem) -> Amplified:
+            made = None if mutants is None else mutants.get(problem.id, ())
+            return self._amplify(problem, (programs or {}).get(problem.id, ()), (texts or {}).get(problem.id, ()), made)
+
+        return self.bench.each(work, problems)
+
+    def __enter__(self) -> Amplifier:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bench.__exit__(kind, error, trace)
+
+    def _amplify(
+        self, problem: Problem, programs: Sequence[str], texts: Sequence[str], mutants: Sequence[Mutant] | None
+    ) -> Amplified:
+        started = time.perf_counter()
+        try:
+            found = self._tried(problem, programs, texts, mutants)
+        except LeftOutError as error:
+            found = Amplified(problem, str(error))
+        return replace(found, seconds=time.perf_counter() - started)
+
+    def _tried(
+        self, problem: Problem, programs: Sequence[str], texts: Sequence[str], mutants: Sequence[Mutant] | None
+    ) -> Amplified:
+        given = given_inputs(problem)
+        references, slowest = self._right_references(problem)
+        if mutants is None:
+            try:
+                mutants = self.bench.reader.mutants(references[0], self._settings.seed, self._settings.mutants)
+            except ReadingError as error:
+                raise LeftOutError(f"no mutants: {error}") from None
+        suspects = self._passing(problem, mutants, programs, slowest)
+        survivors = sum(suspect.mutant for suspect in suspects)
+        before = Amplified(
+            problem,
+            "",
+            mutants=len(mutants),
+            caught_before=len(mutants) - survivors,
+            caught_after=len(mutants) - survivors,
+            programs=len(suspects) - survivors,
+        )
+        if not suspects:
+            return before
+        candidates = self._candidates(problem, given, texts)
+        rejected: Counter[str] = Counter()
+        tests = self._agreed(problem, given, candidates, references, slowest, rejected)
+        added, caught = self._chosen(problem, tests, suspects, references, rejected)
+        return replace(
+            before,
+            problem=replace(problem, tests=(*problem.tests, *(each.test for each in added))),
+            added=tuple(added),
+            candidates=len(candidates),
+            rejected=tuple(sorted(rejected.items())),
+            caught_after=before.caught_before + sum(each.mutant for each in caught),
+            programs_caught=sum(not each.mutant for each in caught),
+        )
+
+    def _right_references(self, problem: Problem) -> tuple[list[str], float]:
+        right = []
+        slowest = 0.0
+        for source in problem.references:
+            executions = self.bench.repeat(source, problem, 2)
+            if all(each.verdict is Verdict.PASSED for each in executions):
+                right.append(source)
+                slowest = max(slowest, *(test.seconds for each in executions for test in each.tests))
+        if not right:
+            raise LeftOutError("no reference passes its tests" if problem.references else "it has no reference")
+        return right, slowest
+
+    def _passing(
+        self, problem: Problem, mutants: Sequence[Mutant], programs: Sequence[str], slowest: float
+    ) -> list[Suspect]:
+        """What the old tests let pass."""
+        suspects = [
+            Suspect(each.program, f"{each.operator} in line {each.line}: {each.change}", True) for each in mutants
+        ]
+        suspects += [
+            Suspect(program, f"program {index}", False) for index, program in enumerate(dict.fromkeys(programs))
+        ]
+        executions = self.bench.judge([each.program for each in suspects], hurried(problem, slowest))
+        return [each for each, done in zip(suspects, executions, strict=True) if done.verdict is Verdict.PASSED]
+
+    def _candidates(self, problem: Problem, given: Sequence[Given], texts: Sequence[str]) -> list[Candidate]:
+        """New inputs, smallest first."""
+        chance = Random(f"{self._settings.seed}:{problem.id}")
+        found: list[Candidate] = []
+        stdins = [each.stdin for each in given if isinstance(each, StdinTest)]
+        if stdins:
+            inputs = Inputs(stdins)
+            if not inputs.understood:
+                raise LeftOutError("its standard inputs have no grammar that is known here")
+            found += [Candidate(StdinTest(text, ""), "model") for text in inputs_in(texts) if inputs.admits(text)]
+            proposed = islice(inputs.propose(chance), self._settings.candidates)
+            found += [Candidate(StdinTest(text, ""), "grammar") for text in proposed]
+        else:
+            calls = Calls([each.args for each in given if isinstance(each, CallTest)])
+            said = self._calls_in(texts, problem.entry_point or "")
+            found += [Candidate(CallTest(each, None), "model") for each in said if calls.admits(each)]
+            drawn = islice(calls.propose(chance), self._settings.candidates)
+            found += [Candidate(CallTest(each, None), "mutation") for each in drawn]
+        known = {_key(each) for each in given}
+        unique = {key: each for each in reversed(found) if (key := _key(each.given)) not in known}
+        if not unique:
+            raise LeftOutError("no new input like those of its tests was found")
+        return sorted(unique.values(), key=lambda each: len(_key(each.given)))
+
+    def _calls_in(self, texts: Sequence[str], name: str) -> list[tuple[object, ...]]:
+        found: list[tuple[object, ...]] = []
+        for text in texts:
+            try:
+                found += [ast.literal_eval(each) for each in self.bench.reader.calls(text, name, _CALLS_OF_A_TEXT)]
+            except (ReadingError, ValueError, SyntaxError, RecursionError):
+                continue
+        return found
+
+    def _agreed(
+        self,
+        problem: Problem,
+        given: Sequence[Given],
+        candidates: Sequence[Candidate],
+        references: Sequence[str],
+        slowest: float,
+        rejected: Counter[str],
+    ) -> list[tuple[Candidate, Test]]:
+        """Tests with outputs that all references agree on, whatever the seed."""
+        limit = max(_SLOWEST, 10 * slowest)
+        asked = replace(problem, tests=tuple(each.given for each in candidates), time_limit=limit)
+        answers = [
+            self.bench.judges[run].outputs(source.encode(errors="surrogatepass"), reseeded(asked, run))
+            for source in references
+            for run in (0, 1)
+        ]
+        columns = zip(*(answer.result() for answer in answers), strict=True)
+        expected: list[object] = [each.expected for each in given]
+        found = []
+        for candidate, outputs in zip(candidates, columns, strict=True):
+            if reason := _disagreement(problem, outputs) or (
+                "an answer of a kind that no test expects" if unusual(expected, outputs[0].value) else ""
+            ):
+                rejected[reason] += 1
+                continue
+            try:
+                found.append((candidate, as_test(problem, candidate.given, outputs[0].value)))
+            except LeftOutError as error:
+                rejected[str(error)] += 1
+        return found
+
+    def _chosen(
+        self,
+        problem: Problem,
+        tests: Sequence[tuple[Candidate, Test]],
+        suspects: Sequence[Suspect],
+        references: Sequence[str],
+        rejected: Counter[str],
+    ) -> tuple[list[Added], set[Suspect]]:
+        """The tests to keep, and what they catch."""
+        if not tests:
+            return [], set()
+        asked = replace(problem, tests=tuple(test for _, test in tests))
+        own = [self.bench.judge([source], asked)[0] for source in references]
+        sound = [i for i in range(len(tests)) if all(_passed(each, i) for each in own)]
+        if len(sound) < len(tests):
+            rejected["a reference fails the finished test"] += len(tests) - len(sound)
+        slowest = max((test.seconds for each in own for test in each.tests), default=0.0)
+        executions = self.bench.judge([each.program for each in suspects], hurried(asked, slowest))
+        catches = [
+            frozenset(which for which, execution in enumerate(executions) if _catches(execution, i)) for i in sound
+        ]
+        sizes = [len(_key(tests[i][0].given)) for i in sound]
+        added = []
+        caught: set[Suspect] = set()
+        for index in covering(catches, sizes, self._settings.most):
+            candidate, test = tests[sound[index]]
+            named = [suspects[which] for which in sorted(catches[index])]
+            caught.update(named)
+            added.append(Added(test, candidate.origin, len(references), tuple(each.name for each in named)))
+        return added, caught
+
+
+def _disagreement(problem: Problem, outputs: Sequence[Output]) -> str:
+    """Why the references' outputs for one input give no test; empty if they do."""
+    if any(output.infra_reason for output in outputs):
+        return "not run (our own failure)"
+    errors = [output.error for output in outputs if output.error is not None]
+    if errors:
+        return f"a reference ends with {errors[0].kind}"
+    first = outputs[0].value
+    for output in outputs[1:]:
+        if isinstance(first, str) and isinstance(problem.tests[0], StdinTest):
+            same = outputs_match(first, str(output.value), problem.comparison)
+        else:
+            same = values_match(first, output.value, problem.comparison) and type(first) is type(output.value)
+        if not same:
+            return "the references disagree, or one with itself"
+    return ""
+
+
+def _passed(execution: Execution, index: int) -> bool:
+    return index < len(execution.tests) and execution.tests[index].verdict is Verdict.PASSED
+
+
+def _catches(execution: Execution, index: int) -> bool:
+    """Whether a program was seen to go wrong on a test; one that was not run for time-outs before it was not."""
+    if execution.verdict is Verdict.INFRA or index >= len(execution.tests):
+        return False
+    result = execution.tests[index]
+    given_up = result.error is not None and result.error.message.startswith("not run")
+    return result.verdict in (Verdict.FAILED, Verdict.ERROR) and not given_up
+
+
+def _key(given: Given) -> str:
+    """An input as text, for telling inputs apart and for their size."""
+    return given.stdin if isinstance(given, StdinTest) else repr(given.args)

@@ -1,0 +1,104 @@
+"""New arguments for calls, like those of the existing tests: mutated, mixed and drawn anew.
+
+What this module does not do: know what a call should return.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from random import Random
+from typing import Any
+
+from training.amplify.domains import Domain, learn
+from training.amplify.relations import learn_relations, repaired
+
+_FRUITLESS = 100
+"""Attempts in a row that bring nothing new, after which the domain is taken to be used up."""
+
+
+class Calls:
+    """What the arguments of the existing calls look like.
+
+    Examples of different types (lists of numbers, lists of words) are learned from apart, so that they do not mix.
+    """
+
+    def __init__(self, examples: Sequence[tuple[Any, ...]]) -> None:
+        """Learns from calls; only those with the most usual number of arguments are looked at."""
+        arities = [len(each) for each in examples]
+        self.arity = max(sorted(set(arities)), key=arities.count)
+        examples = [each for each in examples if len(each) == self.arity]
+        self._groups = [(group, self._learn(group)) for group in _grouped(examples)]
+        self._relations = learn_relations(examples)
+        self._seen = {repr(each) for each in examples}
+
+    def _learn(self, examples: Sequence[tuple[Any, ...]]) -> list[Domain]:
+        return [learn([each[place] for each in examples]) for place in range(self.arity)]
+
+    def admits(self, arguments: tuple[Any, ...]) -> bool:
+        """Whether a call looks like the examples."""
+        if len(arguments) != self.arity:
+            return False
+        if not any(
+            all(domain.admits(value) for domain, value in zip(domains, arguments, strict=True))
+            for _, domains in self._groups
+        ):
+            return False
+        return repaired(list(deepcopy(arguments)), self._relations) == list(arguments)
+
+    def propose(self, chance: Random) -> Iterator[tuple[Any, ...]]:
+        """New calls, each once, none of the examples; ends where nothing new is found."""
+        seen = set(self._seen)
+        fruitless = 0
+        while fruitless < _FRUITLESS and self.arity:
+            arguments = self._one(chance)
+            if arguments is None or repr(arguments) in seen:
+                fruitless += 1
+                continue
+            fruitless = 0
+            seen.add(repr(arguments))
+            yield arguments
+
+    def _one(self, chance: Random) -> tuple[Any, ...] | None:
+        examples, domains = chance.choice(self._groups)
+        choice = chance.random()
+        if choice < 0.5:  # near an example
+            arguments = list(deepcopy(chance.choice(examples)))
+            for _ in range(chance.choice((1, 1, 2, 3))):
+                place = chance.randrange(self.arity)
+                arguments[place] = domains[place].vary(arguments[place], chance)
+        elif choice < 0.6:  # arguments of several examples
+            arguments = [deepcopy(chance.choice(examples)[place]) for place in range(self.arity)]
+        else:
+            size = chance.choice((0.0, 0.2, 0.5, 0.8, 1.0))
+            arguments = [domain.draw(chance, size) for domain in domains]
+        fixed = repaired(arguments, self._relations)
+        return tuple(fixed) if fixed is not None and self.admits(tuple(fixed)) else None
+
+
+def _grouped(examples: Sequence[tuple[Any, ...]]) -> list[list[tuple[Any, ...]]]:
+    """The examples by their types all the way down; those with empty containers go to the first that may fit."""
+    groups: dict[object, list[tuple[Any, ...]]] = {}
+    unclear = []
+    for each in examples:
+        types = _types(each)
+        if types is None:
+            unclear.append(each)
+        else:
+            groups.setdefault(types, []).append(each)
+    for each in unclear:
+        outer = [type(value) for value in each]
+        fitting = (group for group in groups.values() if [type(value) for value in group[0]] == outer)
+        next(fitting, groups.setdefault(str(outer), [])).append(each)
+    return [group for group in groups.values() if group]
+
+
+def _types(value: Any) -> object:
+    """The types in a value, numbers all one; None where a container is empty."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return "number"
+    if not isinstance(value, list | tuple | set | frozenset | dict):
+        return type(value).__name__
+    items = [*value.keys(), *value.values()] if isinstance(value, dict) else list(value)
+    inner = {_types(item) for item in items}
+    return None if not inner or None in inner else (type(value).__name__, frozenset(inner))

@@ -1,0 +1,76 @@
+"""Inputs that a language model proposes: what it is asked, and where inputs stand in what it says.
+
+What this module does not do: parse calls (a process that may die does, `training.audit.reading`), or believe an output
+that the model names: only inputs are taken.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from engine import AssertTest, CallTest, Problem, StdinTest
+
+if TYPE_CHECKING:
+    from training.policy import Policy
+    from training.protocols import Sampler
+
+_SHOWN = 3
+_MOST_TEXTS = 50
+_BLOCK = re.compile(r"^Input[^\n]*\n(.*?)(?=^(?:Output|Input|Example|#)|\Z)", re.MULTILINE | re.DOTALL)
+
+
+def request(problem: Problem) -> str:
+    """The text that a model is to go on from: the task, some tests, and the beginning of one more."""
+    shown = problem.tests[:_SHOWN]
+    if any(isinstance(test, StdinTest) for test in shown):
+        blocks = [f"Input\n{test.stdin.rstrip()}\n\n" for test in shown if isinstance(test, StdinTest)]
+        head = f"{problem.prompt}\n\n# More inputs to test a solution with, edge cases among them\n\n"
+        return f"{head}{''.join(blocks)}Input\n"
+    lines = [test.source.strip() for test in shown if isinstance(test, AssertTest)]
+    for test in shown:
+        if isinstance(test, CallTest):
+            lines.append(f"assert {problem.entry_point}({', '.join(map(repr, test.args))}) == {test.expected!r}")
+    body = "\n".join(lines)
+    return f'"""{problem.prompt}"""\n\n# More tests, edge cases among them\n{body}\nassert {problem.entry_point}('
+
+
+def inputs_in(texts: Sequence[str]) -> list[str]:
+    """Standard inputs in what a model said after `request`."""
+    found: dict[str, None] = {}
+    for text in texts:
+        for block in _BLOCK.findall("Input\n" + text[:20_000]):
+            if block.strip():
+                found.setdefault(block.strip("\n") + "\n")
+    return list(found)[:_MOST_TEXTS]
+
+
+def proposals(
+    policy: Policy, sampler: Sampler, problems: Sequence[Problem], samples: int, seed: int
+) -> Iterator[tuple[str, list[str]]]:
+    """What a model says to each problem's `request`: its id and texts, each with the beginning that it goes on from."""
+    from training.records import SampleRequest
+
+    begun = {
+        problem.id: "" if isinstance(problem.tests[0], StdinTest) else f"{problem.entry_point}("
+        for problem in problems
+        if problem.tests
+    }
+    requests = [
+        SampleRequest(
+            problem.id,
+            tuple(policy.tokenizer.encode(request(problem), add_special_tokens=True)),
+            samples,
+            (seed, zlib.crc32(problem.id.encode())),
+        )
+        for problem in problems
+        if problem.tests
+    ]
+    for batch in sampler.sample(requests, policy_version=0):
+        texts: dict[str, list[str]] = {}
+        for rollout in batch:
+            said = b"".join(policy.bytes_of(rollout.token_ids)).decode(errors="replace")
+            texts.setdefault(rollout.problem_id, []).append(begun[rollout.problem_id] + said)
+        yield from texts.items()

@@ -1,0 +1,126 @@
+"""From tests to the inputs they give, and from an input and its output to a test of the same shape.
+
+What this module does not do: run anything.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import math
+from typing import Any
+
+from engine import AssertTest, CallTest, Problem, StdinTest, Test
+from engine.assertions import equality
+
+_LONGEST = 2000
+"""Characters of an output that are written into a test."""
+_TOLERANCE = 1e-6
+
+
+class LeftOutError(ValueError):
+    """A problem or an input that no test can be made for; the message says why."""
+
+
+Given = StdinTest | CallTest
+"""An input; what it expects is not looked at."""
+
+
+def given_inputs(problem: Problem) -> list[Given]:
+    """The inputs of all tests.
+
+    Raises:
+        LeftOutError: a test is more than an input and what must come out.
+    """
+    given: list[Given] = []
+    for test in problem.tests:
+        if isinstance(test, AssertTest):
+            given += [CallTest(args, expected) for args, expected in _equalities(test.source, problem)]
+        elif isinstance(test, CallTest) and test.kwargs:
+            raise LeftOutError("its tests use keyword arguments")
+        else:
+            given.append(test)
+    if not given:
+        raise LeftOutError("it has no tests")
+    return given
+
+
+def _equalities(source: str, problem: Problem) -> list[tuple[tuple[Any, ...], Any]]:
+    """Arguments and expected values of all assertions in a test."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Assert):
+            plain = equality(ast.unparse(ast.Assert(node.test, None)))
+            if plain is None or plain.kwargs or plain.name not in ("candidate", problem.entry_point):
+                raise LeftOutError("an assertion is not `f(literals) == literal`")
+            found.append((plain.args, plain.expected))
+    if not found:
+        raise LeftOutError("an assertion is not `f(literals) == literal`")
+    return found
+
+
+def as_test(problem: Problem, given: Given, output: object) -> Test:
+    """A test that gives the input and expects the output, in the shape of the problem's other tests.
+
+    Raises:
+        LeftOutError: the output cannot be written exactly.
+    """
+    if isinstance(given, StdinTest):
+        text = str(output)
+        if len(text) > _LONGEST:
+            raise LeftOutError("its output is long")
+        return StdinTest(given.stdin, text)
+    if isinstance(problem.tests[0], CallTest):
+        return CallTest(given.args, _as_json(output))
+    return AssertTest(_assertion(problem, given, output))
+
+
+def _assertion(problem: Problem, given: CallTest, output: object) -> str:
+    if not _is_literal(output):
+        raise LeftOutError("its output is no literal")
+    call = f"{problem.entry_point}({', '.join(map(repr, given.args))})"
+    if type(output) is float:
+        tolerance = _TOLERANCE * max(1.0, abs(output))
+        return f"assert abs({call} - {output!r}) <= {tolerance:.2g}"
+    if len(repr(output)) > _LONGEST:
+        raise LeftOutError("its output is long")
+    return f"assert {call} == {output!r}"
+
+
+def _is_literal(value: object, depth: int = 0) -> bool:
+    """Whether `value` can be written so that reading gives the same; floats only alone, where a tolerance fits."""
+    kind = type(value)
+    if value is None or kind in (bool, int, str, bytes):
+        return not isinstance(value, int) or abs(value) < 10**1000
+    if kind is float:
+        return depth == 0 and math.isfinite(value)  # type: ignore[arg-type]
+    if kind is dict:
+        return depth < 20 and all(_is_literal(part, depth + 1) for pair in value.items() for part in pair)  # type: ignore[attr-defined]
+    if kind in (list, tuple) or (kind is set and value):
+        return depth < 20 and all(_is_literal(item, depth + 1) for item in value)  # type: ignore[attr-defined]
+    return False
+
+
+def _as_json(output: object) -> object:
+    try:
+        text = json.dumps(output, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        raise LeftOutError("its output is no JSON") from None
+    if len(text) > _LONGEST:
+        raise LeftOutError("its output is long")
+    return json.loads(text)
+
+
+def unusual(outputs: list[object], output: object) -> bool:
+    """Whether an output is of a kind that no test expects, as where an input is none that the problem means."""
+    return (
+        not output
+        if all(isinstance(each, str) and each for each in outputs)
+        else _kind(output) not in map(_kind, outputs)
+    )
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return "sequence"
+    return "number" if type(value) in (int, float) else type(value).__name__
