@@ -19,6 +19,7 @@ SUBCOMMANDS = {
     "eval": "pass@k of a model on problems",
     "ablate": "train a grid of arms and seeds, and compare them",
     "audit": "what is wrong with a data set: references, duplicates, weak tests",
+    "amplify": "more tests for a data set, that catch what its tests let pass",
     "feedback": "verdict, error spans and token rewards of programs",
     "show": "what a run did, in the terminal",
     "report": "a run as one self-contained HTML page",

@@ -21,7 +21,20 @@ from itertools import islice
 from random import Random
 from types import TracebackType
 
-from engine import CallTest, Execution, Limits, Output, Problem, StdinTest, Test, Verdict, outputs_match, values_match
+from engine import (
+    CallTest,
+    ErrorKind,
+    Execution,
+    Limits,
+    Output,
+    Problem,
+    ProgramError,
+    StdinTest,
+    Test,
+    Verdict,
+    outputs_match,
+    values_match,
+)
 from training.amplify.arguments import Calls
 from training.amplify.proposals import inputs_in
 from training.amplify.records import Added, Amplified, AmplifySettings, Candidate, Suspect
@@ -32,7 +45,10 @@ from training.audit.bench import Bench, hurried, reseeded
 from training.audit.mutants import Mutant
 from training.audit.reading import ReadingError
 
+OUR_FAILURE = "our own failure"
 _CALLS_OF_A_TEXT = 50
+_TIMEOUTS = 3
+"""Inputs that a reference may take too long for before the rest is given up."""
 _SLOWEST = 0.25
 """CPU seconds that a reference may take for a new input, where it takes less for the old ones."""
 
@@ -47,7 +63,7 @@ class Amplifier:
             SandboxError: this machine cannot confine programs.
         """
         self._settings = settings
-        self.bench = Bench(settings.workers, Limits())
+        self.bench = Bench(settings.workers, Limits(timeouts=1))
 
     def amplify(
         self,
@@ -87,6 +103,8 @@ class Amplifier:
             found = self._tried(problem, programs, texts, mutants)
         except LeftOutError as error:
             found = Amplified(problem, str(error))
+        except Exception as error:  # one odd problem must not cost the others' work; it is named and counted
+            found = Amplified(problem, f"{OUR_FAILURE} ({type(error).__name__}: {error})")
         return replace(found, seconds=time.perf_counter() - started)
 
     def _tried(
@@ -195,12 +213,8 @@ class Amplifier:
         """Tests with outputs that all references agree on, whatever the seed."""
         limit = max(_SLOWEST, 10 * slowest)
         asked = replace(problem, tests=tuple(each.given for each in candidates), time_limit=limit)
-        answers = [
-            self.bench.judges[run].outputs(source.encode(errors="surrogatepass"), reseeded(asked, run))
-            for source in references
-            for run in (0, 1)
-        ]
-        columns = zip(*(answer.result() for answer in answers), strict=True)
+        answers = [self._outputs(source, reseeded(asked, run), run) for source in references for run in (0, 1)]
+        columns = zip(*answers, strict=True)
         expected: list[object] = [each.expected for each in given]
         found = []
         for candidate, outputs in zip(candidates, columns, strict=True):
@@ -214,6 +228,18 @@ class Amplifier:
             except LeftOutError as error:
                 rejected[str(error)] += 1
         return found
+
+    def _outputs(self, reference: str, asked: Problem, run: int) -> list[Output]:
+        """What a reference answers to all inputs; goes on behind the first ones that it takes too long for."""
+        found: list[Output] = []
+        for _ in range(_TIMEOUTS):
+            rest = replace(asked, tests=asked.tests[len(found) :])
+            outputs = self.bench.judges[run].outputs(reference.encode(errors="surrogatepass"), rest).result()
+            ran = [each for each in outputs if not _given_up(each.error)]
+            found += ran
+            if len(found) == len(asked.tests):
+                return found
+        return [*found, *outputs[len(ran) :]]
 
     def _chosen(
         self,
@@ -274,8 +300,12 @@ def _catches(execution: Execution, index: int) -> bool:
     if execution.verdict is Verdict.INFRA or index >= len(execution.tests):
         return False
     result = execution.tests[index]
-    given_up = result.error is not None and result.error.message.startswith("not run")
-    return result.verdict in (Verdict.FAILED, Verdict.ERROR) and not given_up
+    return result.verdict in (Verdict.FAILED, Verdict.ERROR) and not _given_up(result.error)
+
+
+def _given_up(error: ProgramError | None) -> bool:
+    """Whether an input was not tried, because of a time-out before it (`engine.steps.not_run`)."""
+    return error is not None and error.kind is ErrorKind.TIMEOUT and error.message.startswith("not run")
 
 
 def _key(given: Given) -> str:

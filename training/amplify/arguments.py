@@ -88,9 +88,9 @@ def _grouped(examples: Sequence[tuple[Any, ...]]) -> list[list[tuple[Any, ...]]]
             groups.setdefault(types, []).append(each)
     for each in unclear:
         outer = [type(value) for value in each]
-        fitting = (group for group in groups.values() if [type(value) for value in group[0]] == outer)
-        next(fitting, groups.setdefault(str(outer), [])).append(each)
-    return [group for group in groups.values() if group]
+        fitting = [group for group in groups.values() if [type(value) for value in group[0]] == outer]
+        (fitting[0] if fitting else groups.setdefault(str(outer), [])).append(each)
+    return list(groups.values())
 
 
 def _types(value: Any) -> object:

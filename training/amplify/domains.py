@@ -1,7 +1,7 @@
 """What values look like, learned from examples: types, ranges, alphabets, lengths, order; and new values that look so.
 
-An invariant that all examples share is kept where chance alone would hardly make it (sorted lists), and a range is
-widened only where it stays on the same side of zero.
+An invariant that all examples share is kept where chance alone would hardly make it (sorted lists); lengths go from
+half of the least to a third more than the greatest; a range is widened only where it stays on the same side of zero.
 
 What this module does not do: know the problem. A value that looks like the examples may still be one that the problem
 forbids.
@@ -10,6 +10,7 @@ forbids.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,7 +19,7 @@ from typing import Any, Protocol
 
 from training.amplify.scalars import Floats, Seen, Texts, Whole
 
-_CHANCE = 0.02
+_CHANCE = 0.05
 """An invariant that chance would make less often than this is taken to be meant."""
 _MOST_ITEMS = 12
 
@@ -124,7 +125,7 @@ class Items:
         return cls(
             kind,
             learn(flat),
-            lengths[0] if fixed else min(*lengths, 1),
+            lengths[0] if fixed else (min(lengths) + 1) // 2,
             lengths[0] if fixed else max(lengths),
             order,
             strict or _is_distinct(rows),
@@ -201,7 +202,7 @@ def _sized(items: Sequence[Any]) -> bool:
 
 def _order(rows: Sequence[Sequence[Any]]) -> int:
     """Whether all rows are sorted, and chance would hardly make them so."""
-    if math.prod(1 / math.factorial(min(len({repr(item) for item in row}), 20)) for row in rows) > _CHANCE:
+    if math.prod(1 / _orders(row) for row in rows) > _CHANCE:
         return 0
     try:
         for sign in (1, -1):
@@ -210,6 +211,12 @@ def _order(rows: Sequence[Sequence[Any]]) -> int:
     except TypeError:
         pass
     return 0
+
+
+def _orders(row: Sequence[Any]) -> int:
+    """In how many different orders its items can stand."""
+    again = Counter(repr(item) for item in row[:20]).values()
+    return math.factorial(min(len(row), 20)) // math.prod(map(math.factorial, again))
 
 
 def _is_distinct(rows: Sequence[Sequence[Any]]) -> bool:

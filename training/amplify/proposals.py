@@ -61,7 +61,7 @@ def proposals(
     requests = [
         SampleRequest(
             problem.id,
-            tuple(policy.tokenizer.encode(request(problem), add_special_tokens=True)),
+            tuple(policy.tokenizer(request(problem))["input_ids"]),
             samples,
             (seed, zlib.crc32(problem.id.encode())),
         )

@@ -90,6 +90,8 @@ class Floats:
         return round(chance.uniform(self.low, self.low + (self.high - self.low) * max(size, 0.2)), self.decimals)
 
     def vary(self, value: float, chance: Random) -> float:
+        if not math.isfinite(value):
+            return self.draw(chance, 0.5)
         step = 10.0**-self.decimals
         varied = chance.choice([value + step, value - step, value * 2, value / 2, float(round(value))])
         return round(min(max(varied, self.low), self.high), self.decimals)
@@ -116,7 +118,7 @@ class Texts:
             if len(characters & set(letters)) >= _ENOUGH:
                 characters |= set(letters)
         lengths = [len(value) for value in values]
-        return cls("".join(sorted(characters)), min(*lengths, 1), max(lengths), _pattern(values))
+        return cls("".join(sorted(characters)), (min(lengths) + 1) // 2, max(lengths), _pattern(values))
 
     def draw(self, chance: Random, size: float) -> str:
         if self.pattern:

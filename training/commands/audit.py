@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     from training.audit.audit import Auditor, AuditSettings
     from training.audit.report import filtered, render, summary, to_json
     from training.audit.writing import problem_record, write_records
-    from training.data import DataError, load_problems
+    from training.data import DataError, LoadReport, load_problems
 
     if problem := _usage_problem(arguments):
         print(f"rltf audit: {problem}", file=sys.stderr)
@@ -50,8 +50,9 @@ def run(arguments: argparse.Namespace) -> int:
         min_score=arguments.min_score,
         near=arguments.near,
     )
+    report = LoadReport()
     try:
-        problems = load_problems(arguments.data, arguments.limit)
+        problems = load_problems(arguments.data, arguments.limit, report)
         held_out: list[Problem] = load_problems(arguments.held_out) if arguments.held_out else []
         started = time.perf_counter()
         with Auditor(settings) as auditor, Console(stderr=True).status("auditing") as status:
@@ -68,13 +69,17 @@ def run(arguments: argparse.Namespace) -> int:
     except SandboxError as error:
         print(f"rltf audit: {error}", file=sys.stderr)
         return 1
+    for line in report.lines():
+        print(f"rltf audit: {line}", file=sys.stderr)
     if arguments.json:
-        print(json.dumps({"summary": summary(audits, seconds), "problems": [to_json(audit) for audit in audits]}))
+        loaded = {"left_out": dict(report.left_out), "malformed": report.malformed}
+        found = {"summary": summary(audits, seconds), "problems": [to_json(audit) for audit in audits]}
+        print(json.dumps({"loaded": loaded, **found}))
     else:
         Console().print(render(audits, seconds, arguments.show))
         if arguments.out:
             print(f"{sum(not audit.dropped for audit in audits)} problems written to {arguments.out}")
-    return 1 if any(audit.findings for audit in audits) else 0
+    return 1 if not report.complete or any(audit.findings for audit in audits) else 0
 
 
 def _usage_problem(arguments: argparse.Namespace) -> str:

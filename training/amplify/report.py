@@ -1,0 +1,80 @@
+"""What amplifying brought: lines for the new set, numbers for programs, a table for people.
+
+What this module does not do: amplify.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+from training.amplify.records import Amplified
+from training.audit.writing import problem_record
+from training.rendering import visible
+
+_NAMED = 5
+"""Caught programs that a test's provenance names."""
+
+
+def amplified_record(result: Amplified) -> dict[str, object]:
+    """The problem as a line, with `provenance`: null for each old test, for each new one where it comes from."""
+    old = len(result.problem.tests) - len(result.added)
+    provenance: list[object] = [None] * old
+    for each in result.added:
+        named = list(each.catches[:_NAMED])
+        provenance.append(
+            {"origin": each.origin, "references": each.references, "catches": len(each.catches), "first": named}
+        )
+    return {**problem_record(result.problem), "provenance": provenance}
+
+
+def summary(results: Sequence[Amplified], seconds: float) -> dict[str, Any]:
+    """Counts over all problems, and the time it took."""
+    tried = [each for each in results if not each.left_out]
+    rejected: Counter[str] = Counter()
+    for each in tried:
+        rejected.update(dict(each.rejected))
+    added = sum(len(each.added) for each in results)
+    return {
+        "problems": len(results),
+        "left_out": dict(Counter(each.left_out for each in results if each.left_out)),
+        "problems_with_new_tests": sum(bool(each.added) for each in results),
+        "tests_before": sum(len(each.problem.tests) for each in results) - added,
+        "tests_added": added,
+        "inputs_tried": sum(each.candidates for each in tried),
+        "inputs_rejected": dict(rejected),
+        "mutants": sum(each.mutants for each in tried),
+        "mutants_caught_before": sum(each.caught_before for each in tried),
+        "mutants_caught_after": sum(each.caught_after for each in tried),
+        "programs": sum(each.programs for each in tried),
+        "programs_caught": sum(each.programs_caught for each in tried),
+        "seconds": seconds,
+        "seconds_per_1000_problems": 1000 * seconds / len(results) if results else 0.0,
+    }
+
+
+def render(figures: dict[str, Any]) -> RenderableType:
+    """The summary as tables."""
+    table = Table("", "before", "after", show_edge=False)
+    before, after = figures["tests_before"], figures["tests_before"] + figures["tests_added"]
+    table.add_row("tests", str(before), str(after))
+    if made := figures["mutants"]:
+        caught = [figures[f"mutants_caught_{when}"] for when in ("before", "after")]
+        table.add_row(f"caught of {made} mutants", *(f"{count} ({count / made:.1%})" for count in caught))
+    if figures["programs"]:
+        table.add_row(f"caught of {figures['programs']} passing programs", "0", str(figures["programs_caught"]))
+    why = Table("left out or rejected", "count", show_edge=False)
+    for reason, count in figures["left_out"].items():
+        why.add_row(f"problem: {visible(reason)}", str(count))
+    for reason, count in figures["inputs_rejected"].items():
+        why.add_row(f"input: {visible(reason)}", str(count))
+    last = (
+        f"{figures['problems']} problems, {figures['problems_with_new_tests']} with new tests; "
+        f"{figures['seconds']:.0f} s, {figures['seconds_per_1000_problems']:.0f} s per 1,000 problems"
+    )
+    parts: list[Table | str] = [table, "", why, ""] if why.row_count else [table, ""]
+    return Group(*parts, last)
