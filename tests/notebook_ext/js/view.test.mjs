@@ -195,6 +195,16 @@ test("one problem through time: every visit's outcomes, and how its best program
   assert.equal(all(".badge[aria-current=true]").length, 1);
 });
 
+test("a problem seen at a thousand steps stays a page of bounded size, and what is left out is counted", async () => {
+  const samples = makeSamples(16000).map((sample) => ({ ...sample, problem_id: "p/0", step: Math.ceil(sample.seq / 16) }));
+  const { find, all } = await show(page(samples));
+  find("[data-page=history]").click();
+  await painted();
+  assert.equal(all(".visit").length, 60);
+  assert.match(find(".page-history").textContent, /the newest 60 steps \(940 earlier ones/);
+  assert.ok(all("*").length < 4000, String(all("*").length));
+});
+
 test("a weight moved in the view ranks the list anew and says how far", async () => {
   const samples = makeSamples(4).map((sample) => ({ ...sample, reward: -sample.seq, parts: { coarse: -4 * sample.seq, fine: 3 * sample.seq } }));
   const { find, all } = await show(page(samples));

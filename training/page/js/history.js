@@ -3,7 +3,11 @@
 
 import { alignLines } from "./diff.js";
 import { h, inline, number, replace, visible } from "./dom.js";
+import { flowDiagram } from "./flow.js";
 import { OUTCOMES, outcomeOf } from "./samples.js";
+
+const MOST_VISITS = 60; // listed; the diagram has them all
+const MOST_GLYPHS = 40; // samples of one step that are listed
 
 /** The history panel. */
 export function historyPanel(store, source) {
@@ -15,7 +19,7 @@ export function historyPanel(store, source) {
     if (painted?.samples === samples && painted?.selected === selected) return;
     painted = { samples, selected };
     const visits = visitsOf(samples, problem);
-    replace(body, visits.length ? history(store, source, problem, visits, selected) : h("p", { class: "empty" }, "Choose a sample to see its problem through time."));
+    replace(body, visits.length ? history(store, source, { problem, visits, selected, width: body.clientWidth - 24 }) : h("p", { class: "empty" }, "Choose a sample to see its problem through time."));
   };
   return { element, paint };
 }
@@ -27,19 +31,22 @@ export function visitsOf(samples, problem) {
   return [...steps].sort((left, right) => left[0] - right[0]).map(([step, own]) => ({ step, samples: own, best: own.reduce((best, sample) => (sample.reward > best.reward ? sample : best)) }));
 }
 
-function history(store, source, problem, visits, selected) {
-  const rows = visits.map((visit, place) => {
-    const before = visits[place - 1];
+function history(store, source, { problem, visits, selected, width }) {
+  const earlier = Math.max(0, visits.length - MOST_VISITS);
+  const rows = visits.slice(earlier).map((visit, place) => {
+    const before = visits[earlier + place - 1];
     const ordered = [...visit.samples].sort((left, right) => rank(left) - rank(right));
     const change = h("div", { class: "change-of-best" });
     return h("li", {},
       h("div", { class: "visit" }, h("span", { class: "step" }, `step ${visit.step}`),
-        h("span", { class: "glyphs" }, ordered.map((sample) => glyph(store, sample, selected))),
+        h("span", { class: "glyphs" }, ordered.slice(0, MOST_GLYPHS).map((sample) => glyph(store, sample, selected)), ordered.length > MOST_GLYPHS ? `and ${ordered.length - MOST_GLYPHS} more` : null),
         h("span", { class: "said" }, `best ${number(visit.best.reward, { sign: true, digits: 2 })}`),
         before ? h("button", { type: "button", class: "quiet", onclick: () => showChange(source, before.best, visit.best, change) }, "how the best changed") : null),
       change);
   });
-  return [h("h2", {}, `${inline(problem)} at ${visits.length} ${visits.length === 1 ? "step" : "steps"}`), flowText(visits), h("ol", { class: "visits" }, rows)];
+  return [h("h2", {}, `${inline(problem)} at ${visits.length} ${visits.length === 1 ? "step" : "steps"}`), flowText(visits),
+    flowDiagram(visits, Math.min(Math.max(width, 240), 900) || 560),
+    earlier ? h("p", { class: "said" }, `the newest ${MOST_VISITS} steps (${earlier} earlier ones are in the diagram):`) : null, h("ol", { class: "visits" }, rows)];
 }
 
 function rank(sample) {
