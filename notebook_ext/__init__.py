@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from notebook_ext.views import SampleView, TrainingView
+from notebook_ext.views import LoopView, SampleView, TrainingView
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["SampleView", "TrainingView", "load_ipython_extension"]
+__all__ = ["LoopView", "SampleView", "TrainingView", "load_ipython_extension"]
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from training import Run
-from training.page import build_page, build_sample_page, record_table, run_table
+from training.page import build_page, build_sample_page, record_line, record_table, run_line, run_table
+from training.page.html import escape
 
 RECORDS_BUDGET = 500_000
 """Bytes of compressed records in an output; with script, samples and escaping a notebook grows by under 2 MB."""
@@ -18,17 +19,18 @@ RECORDS_BUDGET = 500_000
 
 def frozen_run(run: Run) -> str:
     """HTML of a run: its page in a frame, and its tables for readers where frames are stripped (GitHub, e-mail)."""
-    return _framed(build_page(run, budget=RECORDS_BUDGET, host="frame"), run_table(run), 900)
+    page = build_page(run, budget=RECORDS_BUDGET, host="frame")
+    return _framed(page, run_line(run), run_table(run), 900)
 
 
 def frozen_sample(record: Mapping[str, Any]) -> str:
     """HTML of one sample, likewise."""
-    return _framed(build_sample_page(record, host="frame"), record_table(record), 600)
+    return _framed(build_sample_page(record, host="frame"), record_line(record), record_table(record), 600)
 
 
-def _framed(page: str, table: str, height: int) -> str:
+def _framed(page: str, line: str, table: str, height: int) -> str:
     # scripts run in an origin of their own: what a model wrote could not reach the notebook even if it were run
     attributes = 'sandbox="allow-scripts allow-downloads" allow="clipboard-write" loading="lazy"'
     style = f"width: 100%; height: {height}px; border: 0; color-scheme: normal"
     frame = f'<iframe title="rltf" {attributes} style="{style}" srcdoc="{html.escape(page)}"></iframe>'
-    return f"{frame}<details><summary>The same as text</summary>{table}</details>"
+    return f"{frame}<details><summary>{escape(line)} (as text)</summary>{table}</details>"

@@ -16,13 +16,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from training import Run, RunError
-from training.page import compact, newest_summaries, sample_summaries
+from training.page import compact, metric_rows, newest_summaries, sample_summaries
 from training.run import Command
 
 Message = dict[str, Any]
 
 INTERVAL = 0.25
 """Seconds between two looks at the store, and so between two batches of news to one view."""
+LONGEST = 30.0
+"""Seconds between two snapshots at most, for a view that has been silent for long: nobody may be looking."""
 HEARTBEAT = 5.0
 """Seconds between two signs of life to a view that has no news, or that does not answer."""
 GREETING = 1.0
@@ -49,6 +51,7 @@ class _Viewer:
     sent: int = 0
     answered: int = 0
     last_sent: float = float("-inf")
+    last_heard: float = 0.0
     told: Message = field(default_factory=dict)
     """The state it was last told."""
     caught_up: object = None
@@ -75,7 +78,7 @@ class Monitor:
         self._on_end = on_end
         self._clock = clock
         self._inbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
-        self._viewers = {"": _Viewer("")}  # to whoever listens, until somebody says hello
+        self._viewers = {"": _Viewer("", last_heard=clock())}  # to whoever listens, until somebody says hello
         self._events_seen = self._answered = 0
         self._state: Message = {}
         self._stamp: object = None
@@ -135,9 +138,10 @@ class Monitor:
     def _act(self, kind: object, viewer: str, message: Message) -> None:
         if kind == "hello":
             self._viewers.pop("", None)
-            self._viewers[viewer] = _Viewer(viewer, seq=int(message["seq"]))
+            self._viewers[viewer] = _Viewer(viewer, seq=int(message["seq"]), last_heard=self._clock())
         elif kind == "ack" and viewer in self._viewers:
             self._viewers[viewer].answered = int(message["batch"])
+            self._viewers[viewer].last_heard = self._clock()
         elif kind == "record":
             seq = int(message["seq"])
             self._send({"kind": "record", "to": viewer, "seq": seq, **self._record(seq)})
@@ -181,7 +185,7 @@ class Monitor:
     def _update(self, viewer: _Viewer) -> None:
         waited = self._clock() - viewer.last_sent
         if not viewer.name or viewer.sent - viewer.answered >= MOST_UNANSWERED:
-            if waited < (HEARTBEAT if viewer.name else GREETING):
+            if waited < self._patience(viewer):
                 return
             news = self._snapshot()
         else:
@@ -196,10 +200,18 @@ class Monitor:
         message = {"kind": "batch", "to": viewer.name, "batch": viewer.sent, "heard": viewer.answered}
         self._send({**message, "run": self._state, **news})
 
+    def _patience(self, viewer: _Viewer) -> float:
+        """Seconds between two snapshots for a view that does not answer: the longer it is silent, the more."""
+        silent = self._clock() - viewer.last_heard
+        return min(LONGEST, max(HEARTBEAT if viewer.name else GREETING, silent / 50))
+
     def _snapshot(self) -> Message:
-        """The newest rows, for a view that may not be there: nothing counts as sent."""
+        """The newest rows, for a view that may not be there, or cannot ask: nothing counts as sent."""
         metrics = self._run.metrics()[-SNAPSHOT_METRICS:]
-        return {"samples": newest_summaries(self._run, SNAPSHOT_SAMPLES), "metrics": _metric_rows(metrics)}
+        samples = newest_summaries(self._run, SNAPSHOT_SAMPLES)
+        newest = [samples[-1]["seq"]] if samples else []
+        records = [{"seq": seq, **self._record(seq)} for seq in newest]
+        return {"samples": samples, "metrics": metric_rows(metrics), "records": records}
 
     def _news(self, after: int) -> Message:
         samples = sample_summaries(self._run, after=after, limit=MOST_SAMPLES)
@@ -208,8 +220,4 @@ class Monitor:
         if not samples and not metrics:
             return {}
         newest = max(row["seq"] for row in (*samples[-1:], *metrics[-1:]))
-        return {"seq": newest, "samples": samples, "metrics": _metric_rows(metrics)}
-
-
-def _metric_rows(metrics: list[dict[str, Any]]) -> list[list[Any]]:
-    return [[row["step"], row["name"], row["value"]] for row in metrics]
+        return {"seq": newest, "samples": samples, "metrics": metric_rows(metrics)}

@@ -1,17 +1,17 @@
-"""The two widgets: `TrainingView` of a run, live or finished, and `SampleView` of one program's feedback.
+"""The widgets: `TrainingView` of a run, `LoopView` of a loop of one's own, `SampleView` of one program's feedback.
 
 What this module does not do: draw (the script of `training.page` does), train, or follow a run (`monitor`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
 
-import anywidget
-import traitlets
 from IPython.display import display
 
 from engine import Problem
@@ -21,23 +21,17 @@ from notebook_ext.frozen import frozen_run, frozen_sample
 from notebook_ext.monitor import ENDED, Monitor
 from training import ConfigError, Run, watch
 from training.data import DataError, LoadReport, load_problems
-from training.page import STYLE, build_page, build_sample_page, compact, run_table, view_script
+from training.page import build_page, build_sample_page, compact, run_table
+from training.recorder import Recorder, Scored
 from training.tokenization import Tokenization, TokenizerError
 
-
-class _View(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget has no types
-    """What both widgets share: the script, the stylesheet, and plain data to begin with."""
-
-    _esm = view_script()
-    _css = STYLE
-    data = traitlets.Dict().tag(sync=True)
-    """What the view's script is given: small and fixed; everything else is sent on request."""
-
-    def _bundle(self, html: str) -> dict[str, Any]:
-        """The widget and, for readers without it, the same as `html`."""
-        bundle = super()._repr_mimebundle_()
-        data = dict(bundle[0] if isinstance(bundle, tuple) else bundle)
-        return {**data, "text/html": html, "text/plain": repr(self)}
+if TYPE_CHECKING:
+    from notebook_ext.still import StillView as _View
+else:
+    try:
+        from notebook_ext.widget import WidgetView as _View
+    except ImportError:  # no anywidget, or no ipywidgets
+        from notebook_ext.still import StillView as _View
 
 
 class SampleView(_View):
@@ -69,7 +63,7 @@ class SampleView(_View):
         return path
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
-        return self._bundle(frozen_sample(self.record))
+        return self.bundle(frozen_sample(self.record))
 
     def __repr__(self) -> str:
         return f"SampleView({self.record.get('problem_id') or self.record.get('id')!r}, {self.record.get('verdict')})"
@@ -92,9 +86,12 @@ class TrainingView(_View):
         freeze: Whether to replace the output by its static form when the run ends.
     """
 
+    in_this_kernel = False
+    """Whether the run is a loop in this very kernel, which then hears no clicks before its cell has ended."""
+
     def __init__(self, run: Run | str | Path, *, freeze: bool = True) -> None:
         self.run = run if isinstance(run, Run) else watch(run)
-        super().__init__(data={"name": self.run.name})
+        super().__init__(data={"name": self.run.name, "loop": self.in_this_kernel})
         self._freeze_at_end = freeze
         self._outputs: list[Any] = []
         self.frozen = False
@@ -150,19 +147,61 @@ class TrainingView(_View):
         super().close()
 
     def _ended(self) -> None:
-        if self._freeze_at_end:
-            self.freeze()
+        if self._freeze_at_end:  # from a thread without a cell's context: nbclient takes outputs of the running cell only
+            threading.Thread(target=self.freeze, name=f"rltf-freeze-{self.run.name}", daemon=True).start()
 
     def _ipython_display_(self) -> None:
         if self._freeze_at_end and self.run.state.get("state") in ENDED:
             _show({"text/html": frozen_run(self.run), "text/plain": repr(self)})
         else:
             self._monitor.start()
-            self._outputs.append(_show(self._bundle(run_table(self.run))))
+            self._outputs.append(_show(self.bundle(run_table(self.run) if self.live else frozen_run(self.run))))
 
     def __repr__(self) -> str:
         state = self.run.state
         return f"TrainingView({self.run.name!r}, {state.get('state')}, step {state.get('step', 0)})"
+
+
+class LoopView(TrainingView):
+    """The view of a training loop of one's own that runs in this kernel and pushes its steps.
+
+        with LoopView("runs/mine", steps=100) as view:
+            for step in range(1, 101):
+                ...
+                if not view.push(step, samples, {"loss": loss}):
+                    break
+
+    The steps go into a run directory, so that everything that shows runs shows this one, now and later. While the cell
+    runs, the view shows what is pushed and says that clicks wait for the kernel; Interrupt stops the loop.
+
+    Args:
+        folder: The run's directory; there must be no run in it yet.
+        steps: How many steps there will be, if that is known.
+        freeze: Whether to replace the output by its static form when the loop ends.
+
+    Raises:
+        RunError: there is a run in the folder already.
+    """
+
+    in_this_kernel = True
+
+    def __init__(self, folder: str | Path, *, steps: int | None = None, freeze: bool = True) -> None:
+        self._recorder = Recorder(folder, steps=steps)
+        super().__init__(self._recorder.run, freeze=freeze)
+
+    def push(self, step: int, samples: Sequence[Scored] = (), metrics: Mapping[str, float] | None = None) -> bool:
+        """One step: `training.Recorder.push`. Returns whether to go on; False once somebody has asked for a stop."""
+        return self._recorder.push(step, samples, metrics)
+
+    def __enter__(self) -> LoopView:
+        self._recorder.__enter__()
+        self._ipython_display_()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._recorder.__exit__(kind, error, trace)
 
 
 def _show(bundle: Mapping[str, Any]) -> Any:  # noqa: ANN401 - IPython's handle, untyped

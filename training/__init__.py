@@ -4,6 +4,7 @@ What this package does not do: show runs in notebooks (`notebook_ext`). Importin
 """
 
 from training.config import ConfigError, TrainConfig
+from training.recorder import Recorder, Scored
 from training.run import Run, RunError, launch, watch
 
-__all__ = ["ConfigError", "Run", "RunError", "TrainConfig", "launch", "watch"]
+__all__ = ["ConfigError", "Recorder", "Run", "RunError", "Scored", "TrainConfig", "launch", "watch"]

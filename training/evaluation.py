@@ -18,6 +18,7 @@ from training.prompts import FORMATS
 from training.protocols import Sampler
 from training.records import Rollout, SampleRequest
 from training.results import Sample
+from training.rows import outcome_class
 from training.sampler import request_seed
 
 EVALUATION_STEP = 2**31 - 1
@@ -50,14 +51,6 @@ class PassRate:
     """Share of samples by outcome class (see `outcome_class`)."""
     infra: int
     """Samples whose judging failed on our side; left out of the rates."""
-
-
-def outcome_class(execution: Execution) -> str:
-    """Passed | failed | infra | syntax | runtime | timeout | other: the classes that curves and tables show."""
-    if execution.error is None:
-        return str(execution.verdict)
-    kind = str(execution.error.kind)
-    return kind if kind in ("syntax", "runtime", "timeout") else "other"
 
 
 def judged_samples(

@@ -5,21 +5,16 @@ What this module does not do: write them (`training.store`) or draw them.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine import Problem
-from feedback import COMPONENTS, Category, Feedback, token_range
-from training.evaluation import outcome_class
-from training.page import shown_record
+from feedback import Category, Feedback, token_range
 from training.records import Experience
+from training.rows import feedback_metrics, feedback_row
 from training.store import SampleRow
-
-OUTCOMES = ("passed", "failed", "syntax", "runtime", "timeout", "other", "infra")
 
 
 def sample_row(
@@ -34,50 +29,22 @@ def sample_row(
         weights: [T] what its tokens' log-probabilities are multiplied by.
         prompt: What the policy was asked.
     """
-    rollout, feedback = experience.rollout, experience.feedback
-    execution = feedback.report.execution
-    record: dict[str, Any] = {
-        **shown_record(feedback, problem, f"{problem.id}/{step}/{rollout.sample}"),
+    rollout = experience.rollout
+    facts = {
         "prompt": prompt,
-        "step": step,
-        "sample": rollout.sample,
         "policy_version": rollout.policy_version,
         "finish_reason": str(rollout.finish_reason),
         "baseline": {"coarse": experience.baseline.coarse, "adaptive": experience.baseline.adaptive},
     }
-    columns = zip(record["tokens"], rollout.token_ids, rollout.logprobs, weights.tolist(), strict=True)
-    for token, token_id, logprob, advantage in columns:
-        token |= {"id": token_id, "logprob": logprob, "advantage": advantage}
-    return SampleRow(
-        problem_id=problem.id,
-        sample=rollout.sample,
-        verdict=str(execution.verdict),
-        error_type=execution.error.type if execution.error else "",
-        pass_ratio=execution.pass_ratio,
-        reward=mean_reward(experience),
-        codes=" ".join(sorted({blame.diagnostic.code for blame in feedback.blames})),
-        record=record,
-    )
-
-
-def mean_reward(experience: Experience) -> float:
-    """Mean over a sample's tokens of its total reward; 0 for an empty completion."""
-    total = experience.feedback.total
-    return float(total.mean()) if len(total) else 0.0
+    columns = {"id": rollout.token_ids, "logprob": rollout.logprobs, "advantage": weights.tolist()}
+    return feedback_row(experience.feedback, problem, step=step, sample=rollout.sample, facts=facts, columns=columns)
 
 
 def step_metrics(experiences: Sequence[Experience], infra: int) -> dict[str, float]:
     """Rewards and outcome shares of a step's samples; `infra` samples count in the shares and nowhere else."""
     count = len(experiences)
-    classes = Counter(outcome_class(each.feedback.report.execution) for each in experiences)
-    classes["infra"] += infra
-    metrics = {f"outcome/{name}": classes[name] / max(1, count + infra) for name in OUTCOMES}
-    metrics["pass_rate"] = classes["passed"] / max(1, count)
-    metrics["reward/mean"] = float(np.mean([mean_reward(each) for each in experiences])) if count else 0.0
+    metrics = feedback_metrics([each.feedback for each in experiences], infra)
     rewards = [each.feedback.rewards for each in experiences]
-    for component in COMPONENTS:
-        values = [reward[component] for reward in rewards]
-        metrics[f"reward/{component}"] = float(np.mean([value.mean() for value in values if len(value)] or [0.0]))
     lengths = [len(each.rollout.token_ids) for each in experiences]
     metrics["tokens/mean"] = float(np.mean(lengths)) if count else 0.0
     penalised = [np.count_nonzero(reward["fine"] + reward["static"]) for reward in rewards]

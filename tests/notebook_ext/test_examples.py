@@ -70,6 +70,19 @@ def test_inspect_feedback(execute):
     assert text(cells[3]).startswith("failed 0.25")
 
 
+def test_own_loop(execute, tmp_path):
+    wait = """
+import time
+for _ in range(600):
+    if view.frozen:
+        break
+    time.sleep(0.1)
+print(view.run.state["state"], view.run.state["step"], len(view.run.samples()))"""
+    cells = execute("own-loop.ipynb", f"steps, folder = 4, {str(tmp_path / 'own')!r}", wait)
+    assert text(cells[-1]).strip() == "finished 4 32"
+    assert "<iframe" in html(cells[2])
+
+
 def test_compare_runs(execute, tmp_path):
     folders = [str(make_run(tmp_path / name, steps=4, seed=seed)) for seed, name in enumerate(("one", "two"))]
     cells = execute("compare-runs.ipynb", f"folders = {folders!r}")

@@ -3,8 +3,8 @@
 What this package does not do: talk to a kernel (`notebook_ext`) or draw anything itself: the script draws, from data.
 """
 
-from training.page.data import compact, newest_summaries, page_data, sample_summaries
-from training.page.html import build_page, build_sample_page, record_table, run_table
+from training.page.data import compact, metric_rows, newest_summaries, page_data, sample_summaries
+from training.page.html import build_page, build_sample_page, record_line, record_table, run_line, run_table
 from training.page.record import shown_record
 from training.page.script import STYLE, view_script
 
@@ -13,9 +13,12 @@ __all__ = [
     "build_page",
     "build_sample_page",
     "compact",
+    "metric_rows",
     "newest_summaries",
     "page_data",
+    "record_line",
     "record_table",
+    "run_line",
     "run_table",
     "sample_summaries",
     "shown_record",

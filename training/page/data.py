@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import math
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
@@ -87,12 +88,21 @@ def page_data(run: Run, *, budget: int = RECORDS_BUDGET) -> dict[str, Any]:
     held = _seqs_within(run, budget)
     for sample in samples:
         sample["held"] = sample["seq"] in held
-    metrics = [[row["step"], row["name"], round(row["value"], 5)] for row in run.metrics()]
+    metrics = metric_rows(run.metrics())
     return {
         "run": {"name": run.name, **run.state, "summary": run.summary},
         "rows": _packed(json.dumps({"metrics": metrics, "samples": samples}, separators=(",", ":"))),
         "records": _packed(_records(run, held)),
     }
+
+
+def metric_rows(rows: list[dict[str, Any]]) -> list[list[Any]]:
+    """Metrics as `[step, name, value]`; None for a value that is no finite number (JSON has none, SQLite no NaN)."""
+    values = ((row, row["value"]) for row in rows)
+    return [
+        [row["step"], row["name"], round(value, 5) if value is not None and math.isfinite(value) else None]
+        for row, value in values
+    ]
 
 
 def _seqs_within(run: Run, budget: int) -> set[int]:

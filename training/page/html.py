@@ -17,6 +17,8 @@ from training.page.script import STYLE, view_script
 from training.run import Run
 
 _LISTED = 12
+_LETTERS = {"U_global": "G", "U_line": "L", "U_ignore": "I"}
+_VERDICTS = "SELECT verdict, count(*) AS count FROM samples GROUP BY verdict"
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 
 _PAGE = """<!doctype html>
@@ -97,6 +99,31 @@ def _spelled(character: str) -> str:
     return f"⟦U+{ord(character):04X}⟧"
 
 
+def run_line(run: Run) -> str:
+    """A run in one line of text: what a reader gets where everything else is stripped or folded away."""
+    state = run.state
+    step = f"step {state.get('step', 0)}" + (f" of {state['steps']}" if state.get("steps") else "")
+    counts = {row["verdict"]: row["count"] for row in run.rows(_VERDICTS)}
+    samples = f"{sum(counts.values())} samples, {counts.get('passed', 0)} passed"
+    return f"rltf run {run.name}: {state.get('state')} at {step}, {samples}{_held_out(run)}"
+
+
+def record_line(record: Mapping[str, Any]) -> str:
+    """One sample in one line of text, likewise."""
+    tests = record.get("tests") or ()
+    passed = sum(test.get("verdict") == "passed" for test in tests)
+    error = (record.get("error") or {}).get("type")
+    what = record.get("problem_id") or record.get("id") or "program"
+    verdict = f"{record.get('verdict')}{f' ({error})' if error else ''}"
+    return f"rltf: {what}: {verdict}, {passed} of {len(tests)} tests passed"
+
+
+def _held_out(run: Run) -> str:
+    points = [row["value"] for row in run.metrics() if row["name"] == "held_out/pass@1" and row["value"] is not None]
+    ends = dict.fromkeys(f"{100 * value:.1f}%" for value in (points[:1] + points[-1:]))
+    return f", held-out pass@1 {' → '.join(ends)}" if points else ""
+
+
 def run_table(run: Run) -> str:
     """A run as plain HTML tables: state, held-out result, outcomes, frequent diagnostics, some samples."""
     samples = sample_summaries(run)
@@ -105,7 +132,7 @@ def run_table(run: Run) -> str:
         ("state", f"{run.state.get('state')}, step {run.state.get('step', 0)}"),
         ("samples", str(len(samples))),
     ]
-    points = [row["value"] for row in run.metrics() if row["name"] == "held_out/pass@1"]
+    points = [row["value"] for row in run.metrics() if row["name"] == "held_out/pass@1" and row["value"] is not None]
     if points:
         rows.append(("held-out pass@1", " → ".join(f"{100 * value:.1f}%" for value in (points[0], points[-1]))))
     outcomes = Counter(sample["outcome"] for sample in samples)
@@ -129,7 +156,7 @@ def record_table(record: Mapping[str, Any]) -> str:
     """One sample as plain HTML: verdict, program, and its error spans as text."""
     findings = [
         (
-            {"U_global": "G", "U_line": "L", "U_ignore": "I"}.get(each["category"], "?"),
+            _LETTERS.get(each["category"], "?"),
             f"{each['source']} {each['code']}",
             "whole program" if each["line"] is None else f"{each['line']}:{each['column']}",
             each["message"],
@@ -143,8 +170,23 @@ def record_table(record: Mapping[str, Any]) -> str:
         ("tests passed", f"{100 * record.get('pass_ratio', 0):.0f}%"),
         ("mean token reward", "" if reward is None else f"{reward:+.3f}"),
     ]
-    program = f"<pre>{escape(record.get('program', ''))}</pre>"
+    program = f"<pre>{escape(_marked(record))}</pre>"
     return _table(facts) + program + _table(findings, ("class", "diagnostic", "place", "message"))
+
+
+def _marked(record: Mapping[str, Any]) -> str:
+    """The program with numbered lines, each followed by the marks of the diagnostics on it: `[L pylint E0602]`."""
+    marks: dict[int, list[str]] = {}
+    for each in record.get("diagnostics", ()):
+        if each["line"] is not None:
+            mark = f"[{_LETTERS.get(each['category'], '?')} {each['source']} {each['code']}]"
+            marks.setdefault(each["line"], []).append(mark)
+    lines = str(record.get("program", "")).split("\n")
+    width = max(len(line) for line in lines)
+    return "\n".join(
+        f"{number:>3} | {line:<{width}}  {' '.join(marks.get(number, ()))}".rstrip()
+        for number, line in enumerate(lines, start=1)
+    )
 
 
 def _table(rows: Sequence[Sequence[str]], header: Sequence[str] = ()) -> str:

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from tests.notebook_ext.made_run import make_run, record, reports
+from training import Run
 
 pytestmark = pytest.mark.browser
 
@@ -120,6 +121,43 @@ def test_a_kernel_busy_with_a_cell_still_shows_the_run_and_says_that_clicks_wait
     page.wait_for_selector(".rltf .row.selected")
     page.evaluate("window.ran")
     page.wait_for_function("document.querySelector('.rltf .notice').hidden")
+
+
+OWN_LOOP = """
+import re, time
+from engine import Engine, parse_problem
+from feedback import assess, token_offsets
+from notebook_ext import LoopView
+from training import Scored
+problem = parse_problem({{"id": "double", "fn_name": "solve", "inputs": [[2]], "outputs": [4]}})
+program = b"def solve(n):\\n    return n + m\\n"
+with Engine() as engine, LoopView({!r}, steps=200) as view:
+    report = engine.submit(program, problem).result()
+    words = re.findall(rb"\\n|[^\\S\\n]+|\\w+|[^\\w\\s]", program)
+    feedback = assess(report, token_offsets(words, slice(0, len(program))))
+    for step in range(1, 201):
+        time.sleep(0.1)
+        if not view.push(step, [Scored(problem, feedback)] * 4):
+            break
+"""
+
+
+def test_a_users_own_blocking_loop_is_shown_while_it_blocks_and_stops_between_two_steps(lab, page, tmp_path):
+    lab.write("own", OWN_LOOP.format(str(tmp_path / "own")))
+    lab.open(page, "own")
+    lab.run_all(page, wait=False)
+    page.wait_for_selector(".rltf .notice:has-text('clicks wait for the kernel')")
+    page.locator(
+        ".rltf .segment", has_text="m"
+    ).first.wait_for()  # the newest program is shown though nothing can be asked
+    page.locator(".rltf .mark-L").first.wait_for()
+    wait_for_steps(page, 2)
+    assert page.locator(".jp-InputPrompt").first.inner_text() == "[*]:"
+    Run(tmp_path / "own").send("stop")  # as the side panel does: it goes to the run, not to the kernel
+    page.evaluate("window.ran")
+    frame = page.frame_locator("iframe[title=rltf]")
+    frame.locator(".rltf .status[data-state=stopped]").wait_for()
+    assert page.errors == []
 
 
 def test_hostile_programs_do_nothing_in_the_browser(page, tmp_path):

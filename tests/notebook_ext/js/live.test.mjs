@@ -118,6 +118,41 @@ test("snapshots from a busy kernel are shown, with the word that clicks wait", (
   assert.match(store.get().notice, /clicks wait/);
 });
 
+test("a loop in the kernel itself is said to be one from the start, and its newest sample comes without being asked for", async () => {
+  const model = fakeModel({ name: "mine", loop: true });
+  const el = document.createElement("div");
+  document.body.replaceChildren(el);
+  view.render({ model, el });
+  await painted();
+  assert.match(el.querySelector(".notice").textContent, /loop in this notebook's own kernel: clicks wait for the kernel/);
+  const me = model.sent[0].view;
+  model.receive({ kind: "batch", to: "", batch: 1, heard: 0, run: { state: "running", step: 1 }, samples: makeSamples(2), metrics: [], records: [{ seq: 2, record: makeRecord("pushed") }] });
+  await painted();
+  await painted();
+  assert.match(el.querySelector(".code").textContent, /pushed/);
+  assert.deepEqual(model.sent.filter((message) => message.kind === "record"), []);
+  assert.match(el.querySelector(".notice").textContent, /clicks wait/);
+  model.receive({ kind: "batch", to: me, batch: 1, heard: 0, run: { state: "finished", step: 1 } });
+  await painted();
+  assert.equal(el.querySelector(".notice").textContent, "");
+});
+
+test("a record that does not come is said to wait", () => {
+  const { model, store, source, fire, me } = clocked();
+  model.receive({ kind: "batch", to: me, batch: 1, heard: 0, run: { state: "paused" }, samples: makeSamples(1) });
+  source.record(1);
+  fire();
+  assert.match(store.get().notice, /clicks wait/);
+});
+
+test("a value that is no finite number is on no curve and is counted", async () => {
+  const { news, el, text } = await show();
+  news(1, { metrics: [[1, "reward/mean", null], [1, "loss", null], [1, "pass_rate", 0.5]] });
+  await painted();
+  assert.match(text(".result"), /2 metric values are not finite/);
+  assert.match(el.querySelectorAll(".plot")[1].getAttribute("aria-valuetext"), /50%/);
+});
+
 test("news that arrives while answers do not is no proof that clicks arrive", () => {
   const { model, store, me } = clocked();
   for (let batch = 1; batch <= 6; batch++) model.receive({ kind: "batch", to: me, batch, heard: 0, run: { state: "running" } });

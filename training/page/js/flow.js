@@ -7,10 +7,10 @@ import { OUTCOMES, outcomeOf } from "./samples.js";
 
 const MOST_COLUMNS = 12;
 const MOST_CLASSES = 7; // the others are one class, "other errors"
-const OTHER = "other errors";
-const HEIGHT = 190;
-const NODE = 16;
-const EDGE = { top: 6, bottom: 20, side: 4 };
+const OTHER_ERRORS = "other errors";
+const FLOW_HEIGHT = 190;
+const NODE_WIDTH = 16;
+const FLOW_EDGE = { top: 6, bottom: 20, side: 4 };
 
 /** A sample's class: its outcome, and for an error the type of it. */
 export function classOf(sample) {
@@ -29,7 +29,7 @@ export function flowOf(visits) {
     const samples = bin.flatMap((visit) => visit.samples);
     const shares = new Map(classes.map(({ name }) => [name, 0]));
     for (const sample of samples) {
-      const name = known.has(classOf(sample)) ? classOf(sample) : OTHER;
+      const name = known.has(classOf(sample)) ? classOf(sample) : OTHER_ERRORS;
       shares.set(name, shares.get(name) + 1 / samples.length);
     }
     return { first: bin[0].step, last: bin.at(-1).step, shares };
@@ -53,7 +53,7 @@ function classesOf(samples) {
   const kept = frequent.slice(0, frequent.length > MOST_CLASSES ? MOST_CLASSES - 1 : MOST_CLASSES);
   const rank = ({ outcome }) => OUTCOMES.findIndex((each) => each.key === outcome);
   kept.sort((left, right) => rank(left) - rank(right) || right.count - left.count);
-  return [...kept, ...(frequent.length > kept.length ? [{ name: OTHER, outcome: "other" }] : [])].map(({ name, outcome }) => ({ name, outcome }));
+  return [...kept, ...(frequent.length > kept.length ? [{ name: OTHER_ERRORS, outcome: "other" }] : [])].map(({ name, outcome }) => ({ name, outcome }));
 }
 
 /** What stays in a class stays; what a class loses goes to the classes that gain, in proportion to their gains. */
@@ -73,7 +73,7 @@ export function flowDiagram(visits, width = 560) {
   const flow = flowOf(visits);
   const { columns, classes } = flow;
   const said = changesText(flow);
-  const picture = svg("svg", { class: "flow", width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": `Flow of error classes. ${said}` }, drawing(flow, width));
+  const picture = svg("svg", { class: "flow", width, height: FLOW_HEIGHT, viewBox: `0 0 ${width} ${FLOW_HEIGHT}`, role: "img", "aria-label": `Flow of error classes. ${said}` }, flowShapes(flow, width));
   const legend = h("div", { class: "legend" }, classes.map(({ name, outcome }, place) =>
     h("span", { class: `entry outcome-${outcome}` }, h("span", { class: "glyph", "aria-hidden": "true" }, place + 1), `${inline(name)} `, h("b", {}, changeText(columns, name)))));
   return h("section", { class: "flow-of-classes", "aria-label": "flow of error classes" },
@@ -95,12 +95,12 @@ function columnText({ first, last }) {
   return first === last ? `step ${first}` : `steps ${first}–${last}`;
 }
 
-function drawing({ columns, classes, links }, width) {
-  const inner = HEIGHT - EDGE.top - EDGE.bottom;
-  const x = (place) => (columns.length > 1 ? EDGE.side + (place / (columns.length - 1)) * (width - 2 * EDGE.side - NODE) : EDGE.side);
+function flowShapes({ columns, classes, links }, width) {
+  const inner = FLOW_HEIGHT - FLOW_EDGE.top - FLOW_EDGE.bottom;
+  const x = (place) => (columns.length > 1 ? FLOW_EDGE.side + (place / (columns.length - 1)) * (width - 2 * FLOW_EDGE.side - NODE_WIDTH) : FLOW_EDGE.side);
   const number = new Map(classes.map(({ name }, place) => [name, place]));
   const tops = columns.map(({ shares }) => {
-    let at = EDGE.top + inner;
+    let at = FLOW_EDGE.top + inner;
     return new Map(classes.map(({ name }) => [name, (at -= shares.get(name) * inner)]));
   });
   const bands = links.map((own, place) => {
@@ -110,16 +110,16 @@ function drawing({ columns, classes, links }, width) {
       const [y, end, thick] = [left.get(from), right.get(to), share * inner];
       left.set(from, y + thick);
       right.set(to, end + thick);
-      return svg("path", { class: `flow-band outcome-${classes[number.get(from)].outcome}`, d: bandPath([x(place) + NODE, y], [x(place + 1), end], thick) });
+      return svg("path", { class: `flow-band outcome-${classes[number.get(from)].outcome}`, d: bandPath([x(place) + NODE_WIDTH, y], [x(place + 1), end], thick) });
     });
   });
   const nodes = columns.map(({ shares }, place) => classes.filter(({ name }) => shares.get(name) > 0).map(({ name, outcome }) => {
     const [y, height] = [tops[place].get(name), shares.get(name) * inner];
-    return svg("g", { class: `flow-node outcome-${outcome}` }, svg("rect", { x: x(place), y, width: NODE, height }),
-      height >= 12 ? svg("text", { x: x(place) + NODE / 2, y: y + height / 2 + 4, "text-anchor": "middle" }, number.get(name) + 1) : null);
+    return svg("g", { class: `flow-node outcome-${outcome}` }, svg("rect", { x: x(place), y, width: NODE_WIDTH, height }),
+      height >= 12 ? svg("text", { x: x(place) + NODE_WIDTH / 2, y: y + height / 2 + 4, "text-anchor": "middle" }, number.get(name) + 1) : null);
   }));
   const ends = columns.length > 1 ? [[0, "start"], [columns.length - 1, "end"]] : [[0, "start"]];
-  const labels = ends.map(([place, anchor]) => svg("text", { class: "tick", x: anchor === "end" ? x(place) + NODE : x(place), y: HEIGHT - 5, "text-anchor": anchor }, columnText(columns[place])));
+  const labels = ends.map(([place, anchor]) => svg("text", { class: "tick", x: anchor === "end" ? x(place) + NODE_WIDTH : x(place), y: FLOW_HEIGHT - 5, "text-anchor": anchor }, columnText(columns[place])));
   return [bands, nodes, labels];
 }
 

@@ -23,7 +23,7 @@ export function header(store, source, ask) {
     replace(status, h("span", { "aria-hidden": "true" }, GLYPHS[run.state] ?? "●"), ` ${inline(run.state)}`);
     status.dataset.state = run.state;
     replace(progress, run.steps ? [`step ${run.step} of ${run.steps}`, h("progress", { value: run.step, max: run.steps, "aria-label": "training progress" })] : `step ${run.step ?? 0}`);
-    replace(result, heldOut(state));
+    replace(result, heldOut(state), state.unfinite ? ` ⚠ ${state.unfinite} metric values are not finite (NaN or infinite)` : null);
     follow.setAttribute("aria-pressed", String(state.follow));
     buttons?.paint(state);
     notice.hidden = !state.notice;

@@ -7,10 +7,12 @@ const PATIENCE = 1500; // milliseconds without an answer before the view says so
 const RETRIES = 3;
 const KEPT_RECORDS = 200;
 const MOST_LAG = 4; // batches: over a second
+const BUSY = "This run is a loop in this notebook's own kernel: clicks wait for the kernel, until the cell has ended; the newest sample is shown meanwhile. To stop it, interrupt the kernel.";
 const SILENT = "The kernel does not answer: clicks wait until it is free. If they stay unanswered, reload the page, or call run.send(\"pause\") or run.send(\"stop\").";
 
 /** Data that a kernel sends; `timer` is `setTimeout` but in tests. */
-export function liveSource(model, { name, timer = setTimeout } = {}) {
+export function liveSource(model, { name, loop = false, timer = setTimeout } = {}) {
+  const silent = loop ? BUSY : SILENT;
   const view = Math.random().toString(36).slice(2);
   const records = new Map();
   const waiting = new Map();
@@ -22,7 +24,7 @@ export function liveSource(model, { name, timer = setTimeout } = {}) {
     return new Promise((resolve, reject) => {
       waiting.set(seq, [...(waiting.get(seq) ?? []), { resolve, reject }]);
       send({ kind: "record", seq });
-      timer(() => waiting.has(seq) && say(SILENT), PATIENCE);
+      timer(() => waiting.has(seq) && say(silent), PATIENCE);
     });
   }
 
@@ -36,12 +38,13 @@ export function liveSource(model, { name, timer = setTimeout } = {}) {
     let alive = true;
     let greeted = false;
     say = (notice) => alive && store.update({ notice });
-    const later = (check) => timer(() => check() && say(SILENT), PATIENCE);
+    const later = (check) => timer(() => check() && say(silent), PATIENCE);
     const handlers = {
       batch(message) {
         greeted ||= message.to === view;
         send({ kind: "ack", batch: message.batch });
-        store.update({ ...withBatch(store.get(), message), ...heard(message, store.get()) });
+        message.records?.forEach(answerRecord);
+        store.update({ ...withBatch(store.get(), message), ...heard(message, store.get(), silent) });
         settle(store);
       },
       record: answerRecord,
@@ -71,7 +74,7 @@ export function liveSource(model, { name, timer = setTimeout } = {}) {
     };
   }
 
-  return { kind: "run", host: "cell", controls: true, edit: editing(model, view), initial: { run: { name, state: "connecting", step: 0 }, follow: true }, record, connect };
+  return { kind: "run", host: "cell", controls: true, edit: editing(model, view), initial: { run: { name, state: "connecting", step: 0 }, follow: true, notice: loop ? BUSY : "" }, record, connect };
 }
 
 /** A function that asks the kernel to judge an edited program; an answer that a newer question overtook never comes. */
@@ -100,10 +103,10 @@ function remember(records, seq, record) {
 }
 
 /** News that arrives does not show that clicks do: the kernel says which of our answers it heard, and that must not lag. */
-function heard(message, { notice }) {
-  if (message.to === "") return { notice: SILENT };
+function heard(message, { notice }, silent) {
+  if (message.to === "") return { notice: silent };
   const lags = message.batch - message.heard > MOST_LAG;
-  return lags ? { notice: SILENT } : { notice: notice === SILENT ? "" : notice };
+  return lags ? { notice: silent } : { notice: notice === silent ? "" : notice };
 }
 
 /** A command is done when the trainer's state answers its number, or has ended. */

@@ -11,6 +11,7 @@ export const EMPTY = {
   askedId: null, // its number, once the kernel passed it on
   notice: "", // what the reader must know about the connection
   metrics: new Map(),
+  unfinite: 0, // metric values that are no finite numbers, and so on no curve
   samples: [],
   selected: null,
   record: null,
@@ -63,7 +64,8 @@ export function withBatch(state, batch) {
   return {
     ...state,
     run: batch.run ? { ...state.run, ...batch.run, step: newestStep(state, batch) } : state.run,
-    metrics: batch.metrics?.length ? addMetrics(state.metrics, batch.metrics) : state.metrics,
+    metrics: batch.metrics?.length ? addMetrics(state.metrics, batch.metrics.filter((row) => row[2] !== null)) : state.metrics,
+    unfinite: state.unfinite + (batch.metrics ?? []).filter((row) => row[2] === null).length,
     samples,
     selected: follows ? samples.at(-1).seq : state.selected,
   };

@@ -1,0 +1,123 @@
+"""A run directory written by a loop of one's own: its own trainer, with `feedback` as a library.
+
+What this module does not do: train, sample, or show (`notebook_ext.LoopView` does): whatever shows runs shows this one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from engine import Problem, Verdict
+from feedback import Feedback
+from training.control import Control
+from training.files import write_text
+from training.rows import feedback_metrics, feedback_row
+from training.run import Run, RunError
+from training.store import RunStore
+
+_OBEYED = {"pause": "paused", "resume": "running", "stop": "stopping"}
+_PAUSE = 0.1
+"""Seconds between two looks for a command while paused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One program of a step and what it earned; of its tokens what is known, one value per token of the feedback."""
+
+    problem: Problem
+    feedback: Feedback
+    token_ids: Sequence[int] = ()
+    logprobs: Sequence[float] = ()
+    advantages: Sequence[float] = ()
+
+
+class Recorder:
+    """Writes steps into a new run directory; as a context it ends the run as finished, stopped or failed.
+
+    Args:
+        folder: The run's directory, such as `runs/mine`; made if there is none.
+        steps: How many steps there will be, if that is known.
+
+    Raises:
+        RunError: there is a run in it already.
+    """
+
+    def __init__(self, folder: str | Path, *, steps: int | None = None) -> None:
+        path = Path(folder)
+        if (path / "run.db").exists():
+            raise RunError(f"{path}: there is a run already; choose another folder")
+        self._store = RunStore(path)
+        write_text(path / "config.toml", "")
+        self.run = Run(path)
+        self._steps = steps
+        self._step = 0
+        self._state = ""
+        self._control = Control(path)
+        self._tell("running")
+
+    def push(self, step: int, samples: Sequence[Scored] = (), metrics: Mapping[str, float] | None = None) -> bool:
+        """Write one step, all of it or nothing; then obey what was asked: a pause is waited out here.
+
+        Args:
+            step: Its number; rising.
+            samples: The step's programs. Mean rewards and the shares of outcomes are written with them.
+            metrics: More numbers by name; one that is written already is replaced.
+
+        Returns:
+            Whether to go on: False once somebody has asked for a stop.
+        """
+        counts: dict[str, int] = {}
+        rows = []
+        for each in samples:
+            number = counts[each.problem.id] = counts.get(each.problem.id, -1) + 1
+            rows.append(feedback_row(each.feedback, each.problem, step=step, sample=number, columns=_columns(each)))
+        judged = [each.feedback for each in samples if each.feedback.report.execution.verdict != Verdict.INFRA]
+        summed = feedback_metrics(judged, len(samples) - len(judged)) if samples else {}
+        self._step = step
+        self._store.write(step, {**summed, **(metrics or {})}, rows)
+        self._obey()
+        return self._state != "stopping"
+
+    def close(self, state: str = "finished") -> None:
+        """End the run; `state` is `finished`, `stopped` or `failed`."""
+        self._tell(state)
+        self._store.close()
+
+    def _obey(self) -> None:
+        while True:
+            command = self._control.poll()
+            if command is not None and command[0] in _OBEYED:
+                self._tell(_OBEYED[command[0]], command[1])
+            if self._state != "paused":
+                return
+            time.sleep(_PAUSE)
+
+    def _tell(self, state: str, identifier: int | None = None) -> None:
+        self._state = state
+        data: dict[str, Any] = {"state": state, "step": self._step, "steps": self._steps, "id": identifier}
+        self._store.write(self._step, events=[("state", data)])
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, KeyboardInterrupt) or (error is None and self._state == "stopping"):
+            self.close("stopped")
+        else:
+            self.close("finished" if error is None else "failed")
+
+
+def _columns(scored: Scored) -> dict[str, Sequence[Any]]:
+    known: dict[str, list[Any]] = {
+        "id": [int(each) for each in scored.token_ids],  # arrays and tensors hold numbers that JSON does not know
+        "logprob": [float(each) for each in scored.logprobs],
+        "advantage": [float(each) for each in scored.advantages],
+    }
+    return {name: values for name, values in known.items() if values}
