@@ -147,7 +147,7 @@ class TrainingView(_View):
         super().close()
 
     def _ended(self) -> None:
-        if self._freeze_at_end:  # from a thread without a cell's context: nbclient takes outputs of the running cell only
+        if self._freeze_at_end:  # in a thread without a cell's context: nbclient heeds the running cell's outputs only
             threading.Thread(target=self.freeze, name=f"rltf-freeze-{self.run.name}", daemon=True).start()
 
     def _ipython_display_(self) -> None:

@@ -8,8 +8,13 @@ for (const name of ["document", "getComputedStyle", "MutationObserver", "request
 }
 export const window = dom.window;
 
-/** Until the next frame is painted and promises are settled. */
-export const painted = () => new Promise((resolve) => setTimeout(resolve, 40));
+/** Until what was asked for is painted: a few frames, and promises settled in between, however busy the machine is. */
+export async function painted() {
+  for (let frame = 0; frame < 4; frame++) {
+    await new Promise((resolve) => dom.window.requestAnimationFrame(resolve));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
 
 export function press(element, key) {
   const event = new window.KeyboardEvent("keydown", { key, bubbles: true, cancelable: true });
