@@ -33,8 +33,8 @@ from training.records import Rollout, SampleRequest
 from training.repair import complaint, repair_problem, split_tests
 from training.sampler import request_seed
 
-_DRAW, _REPAIR, _REFINE = range(3)
-"""The stages: each draws with its own random numbers."""
+_REPAIR, _REFINE = 1, 2
+"""The stages after the first: each draws with random numbers of its own."""
 _FAILED = OUTCOMES.index("failed")
 
 
@@ -84,17 +84,18 @@ def critic_sampled(
         go_on: Called between batches; may raise to stop.
 
     Raises:
-        PolicyError: the critic gives values and not outcomes, or the policy is an encoder-decoder model, which cannot
-            go on from a prefix yet.
+        PolicyError: the critic gives values and not outcomes.
     """
-    if is_encoder_decoder(policy.model):
-        raise PolicyError("critic sampling: an encoder-decoder model cannot go on from a prefix yet")
     if critic.outputs != len(OUTCOMES):
         raise PolicyError("critic sampling needs a critic of outcomes (objective.algorithm coderl), not of values")
     work = _Work(policy, critic, sampler, judge, samples, seed, settings or CriticSampling(), go_on)
-    prompts = {problem.id: encode_prompt(policy, problem) for problem in problems}
     public = {problem.id: split_tests(problem, work.settings.public)[0] for problem in problems}
-    first = [_request(seed, _DRAW, problem.id, prompts[problem.id], samples) for problem in problems]
+    first = [
+        SampleRequest(
+            problem.id, encode_prompt(policy, problem), samples, request_seed(seed, EVALUATION_STEP, problem.id)
+        )
+        for problem in problems
+    ]  # with the numbers of an ordinary evaluation; later stages have their own
     drawn = work.tried(first, public)
     repairs = [
         request
@@ -103,11 +104,12 @@ def critic_sampled(
         for request in work.repairs(tries, public[identifier])
     ]
     final = drawn | work.tried(repairs, public)
-    refined = work.refined(final)
+    kept = {identifier: [(each.rollout, each.program) for each in tries] for identifier, tries in final.items()}
+    kept |= work.refined(final)
     pending = [
         (rollout, program, judge.submit(program, problem))
         for problem in problems
-        for rollout, program in refined.get(problem.id, [(each.rollout, each.program) for each in final[problem.id]])
+        for rollout, program in sorted(kept[problem.id], key=lambda pair: pair[0].sample)
     ]
     for rollout, program, execution in pending:
         yield Judged(rollout.problem_id, rollout, program, execution.result())
@@ -177,7 +179,7 @@ class _Work:
             for index in ranked[: self.settings.candidates]
         ]
         encoded = [encode_prompt(self.policy, problem) for problem in prompts]
-        return self._shared(public.id, _REPAIR, encoded)
+        return self._shared(public.id, _REPAIR, [(prompt, ()) for prompt in encoded])
 
     def refined(self, tries: dict[str, list[_Try]]) -> dict[str, list[tuple[Rollout, bytes]]]:
         """New ends for the programs that pass their public tests, N for each problem that has some."""
@@ -190,7 +192,7 @@ class _Work:
         requests: list[SampleRequest] = []
         begun: dict[tuple[str, int], tuple[Rollout, int]] = {}
         for name, group in cuts.items():
-            prompts = [(*rollout.prompt_ids, *rollout.token_ids[:keep]) for rollout, keep in group]
+            prompts = [(rollout.prompt_ids, rollout.token_ids[:keep]) for rollout, keep in group]
             for request, start in zip(self._shared(name, _REFINE, prompts), group, strict=False):
                 requests.append(request)
                 begun |= {(name, request.first + index): start for index in range(request.samples)}
@@ -206,12 +208,21 @@ class _Work:
             found[end.problem_id].append((whole, self._program(whole)))
         return found
 
-    def _shared(self, problem_id: str, stage: int, prompts: Sequence[tuple[int, ...]]) -> list[SampleRequest]:
-        """N samples of a problem divided among prompts as evenly as can be; prompts left without one are dropped."""
+    def _shared(
+        self, problem_id: str, stage: int, begun: Sequence[tuple[tuple[int, ...], tuple[int, ...]]]
+    ) -> list[SampleRequest]:
+        """N samples of a problem divided among (prompt, beginning) as evenly as can be; the last may be left without.
+
+        A decoder-only model reads a beginning with its prompt, in batches with others of any length.
+        """
         requests, first = [], 0
-        for index, prompt in enumerate(prompts[: self.samples]):
-            share = self.samples // len(prompts) + (index < self.samples % len(prompts))
-            requests.append(_request(self.seed, stage, problem_id, prompt, share, first))
+        numbers = (*request_seed(self.seed, EVALUATION_STEP, problem_id), stage)
+        for index, (prompt, beginning) in enumerate(begun[: self.samples]):
+            share = self.samples // len(begun) + (index < self.samples % len(begun))
+            if is_encoder_decoder(self.policy.model):
+                requests.append(SampleRequest(problem_id, prompt, share, numbers, first, beginning))
+            else:
+                requests.append(SampleRequest(problem_id, (*prompt, *beginning), share, numbers, first))
             first += share
         return requests
 
@@ -223,11 +234,3 @@ class _Work:
     def _program(self, rollout: Rollout) -> bytes:
         completion = b"".join(self.policy.bytes_of(rollout.token_ids))
         return completion[program_place(completion, self.policy.section)]
-
-
-def _request(
-    seed: int, stage: int, problem_id: str, prompt_ids: tuple[int, ...], samples: int, first: int = 0
-) -> SampleRequest:
-    """The first stage draws with the numbers of an ordinary evaluation, the others with their own."""
-    numbers = request_seed(seed, EVALUATION_STEP, problem_id)
-    return SampleRequest(problem_id, prompt_ids, samples, (*numbers, stage) if stage else numbers, first)

@@ -60,6 +60,8 @@ class SampleRequest:
     """With the sample's index it seeds that sample alone: f(run seed, step, problem), never of rank or time."""
     first: int = 0
     """Index of the first of them: the others of the problem are drawn elsewhere, or were before."""
+    begun: tuple[int, ...] = ()
+    """Tokens of the completion that are given; the rollouts hold what is drawn after them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,14 +78,19 @@ class TransformersSampler:
             self._warpers.append(TopPLogitsWarper(top_p))
 
     def sample(self, requests: Sequence[SampleRequest], policy_version: int) -> Iterator[list[Rollout]]:
-        """Yield the rollouts of all requests, a batch of prompts of similar length at a time."""
-        waiting = sorted(requests, key=lambda request: len(request.prompt_ids))
+        """Yield the rollouts of all requests, a batch of prompts of similar length at a time.
+
+        Completions that are begun share a batch with equally long ones.
+        """
+        waiting = sorted(requests, key=lambda request: (len(request.begun), len(request.prompt_ids)))
         while waiting:
-            batch: list[SampleRequest] = []
-            rows = 0
-            while waiting and (not batch or rows + waiting[0].samples <= self._batch_size):
+            batch = [waiting.pop(0)]
+            while (
+                waiting
+                and len(waiting[0].begun) == len(batch[0].begun)
+                and sum(request.samples for request in batch) + waiting[0].samples <= self._batch_size
+            ):
                 batch.append(waiting.pop(0))
-                rows += batch[-1].samples
             yield self._generate(batch, policy_version)
 
     @torch.inference_mode()
@@ -96,6 +101,8 @@ class TransformersSampler:
     def _decode(self, requests: list[SampleRequest], policy_version: int) -> list[Rollout]:
         policy, device = self._policy, self._policy.device
         prefix = Prefix(policy, [request.prompt_ids for request in requests])
+        if requests[0].begun:  # equally long in a batch
+            prefix.last = prefix.extend(torch.tensor([request.begun for request in requests], device=device))[:, -1]
         repeats = torch.tensor([request.samples for request in requests], device=device)
         prefix.select(torch.repeat_interleave(torch.arange(len(requests), device=device), repeats))
         states = prefix.last

@@ -31,3 +31,17 @@ def tiny_policy():
     return Policy(
         model, tokenizer, token_bytes(tokenizer, continues=True), (tokenizer.eos_token_id,), tokenizer.pad_token_id
     )
+
+
+@pytest.fixture(scope="session")
+def encoder_decoder_policy(tiny_policy):
+    """The same as T5 builds it: one that reads with an encoder."""
+    from dataclasses import replace
+
+    import torch
+    from transformers import T5Config, T5ForConditionalGeneration
+
+    torch.manual_seed(1)
+    size = len(tiny_policy.tokenizer)
+    config = T5Config(vocab_size=size, d_model=16, d_kv=8, d_ff=32, num_layers=1, num_heads=2, decoder_start_token_id=0)
+    return replace(tiny_policy, model=T5ForConditionalGeneration(config).eval())

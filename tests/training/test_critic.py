@@ -22,19 +22,9 @@ class Written:
 TEXTS = [Written((5, 6, 7), (8, 9)), Written((5, 6), (10, 11, 12, 13)), Written((20,), (21,))]
 
 
-@pytest.fixture(scope="module")
-def encoder_decoder(tiny_policy):
-    from transformers import T5Config, T5ForConditionalGeneration
-
-    torch.manual_seed(1)
-    size = len(tiny_policy.tokenizer)
-    config = T5Config(vocab_size=size, d_model=16, d_kv=8, d_ff=32, num_layers=1, num_heads=2, decoder_start_token_id=0)
-    return replace(tiny_policy, model=T5ForConditionalGeneration(config).eval())
-
-
 @pytest.fixture(params=["decoder", "encoder_decoder"])
-def policy(request, tiny_policy, encoder_decoder):
-    return tiny_policy if request.param == "decoder" else encoder_decoder
+def policy(request, tiny_policy, encoder_decoder_policy):
+    return tiny_policy if request.param == "decoder" else encoder_decoder_policy
 
 
 def with_random_head(policy, outputs: int) -> Critic:

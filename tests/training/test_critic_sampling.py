@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +15,7 @@ from training.config import ModelSection
 from training.critic import OUTCOMES, Critic
 from training.critic_sampling import CriticSampling, critic_sampled, cut
 from training.evaluation import judged_samples
-from training.policy import load_policy
+from training.policy import PolicyError, load_policy
 from training.repair import complaint, split_tests
 from training.sampler import TransformersSampler
 
@@ -136,6 +139,32 @@ def test_the_same_seed_gives_the_same_programs(policy, critic, judge, problems):
     assert again[0] == again[1]
 
 
+class Lenient:
+    """A judge for whom every program passes: the real ones of a random model never do."""
+
+    def __init__(self, judge):
+        self.judge = judge
+
+    def submit(self, program, problem):
+        future = Future()
+        future.set_result(replace(self.judge.submit(program, problem).result(), verdict=Verdict.PASSED, error=None))
+        return future
+
+
+def test_an_encoder_decoder_model_goes_on_from_a_prefix_too(encoder_decoder_policy, judge):
+    critic = Critic(encoder_decoder_policy, len(OUTCOMES))
+    torch.manual_seed(0)
+    torch.nn.init.normal_(critic.network["head"].weight, std=0.5)
+    sampler = Recorded(encoder_decoder_policy)
+    found = list(critic_sampled(encoder_decoder_policy, critic, sampler, Lenient(judge), [HOPELESS], 4, **SHARED))
+    _, *refined = sampler.requests
+    assert len(found) == len(refined) == 4
+    assert any(request.begun for request in refined)
+    for each, request in zip(found, refined, strict=True):
+        assert request.prompt_ids == each.rollout.prompt_ids
+        assert each.rollout.token_ids[: len(request.begun)] == request.begun
+
+
 def test_a_critic_of_values_is_refused(policy, judge):
-    with pytest.raises(ValueError, match="critic of outcomes"):
+    with pytest.raises(PolicyError, match="critic of outcomes"):
         next(critic_sampled(policy, Critic(policy, 1), Recorded(policy), judge, [HOPELESS], 2, **SHARED))

@@ -1,6 +1,7 @@
 """Sampling: exact ids and log-probabilities, whatever else is in the batch."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -44,6 +45,21 @@ def test_logprobs_are_those_the_learner_computes(tiny_policy):
         ids = rollout.token_ids
         sequence = WeightedSequence(rollout.prompt_ids, ids, np.ones(len(ids), np.float32))
         assert sequence_logprobs(tiny_policy, [sequence])[0].tolist() == pytest.approx(rollout.logprobs, abs=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["tiny_policy", "encoder_decoder_policy"])
+def test_a_completion_that_is_begun_is_gone_on_with(kind, request):
+    policy = request.getfixturevalue(kind)
+    begun = {"p0": (11, 12), "p1": (), "p2": (13, 14)}
+    wanted = [replace(each, begun=begun[each.problem_id]) for each in requests(policy)]
+    found = draw(TransformersSampler(policy, 6), wanted)
+    assert len(found) == 9
+    for rollout in found.values():
+        given = begun[rollout.problem_id]
+        whole = (*given, *rollout.token_ids)
+        sequence = WeightedSequence(rollout.prompt_ids, whole, np.ones(len(whole), np.float32))
+        expected = sequence_logprobs(policy, [sequence])[0].tolist()[len(given) :]
+        assert expected == pytest.approx(rollout.logprobs, abs=1e-4)
 
 
 def test_greedy_is_what_transformers_generates(tiny_policy):
