@@ -1,0 +1,361 @@
+"""This trainer against TRL's GRPOTrainer, in one run: `python -m benchmarks.trainer [--write]` (extra `bench`).
+
+Same weights, prompts, group size, lengths, dtype, objective (GRPO: clip 0.2, divided by the group's deviation, no KL)
+and a reward of the same cost: the program is compiled, and what it earns is the parity of its checksum, so that every
+group has something to learn from and leaving samples out gains nothing. A, B, A, B; each from the same weights, with a
+learning rate that leaves them as they are, so that completions stay as long as they are. The first step of each turn
+is not counted. On a GPU the model has half a billion random weights in bfloat16.
+
+What this does not do: judge or lint (`benchmarks.judge`), or say which learns better.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import gc
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+import warnings
+import zlib
+from collections import defaultdict
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.tables import write_between_markers
+from engine import Execution, Problem, Report, Verdict
+from feedback import Feedback, assess, extract_program, token_offsets
+from training import minicode
+from training.config import TrainConfig
+from training.control import Control
+from training.display import Display
+from training.records import Rollout, SampleRequest, WeightedSequence
+
+GPU = torch.cuda.is_available()
+GROUP = 8
+PROBLEMS = 8
+TOKENS = 256 if GPU else 40
+STEPS = 8
+TURNS = 2
+PHASES = ("sample", "reward", "learn", "step")
+Times = dict[str, float]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--write", action="store_true", help="write the tables into docs/performance.md")
+    parser.add_argument("--steps", type=int, default=STEPS, help="counted steps of each turn")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1 if not GPU else max(1, (os.cpu_count() or 2) // 2))
+    warnings.simplefilter("ignore")
+    with tempfile.TemporaryDirectory() as folder:
+        model = _model_folder(Path(folder))
+        turns: dict[str, list[Times]] = defaultdict(list)
+        for _ in range(TURNS):
+            for name, run in (("this trainer", _ours), ("TRL", _trl)):
+                turns[name].append(run(model, Path(folder), arguments.steps))
+                gc.collect()
+                print(name, {phase: round(value, 4) for phase, value in turns[name][-1].items()}, file=sys.stderr)
+        growth = _growth()
+    text = _tables(turns, growth, arguments.steps)
+    print(text)
+    if arguments.write:
+        write_between_markers(Path("docs/performance.md"), "trainer", text)
+
+
+def reward(program: bytes) -> bool:
+    """What a program earns: it is compiled for the cost, and drawn by lot for a spread."""
+    with contextlib.suppress(SyntaxError, ValueError):
+        compile(program, "program", "exec")
+    return bool(zlib.crc32(program) % 2)
+
+
+def _model_folder(folder: Path) -> str:
+    """The embedded model; on a GPU one of the shape of Qwen2.5-0.5B with random weights and the same tokenizer."""
+    source = minicode.checkpoint("short")
+    if not GPU:
+        return str(source)
+    from transformers import AutoTokenizer, Qwen2Config, Qwen2ForCausalLM
+
+    tokenizer = AutoTokenizer.from_pretrained(source)
+    config = Qwen2Config(
+        vocab_size=151_936,
+        hidden_size=896,
+        intermediate_size=4864,
+        num_hidden_layers=24,
+        num_attention_heads=14,
+        num_key_value_heads=2,
+        tie_word_embeddings=True,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=None,
+    )
+    torch.manual_seed(0)
+    Qwen2ForCausalLM(config).save_pretrained(folder / "model")
+    tokenizer.save_pretrained(folder / "model")
+    return str(folder / "model")
+
+
+# This trainer
+
+
+class _Compiling:
+    """A feedback pool whose feedback costs what TRL's reward costs."""
+
+    def __init__(self, policy: Any) -> None:  # noqa: ANN401
+        self._policy = policy
+        self.seconds = 0.0
+
+    def submit(self, rollout: Rollout, problem: Problem) -> Future[Feedback]:
+        del problem
+        begin = time.perf_counter()
+        pieces = self._policy.bytes_of(rollout.token_ids)
+        program = b"".join(pieces)
+        verdict = Verdict.PASSED if reward(program) else Verdict.FAILED
+        report = Report(program, Execution(verdict, (), None, 0.0, "none"), ())
+        found: Future[Feedback] = Future()
+        offsets = token_offsets(pieces, extract_program(program))
+        found.set_result(assess(report, offsets, finish_reason=rollout.finish_reason))
+        self.seconds += time.perf_counter() - begin
+        return found
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+def _ours(model: str, folder: Path, steps: int) -> Times:
+    from training.session import open_session
+    from training.step import take_step
+
+    settings = {
+        "model.name": model,
+        "model.dtype": "bfloat16" if GPU else "float32",
+        "objective.algorithm": "grpo",
+        "objective.adaptive": 0.0,
+        "sampler.problems_per_step": PROBLEMS,
+        "sampler.samples_per_problem": GROUP,
+        "sampler.max_new_tokens": TOKENS,
+        "buffer.capacity": PROBLEMS * GROUP,
+        "buffer.batch_size": PROBLEMS * GROUP,
+        "optimizer.learning_rate": 1e-9,
+        "optimizer.micro_batch_tokens": 1 << 16,
+        "training.supervised_batch": 0,
+    }
+    path = folder / f"ours-{time.monotonic_ns()}"
+    path.mkdir()
+    session = open_session(
+        TrainConfig.load(overrides=settings),
+        path,
+        minicode.problems("short", "train")[: 64 * PROBLEMS],
+        [],
+        display=Display(quiet=True),
+        should_stop=lambda: False,
+        resume=False,
+        control=Control(path),
+    )
+    session.pool.close()
+    pool = _Compiling(session.policy)
+    session.pool = pool  # type: ignore[assignment]
+    times: Times = defaultdict(float)
+    for step in range(steps + 1):
+        pool.seconds = 0.0
+        begin = time.perf_counter()
+        metrics = take_step(session).metrics
+        _finish()
+        session.step += 1
+        if step:
+            times["step"] += time.perf_counter() - begin
+            times["reward"] += pool.seconds
+            times["sample"] += metrics["time/sample"] - pool.seconds
+            times["learn"] += metrics["time/learn"]
+            times["tokens"] += metrics["tokens/mean"] * PROBLEMS * GROUP
+    session.store.close()
+    return {name: value / steps for name, value in times.items()}
+
+
+# TRL
+
+
+def _trl(model: str, folder: Path, steps: int) -> Times:
+    from datasets import Dataset
+    from transformers import TrainerCallback
+    from trl import GRPOConfig, GRPOTrainer
+
+    times: Times = defaultdict(float)
+    counted = [0]
+
+    def earned(completions: list[str], **_: object) -> list[float]:
+        return [float(reward(each.encode())) for each in completions]
+
+    class Clock(TrainerCallback):
+        def on_step_begin(self, *_: object, **__: object) -> None:
+            self.begin = time.perf_counter()
+
+        def on_step_end(self, *_: object, **__: object) -> None:
+            _finish()
+            if counted[0]:
+                times["step"] += time.perf_counter() - self.begin
+            counted[0] += 1
+
+    prompts = [problem.prompt + "\n" for problem in minicode.problems("short", "train")[: 64 * PROBLEMS]]
+    arguments = GRPOConfig(
+        output_dir=str(folder / "trl"),
+        max_steps=steps + 1,
+        per_device_train_batch_size=PROBLEMS * GROUP,
+        gradient_accumulation_steps=1,
+        num_generations=GROUP,
+        max_completion_length=TOKENS,
+        learning_rate=1e-9,
+        temperature=1.0,
+        beta=0.0,
+        loss_type="grpo",
+        bf16=GPU,
+        gradient_checkpointing=False,
+        use_cpu=not GPU,
+        dataloader_pin_memory=False,
+        logging_steps=10_000,
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        model_init_kwargs={"dtype": "float32"},
+    )
+    trainer = GRPOTrainer(
+        model=model,
+        reward_funcs=earned,
+        args=arguments,
+        train_dataset=Dataset.from_dict({"prompt": prompts}),
+        callbacks=[Clock()],
+    )
+    _timed(trainer, "_generate_single_turn", "sample", times, counted)
+    _timed(trainer, "_calculate_rewards", "reward", times, counted)
+    trainer.train()
+    times["learn"] = times["step"] - times["sample"] - times["reward"]
+    return {name: value / steps for name, value in times.items()}
+
+
+def _timed(owner: object, method: str, name: str, times: Times, counted: list[int]) -> None:
+    inner: Callable[..., object] = getattr(owner, method)
+
+    def timed(*inputs: object, **options: object) -> object:
+        begin = time.perf_counter()
+        result = inner(*inputs, **options)
+        _finish()
+        if counted[0]:
+            times[name] += time.perf_counter() - begin
+        return result
+
+    setattr(owner, method, timed)
+
+
+def _finish() -> None:
+    if GPU:
+        torch.cuda.synchronize()
+
+
+# How cost grows
+
+
+def _growth() -> list[tuple[str, int, int, int, float, float]]:
+    """What is varied, samples, tokens, vocabulary, and milliseconds a sample for sampling and for learning."""
+    base = {"samples": 64, "tokens": 32, "vocabulary": 2048}
+    varied = {"samples": (16, 64, 256), "tokens": (16, 32, 64, 128), "vocabulary": (2048, 16384, 65536)}
+    rows = []
+    for what, values in varied.items():
+        for value in values:
+            setting = {**base, what: value}
+            rows.append((what, *setting.values(), *_cost(**setting)))
+    return rows
+
+
+def _cost(samples: int, tokens: int, vocabulary: int) -> tuple[float, float]:
+    import numpy as np
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from training.config import OptimizerSection
+    from training.learner import LocalLearner
+    from training.policy import Policy
+    from training.sampler import TransformersSampler
+
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=vocabulary, hidden_size=128, intermediate_size=320, num_hidden_layers=3, num_attention_heads=4
+    )
+    model = LlamaForCausalLM(config).eval().to("cuda" if GPU else "cpu")
+    policy = Policy(model, None, lambda _: [], (vocabulary,), 0)  # nothing ends a text
+    prompts = [tuple(1 + (7 * index + place) % 1000 for place in range(16)) for index in range(samples // GROUP)]
+    requests = [SampleRequest(str(index), prompt, GROUP, (0, index)) for index, prompt in enumerate(prompts)]
+    learner = LocalLearner(policy, OptimizerSection(learning_rate=1e-9), steps=9)
+    sampling, learning = [], []
+    for _ in range(2):
+        begin = time.perf_counter()
+        batches = list(TransformersSampler(policy, tokens, batch_size=256).sample(requests, 0))
+        _finish()
+        sampling.append(time.perf_counter() - begin)
+        sequences = [
+            WeightedSequence(each.prompt_ids, each.token_ids, np.ones(tokens, np.float32))
+            for batch in batches
+            for each in batch
+        ]
+        begin = time.perf_counter()
+        learner.accumulate(sequences, float(samples))
+        learner.update()
+        _finish()
+        learning.append(time.perf_counter() - begin)
+    return 1000 * min(sampling) / samples, 1000 * min(learning) / samples
+
+
+# Tables
+
+
+def _tables(turns: dict[str, list[Times]], growth: list[tuple[str, int, int, int, float, float]], steps: int) -> str:
+    import transformers
+    import trl
+
+    samples = PROBLEMS * GROUP
+    device = torch.cuda.get_device_name() if GPU else f"CPU, {torch.get_num_threads()} thread of {os.cpu_count()}"
+    lines = [
+        "## Trainer, against TRL",
+        "",
+        f"Made by `python -m benchmarks.trainer --write` (Python {platform.python_version()}, torch {torch.__version__},",
+        f"transformers {transformers.__version__}, TRL {trl.__version__}; {device}).",
+        f"{samples} samples a step ({PROBLEMS} problems of {GROUP}), at most {TOKENS} tokens, GRPO, the same weights,",
+        f"prompts and reward; {TURNS} turns each, in turn, of {steps} steps. Samples a second; the ratio of the medians,",
+        "and its range over the turns.",
+        "",
+        "| phase | this trainer | TRL | ratio |",
+        "|---|---|---|---|",
+    ]
+    ours, theirs = turns["this trainer"], turns["TRL"]
+    for phase in PHASES:
+        a, b = ([samples / max(1e-9, turn[phase]) for turn in each] for each in (ours, theirs))
+        ratios = [mine / other for mine in a for other in b]
+        name = "**end to end**" if phase == "step" else phase
+        lines.append(
+            f"| {name} | {statistics.median(a):.0f} | {statistics.median(b):.0f} |"
+            f" {statistics.median(a) / statistics.median(b):.2f}x ({min(ratios):.2f} to {max(ratios):.2f}) |"
+        )
+    lines += [
+        "",
+        "What a sample costs this trainer as batch, length and vocabulary grow (random 3-layer Llama of width 128,",
+        "prompts of 16 tokens, nothing ends a text before its limit):",
+        "",
+        "| varied | samples | tokens | vocabulary | sampling, ms a sample | learning, ms a sample |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {what} | {count} | {tokens} | {vocabulary} | {sampling:.2f} | {learning:.2f} |"
+        for what, count, tokens, vocabulary, sampling, learning in growth
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
