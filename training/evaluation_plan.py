@@ -56,6 +56,10 @@ class EvaluationPlan:
             "problems": fingerprint_of_problems(problems),
         }
 
+    def size(self, problems: Sequence[Problem]) -> int:
+        """Samples of the whole evaluation."""
+        return len(problems) * sum(self.samples if temperature else 1 for temperature in self.temperatures)
+
     def missing(
         self, problems: Sequence[Problem], done: Sequence[Sample] = (), *, workers: int = 1, batch_size: int = 64
     ) -> Iterator[Sample]:

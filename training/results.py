@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -22,6 +23,8 @@ from training.estimates import Estimate, mean_over_problems, n_at_k, pass_at_k
 from training.files import write_text
 
 OVERALL = "all"
+_SYNC_SECONDS = 2.0
+"""Between two waits for the disk."""
 
 
 class ResultError(ValueError):
@@ -86,14 +89,16 @@ class ResultFolder:
         write_text(file, json.dumps(self.settings, indent=2) + "\n")
         self.samples = _recover(path / "samples.jsonl")
         self._file: IO[str] = (path / "samples.jsonl").open("a", encoding="utf-8")
+        self._synced = time.monotonic()
 
-    def add(self, samples: Iterable[Sample]) -> None:
-        """Write samples; after this they survive a crash."""
-        for sample in samples:
-            self.samples.append(sample)
-            self._file.write(json.dumps(asdict(sample)) + "\n")
+    def add(self, sample: Sample) -> None:
+        """Write a sample: from here on it survives a crash of this process, and soon one of the machine."""
+        self.samples.append(sample)
+        self._file.write(json.dumps(asdict(sample)) + "\n")
         self._file.flush()
-        os.fsync(self._file.fileno())
+        if time.monotonic() - self._synced > _SYNC_SECONDS:
+            os.fsync(self._file.fileno())
+            self._synced = time.monotonic()
 
     def finish(self, found: Sequence[Row], seconds: float, drawn: int) -> None:
         """Write what the samples add up to, and how long the last session took for how many of them."""

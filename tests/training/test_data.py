@@ -124,6 +124,21 @@ def test_mbpp_plus_arguments_get_back_the_types_that_json_lost(tmp_path):
         assert judge.submit(b"def similar_elements(a, b): return a", problem).result().verdict is Verdict.FAILED
 
 
+def test_types_come_from_the_assert_with_the_same_values_or_from_what_all_asserts_share(tmp_path):
+    record = {
+        **EVALPLUS,
+        "prompt": "",
+        "canonical_solution": "def f(x):\n    return repr(x)\n",
+        "assertion": "assert f(([1], (2, {'k'}))) == 0\nassert f([(3,)]) == 0\nassert f({1: (4,)}) == 0\nassert f(2.5) == 0",
+        "base_input": [[[[1], [2, ["k"]]]], [[[3]]], [{"1": [4]}]],
+        "plus_input": [[{"5": [6, 7]}], [8]],
+    }
+    (problem,) = load_problems(f"evalplus:{jsonl(tmp_path / 'plus.jsonl', record)}")
+    arguments = [test.args[0] for test in problem.tests]
+    assert arguments == [([1], (2, {"k"})), [(3,)], {1: (4,)}, {5: (6, 7)}, 8]
+    assert [test.expected for test in problem.tests] == [repr(each) for each in arguments]  # so the program saw them
+
+
 def test_evalplus_forgives_what_the_record_forgives(tmp_path):
     file = jsonl(tmp_path / "plus.jsonl", {**EVALPLUS, "canonical_solution": "    return [x / 3]\n", "atol": 0.01})
     (problem,) = load_problems(f"evalplus:{file}")

@@ -41,7 +41,8 @@ def group(problem, passes, samples, **more):
 
 def test_what_was_written_is_read_back(tmp_path):
     with ResultFolder(tmp_path / "out", SETTINGS) as folder:
-        folder.add([sample(), sample(index=1, verdict="error", error="NameError")])
+        folder.add(sample())
+        folder.add(sample(index=1, verdict="error", error="NameError"))
     result = read_result(tmp_path / "out")
     assert (result.name, result.settings) == ("out", SETTINGS)
     assert result.samples == [sample(), sample(index=1, verdict="error", error="NameError")]
@@ -50,19 +51,20 @@ def test_what_was_written_is_read_back(tmp_path):
 @pytest.mark.parametrize("torn", ['{"temperature": 1.0, "prob', "\xe9", '{"temperature": 1.0}'])
 def test_a_line_cut_short_by_a_crash_is_dropped_and_the_rest_goes_on(tmp_path, torn):
     with ResultFolder(tmp_path / "out", SETTINGS) as folder:
-        folder.add([sample()])
+        folder.add(sample())
     with (tmp_path / "out" / "samples.jsonl").open("ab") as file:
         file.write(torn.encode("latin-1"))
     assert read_result(tmp_path / "out").samples == [sample()]
     with ResultFolder(tmp_path / "out", {**SETTINGS, "samples": 5}) as folder:
         assert folder.samples == [sample()]
-        folder.add([sample(index=1)])
+        folder.add(sample(index=1))
     assert read_result(tmp_path / "out").samples == [sample(), sample(index=1)]
 
 
 def test_what_we_failed_to_judge_is_judged_again(tmp_path):
     with ResultFolder(tmp_path / "out", SETTINGS) as folder:
-        folder.add([sample(), sample(index=1, verdict="infra")])
+        folder.add(sample())
+        folder.add(sample(index=1, verdict="infra"))
     with ResultFolder(tmp_path / "out", SETTINGS) as folder:
         assert folder.samples == [sample()]
 

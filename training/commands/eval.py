@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from training.results import Result, Sample
 
 PAPER = "paper"
-_FLUSH_SECONDS = 2.0
-"""How long judged samples may wait to be written."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -214,8 +212,8 @@ def _evaluated(arguments: argparse.Namespace) -> tuple[int, Result]:
         if before:
             console.print(f"going on: {before} samples are in {arguments.out}", highlight=False, markup=False)
         try:
-            for batch in _batches(missing):
-                folder.add(batch) if folder else samples.extend(batch)
+            for sample in _shown(missing, plan.size(problems), before):
+                folder.add(sample) if folder else samples.append(sample)
         except KeyboardInterrupt:
             kept = f"{len(samples)} samples are in {arguments.out}: the same command goes on"
             print(f"rltf eval: stopped; {kept if folder else 'nothing was kept (--out DIR keeps it)'}", file=sys.stderr)
@@ -235,17 +233,29 @@ def _evaluated(arguments: argparse.Namespace) -> tuple[int, Result]:
     return int(bool(infra or malformed)), Result(arguments.model, settings, samples)
 
 
-def _batches(samples: Iterator[Sample]) -> Iterator[list[Sample]]:
-    """Samples of a few seconds together; those that came before an interruption too."""
-    batch: list[Sample] = []
-    since = time.monotonic()
-    try:
+def _shown(samples: Iterator[Sample], total: int, before: int) -> Iterator[Sample]:
+    """The samples as they come, with a bar on a terminal."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("samples"),
+        MofNCompleteColumn(),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=total, completed=before)
         for sample in samples:
-            batch.append(sample)
-            if time.monotonic() - since > _FLUSH_SECONDS:
-                yield batch
-                batch, since = [], time.monotonic()
-    except KeyboardInterrupt:
-        yield batch
-        raise
-    yield batch
+            yield sample
+            progress.advance(task)

@@ -126,6 +126,8 @@ def _typed_arguments(arguments: list[object], templates: list[list[object]]) -> 
 
 def _typed(value: object, templates: list[object]) -> object:
     """`value` from JSON with the types that `templates`, other values of the same place, have."""
+    if isinstance(value, list | dict) and (same := [each for each in templates if repr(_as_json(each)) == repr(value)]):
+        return same[0]
     kinds = {type(template) for template in templates}
     if isinstance(value, list):
         likes = [list(template) for template in templates if isinstance(template, list | tuple | set)]
@@ -137,10 +139,18 @@ def _typed(value: object, templates: list[object]) -> object:
         return set(items) if set in kinds else items
     if isinstance(value, dict):
         inner = [item for template in templates if isinstance(template, dict) for item in template.values()]
-        return {key: _typed(item, inner) for key, item in value.items()}
+        numbered = inner and all(type(key) is int for each in templates if isinstance(each, dict) for key in each)
+        return {int(key) if numbered else key: _typed(item, inner) for key, item in value.items()}
     if isinstance(value, str) and kinds == {complex}:
         return complex(value)
     return float(value) if isinstance(value, int) and kinds == {float} and not isinstance(value, bool) else value
+
+
+def _as_json(value: object) -> object:
+    """`value` as it comes back from JSON."""
+    if isinstance(value, list | tuple | set):
+        return [_as_json(item) for item in value]
+    return {str(key): _as_json(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def _answered(
@@ -156,7 +166,8 @@ def _answered(
             tests.append(_test(problem, test.args, output.value, tolerance))
     if not tests:
         error = next((output.error for output in outputs.result() if output.error), None)
-        report.refuse(Malformed(row.where, f"problem field `canonical_solution`: never answers ({error})"))
+        said = f"{error.type}: {error.message}" if error else "its answers are no plain data"
+        report.refuse(Malformed(row.where, f"problem field `canonical_solution`: never answers ({said})"))
         return
     setup = problem.prelude + "\n" + _CLOSE if isinstance(tests[0], AssertTest) else ""
     yield replace(problem, tests=tuple(tests), setup=setup)
