@@ -23,23 +23,19 @@ from types import TracebackType
 
 from engine import (
     CallTest,
-    ErrorKind,
-    Execution,
     Limits,
     Output,
     Problem,
-    ProgramError,
     StdinTest,
     Test,
     Verdict,
-    outputs_match,
-    values_match,
 )
+from training.amplify.agreement import catches, disagreement, given_up, key_of, passed
 from training.amplify.arguments import Calls
 from training.amplify.proposals import inputs_in
 from training.amplify.records import Added, Amplified, AmplifySettings, Candidate, Suspect
 from training.amplify.selection import covering
-from training.amplify.shapes import Given, LeftOutError, as_test, given_inputs, unusual
+from training.amplify.shapes import Given, LeftOutError, as_test, called, given_inputs, unusual
 from training.amplify.stdin import Inputs
 from training.audit.bench import Bench, hurried, reseeded
 from training.audit.mutants import Mutant
@@ -182,15 +178,15 @@ class Amplifier:
             found += [Candidate(StdinTest(text, ""), "grammar") for text in proposed]
         else:
             calls = Calls([each.args for each in given if isinstance(each, CallTest)])
-            said = self._calls_in(texts, problem.entry_point or "")
+            said = self._calls_in(texts, called(problem))
             found += [Candidate(CallTest(each, None), "model") for each in said if calls.admits(each)]
             drawn = islice(calls.propose(chance), self._settings.candidates)
             found += [Candidate(CallTest(each, None), "mutation") for each in drawn]
-        known = {_key(each) for each in given}
-        unique = {key: each for each in reversed(found) if (key := _key(each.given)) not in known}
+        known = {key_of(each) for each in given}
+        unique = {key: each for each in reversed(found) if (key := key_of(each.given)) not in known}
         if not unique:
             raise LeftOutError("no new input like those of its tests was found")
-        return sorted(unique.values(), key=lambda each: len(_key(each.given)))
+        return sorted(unique.values(), key=lambda each: len(key_of(each.given)))
 
     def _calls_in(self, texts: Sequence[str], name: str) -> list[tuple[object, ...]]:
         found: list[tuple[object, ...]] = []
@@ -218,7 +214,7 @@ class Amplifier:
         expected: list[object] = [each.expected for each in given]
         found = []
         for candidate, outputs in zip(candidates, columns, strict=True):
-            if reason := _disagreement(problem, outputs) or (
+            if reason := disagreement(problem, outputs) or (
                 "an answer of a kind that no test expects" if unusual(expected, outputs[0].value) else ""
             ):
                 rejected[reason] += 1
@@ -235,7 +231,7 @@ class Amplifier:
         for _ in range(_TIMEOUTS):
             rest = replace(asked, tests=asked.tests[len(found) :])
             outputs = self.bench.judges[run].outputs(reference.encode(errors="surrogatepass"), rest).result()
-            ran = [each for each in outputs if not _given_up(each.error)]
+            ran = [each for each in outputs if not given_up(each.error)]
             found += ran
             if len(found) == len(asked.tests):
                 return found
@@ -254,60 +250,20 @@ class Amplifier:
             return [], set()
         asked = replace(problem, tests=tuple(test for _, test in tests))
         own = [self.bench.judge([source], asked)[0] for source in references]
-        sound = [i for i in range(len(tests)) if all(_passed(each, i) for each in own)]
+        sound = [i for i in range(len(tests)) if all(passed(each, i) for each in own)]
         if len(sound) < len(tests):
             rejected["a reference fails the finished test"] += len(tests) - len(sound)
         slowest = max((test.seconds for each in own for test in each.tests), default=0.0)
         executions = self.bench.judge([each.program for each in suspects], hurried(asked, slowest))
-        catches = [
-            frozenset(which for which, execution in enumerate(executions) if _catches(execution, i)) for i in sound
+        caught_by = [
+            frozenset(which for which, execution in enumerate(executions) if catches(execution, i)) for i in sound
         ]
-        sizes = [len(_key(tests[i][0].given)) for i in sound]
+        sizes = [len(key_of(tests[i][0].given)) for i in sound]
         added = []
         caught: set[Suspect] = set()
-        for index in covering(catches, sizes, self._settings.most):
+        for index in covering(caught_by, sizes, self._settings.most):
             candidate, test = tests[sound[index]]
-            named = [suspects[which] for which in sorted(catches[index])]
+            named = [suspects[which] for which in sorted(caught_by[index])]
             caught.update(named)
             added.append(Added(test, candidate.origin, len(references), tuple(each.name for each in named)))
         return added, caught
-
-
-def _disagreement(problem: Problem, outputs: Sequence[Output]) -> str:
-    """Why the references' outputs for one input give no test; empty if they do."""
-    if any(output.infra_reason for output in outputs):
-        return "not run (our own failure)"
-    errors = [output.error for output in outputs if output.error is not None]
-    if errors:
-        return f"a reference ends with {errors[0].kind}"
-    first = outputs[0].value
-    for output in outputs[1:]:
-        if isinstance(first, str) and isinstance(problem.tests[0], StdinTest):
-            same = outputs_match(first, str(output.value), problem.comparison)
-        else:
-            same = values_match(first, output.value, problem.comparison) and type(first) is type(output.value)
-        if not same:
-            return "the references disagree, or one with itself"
-    return ""
-
-
-def _passed(execution: Execution, index: int) -> bool:
-    return index < len(execution.tests) and execution.tests[index].verdict is Verdict.PASSED
-
-
-def _catches(execution: Execution, index: int) -> bool:
-    """Whether a program was seen to go wrong on a test; one that was not run for time-outs before it was not."""
-    if execution.verdict is Verdict.INFRA or index >= len(execution.tests):
-        return False
-    result = execution.tests[index]
-    return result.verdict in (Verdict.FAILED, Verdict.ERROR) and not _given_up(result.error)
-
-
-def _given_up(error: ProgramError | None) -> bool:
-    """Whether an input was not tried, because of a time-out before it (`engine.steps.not_run`)."""
-    return error is not None and error.kind is ErrorKind.TIMEOUT and error.message.startswith("not run")
-
-
-def _key(given: Given) -> str:
-    """An input as text, for telling inputs apart and for their size."""
-    return given.stdin if isinstance(given, StdinTest) else repr(given.args)

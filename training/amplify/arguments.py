@@ -73,7 +73,15 @@ class Calls:
             size = chance.choice((0.0, 0.2, 0.5, 0.8, 1.0))
             arguments = [domain.draw(chance, size) for domain in domains]
         fixed = repaired(arguments, self._relations)
-        return tuple(fixed) if fixed is not None and self.admits(tuple(fixed)) else None
+        found = None if fixed is None else tuple(map(_unshared, fixed))
+        return found if found is not None and self.admits(found) else None
+
+
+def _unshared(value: Any) -> Any:
+    """A copy in which no container stands twice: written into a test, the two would be apart."""
+    if isinstance(value, dict):
+        return {key: _unshared(item) for key, item in value.items()}
+    return type(value)(map(_unshared, value)) if type(value) in (list, tuple) else value
 
 
 def _grouped(examples: Sequence[tuple[Any, ...]]) -> list[list[tuple[Any, ...]]]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from engine import AssertTest, CallTest, Problem, StdinTest
+from training.amplify.shapes import called
 
 if TYPE_CHECKING:
     from training.policy import Policy
@@ -32,9 +33,9 @@ def request(problem: Problem) -> str:
     lines = [test.source.strip() for test in shown if isinstance(test, AssertTest)]
     for test in shown:
         if isinstance(test, CallTest):
-            lines.append(f"assert {problem.entry_point}({', '.join(map(repr, test.args))}) == {test.expected!r}")
+            lines.append(f"assert {called(problem)}({', '.join(map(repr, test.args))}) == {test.expected!r}")
     body = "\n".join(lines)
-    return f'"""{problem.prompt}"""\n\n# More tests, edge cases among them\n{body}\nassert {problem.entry_point}('
+    return f'"""{problem.prompt}"""\n\n# More tests, edge cases among them\n{body}\nassert {called(problem)}('
 
 
 def inputs_in(texts: Sequence[str]) -> list[str]:
@@ -54,7 +55,7 @@ def proposals(
     from training.records import SampleRequest
 
     begun = {
-        problem.id: "" if isinstance(problem.tests[0], StdinTest) else f"{problem.entry_point}("
+        problem.id: "" if isinstance(problem.tests[0], StdinTest) else f"{called(problem)}("
         for problem in problems
         if problem.tests
     }

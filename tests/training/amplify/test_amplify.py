@@ -182,6 +182,9 @@ def test_outputs_are_written_so_that_reading_gives_the_same():
 
 
 def test_inputs_are_found_in_every_shape():
+    shadowing = parse_problem({"test_list": ["assert sum(10, 15) == 6"]})
+    assert (shadowing.entry_point, given_inputs(shadowing)[0].args) == (None, (10, 15))
+    assert as_test(shadowing, CallTest((4, 6), None), 3) == AssertTest("assert sum(4, 6) == 3")
     check = {
         "task_id": "H",
         "prompt": "def f(x):\n",

@@ -66,6 +66,11 @@ def test_kinds_are_kept_all_the_way_down_and_do_not_mix():
         assert all(isinstance(key, str) and isinstance(value, int) for key, value in table.items())
 
 
+def test_no_list_stands_twice_in_one_call():
+    for (rows,) in calls(([[1, 2], [3, 4], [5, 6]],), ([[7, 8], [9, 1], [2, 2]],)):
+        assert len({id(row) for row in rows}) == len(rows)
+
+
 def test_texts_keep_their_alphabet_and_their_pattern():
     assert all(set(text) <= set("01") for (text,) in calls(("0110",), ("101",)))
     for (date,) in calls(("2020-01-31",), ("1999-12-05",)):
