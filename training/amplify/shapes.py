@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from engine import AssertTest, CallTest, Problem, StdinTest, Test
@@ -119,13 +120,19 @@ def _as_json(output: object) -> object:
     return json.loads(text)
 
 
-def unusual(outputs: list[object], output: object) -> bool:
-    """Whether an output is of a kind that no test expects, as where an input is none that the problem means."""
-    return (
-        not output
-        if all(isinstance(each, str) and each for each in outputs)
-        else _kind(output) not in map(_kind, outputs)
-    )
+def unusual(expected: Sequence[object], output: object) -> bool:
+    """Whether an output is of a kind that no test expects: often a program's word for an input that has no answer.
+
+    That is another type, or a negative number or nothing (`-1`, `""`, `[]`) where no test expects such.
+    """
+    alike = [each for each in expected if _kind(each) == _kind(output)]
+    return not alike or (_is_no_answer(output) and not any(map(_is_no_answer, alike)))
+
+
+def _is_no_answer(output: object) -> bool:
+    if isinstance(output, int | float):
+        return output < 0
+    return isinstance(output, str | bytes | list | tuple | dict | set | frozenset) and not output
 
 
 def _kind(value: object) -> str:

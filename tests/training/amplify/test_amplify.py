@@ -193,10 +193,15 @@ def test_inputs_are_found_in_every_shape():
     }
     assert [each.args for each in given_inputs(parse_problem(check))] == [(1,), (3,)]
     assert [each.stdin for each in given_inputs(parse_problem(SUM))] == SUM["inputs"]
-    assert unusual([1, 2], None)
-    assert unusual(["a"], "")
-    assert not unusual([1, "a"], "")
-    assert not unusual([1], 2.5)
+
+
+@pytest.mark.parametrize(
+    ("expected", "output"), [([1, 2], None), (["a"], ""), (["f"], 122), ([1, 2], -1), ([[1]], []), ([True], 1)]
+)
+def test_an_answer_that_may_stand_for_none_is_unusual_unless_a_test_expects_one_like_it(expected, output):
+    assert unusual(expected, output)
+    assert not unusual([*expected, output], output)
+    assert not unusual(expected, expected[0])
 
 
 def test_the_command_writes_the_set_with_provenance_and_counts_what_it_did(tmp_path, capsys):
