@@ -39,9 +39,12 @@ class Buffer:
         """Append; the oldest fall out when the buffer is full."""
         self._experiences.extend(experiences)
 
-    def batch(self, step: int) -> list[Experience]:
-        """What to learn from in a step: the newest, oldest of them first; offline, a store's part in turn."""
-        count = min(self._config.buffer.batch_size, len(self))
+    def batch(self, step: int, at_least: int = 0) -> list[Experience]:
+        """What to learn from in a step: the newest, oldest of them first; offline, a store's part in turn.
+
+        `at_least` so many, where that is more than `buffer.batch_size`: repair turns make a step's number uncertain.
+        """
+        count = min(max(self._config.buffer.batch_size, at_least), len(self))
         if not self._offline:
             return list(self._experiences)[len(self) - count :]
         chosen = in_turn(self._config.run.seed, 4, step * count, count, len(self))

@@ -30,7 +30,7 @@ from training.models.prompts import encode_prompt, program_place
 from training.policy import Policy
 from training.protocols import Sampler
 from training.records import Rollout, SampleRequest
-from training.repair import complaint, repair_problem, split_tests
+from training.repair import complaint, encode_repair, split_tests
 from training.sampler import request_seed
 
 _REPAIR, _REFINE = 1, 2
@@ -175,11 +175,10 @@ class _Work:
         rows = self.critic.prefix_outcomes([each.rollout for each in known], self.settings.micro_batch_tokens)
         ranked = sorted(range(len(known)), key=lambda index: -float(rows[index][-1, PASSED]))
         prompts = [
-            repair_problem(public, known[index].program, complaint(known[index].execution, public))
+            encode_repair(self.policy, public, known[index].program, complaint(known[index].execution, public))[0]
             for index in ranked[: self.settings.candidates]
         ]
-        encoded = [encode_prompt(self.policy, problem) for problem in prompts]
-        return self._shared(public.id, _REPAIR, [(prompt, ()) for prompt in encoded])
+        return self._shared(public.id, _REPAIR, [(prompt, ()) for prompt in prompts])
 
     def refined(self, tries: dict[str, list[_Try]]) -> dict[str, list[tuple[Rollout, bytes]]]:
         """New ends for the programs that pass their public tests, N for each problem that has some."""

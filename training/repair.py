@@ -9,7 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from engine import AssertTest, CallTest, Execution, Problem, ProgramError, StdinTest, Test, Verdict
+from training.models.prompts import encode_prompt, is_cut
+from training.policy import Policy
 
+_KEPT = 0.9
+"""Of a problem's text, when a repair prompt is too long; again until it fits."""
 _SHOWN = 200
 """Characters of an input, an output or a message that are told."""
 
@@ -26,6 +30,20 @@ def repair_prompt(prompt: str, program: str, complaint: str) -> str:
 def repair_problem(problem: Problem, program: bytes, complaint: str) -> Problem:
     """The problem as a policy sees it in a repair turn."""
     return replace(problem, prompt=repair_prompt(problem.prompt, program.decode(errors="replace"), complaint))
+
+
+def encode_repair(policy: Policy, problem: Problem, program: bytes, complaint: str) -> tuple[tuple[int, ...], bool]:
+    """Token ids of a repair turn's prompt, and whether it was cut.
+
+    Where it is longer than `model.max_prompt_tokens` the problem's own words lose their end, and not the program or
+    what is wrong with it.
+    """
+    told = repair_problem(problem, program, complaint)
+    cut = is_cut(policy, told)
+    while problem.prompt and is_cut(policy, told):
+        problem = replace(problem, prompt=problem.prompt[: int(len(problem.prompt) * _KEPT)])
+        told = repair_problem(problem, program, complaint)
+    return encode_prompt(policy, told), cut
 
 
 def split_tests(problem: Problem, first: int) -> tuple[Problem, Problem]:

@@ -62,7 +62,7 @@ def take_step(session: Session) -> Step:
     signal = with_signal(session, judged.experiences)
     clock.lap("time/feedback_wait")
     session.buffer.add(signal if config.objective.resampling else judged.experiences)
-    learned = session.buffer.batch(session.step)
+    learned = session.buffer.batch(session.step, len(judged.experiences) if config.sampler.turns > 1 else 0)
     weighted, metrics = _learned(session, learned)
     metrics["loss/supervised"] = supervised_loss
     clock.lap("time/learn")

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from engine import Problem, Verdict
-from training.models.prompts import encode_prompt, program_place
+from training.models.prompts import program_place
 from training.records import Experience, Rollout, SampleRequest
-from training.repair import complaint, repair_problem, split_tests
+from training.repair import complaint, encode_repair, split_tests
 
 if TYPE_CHECKING:
     from training.session import Session
@@ -47,8 +47,9 @@ def repair_requests(
         execution = future.result()
         if execution.verdict in (Verdict.PASSED, Verdict.INFRA):
             continue
-        told = repair_problem(public, program, complaint(execution, public))
-        prompt = encode_prompt(session.policy, told)
+        prompt, cut = encode_repair(session.policy, public, program, complaint(execution, public))
+        if cut:
+            session.cut_prompts.add(rollout.problem_id)
         index = turn * config.sampler.samples_per_problem + rollout.sample % config.sampler.samples_per_problem
         requests.append(SampleRequest(rollout.problem_id, prompt, 1, seeds[rollout.problem_id], index))
     return requests

@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 
 from engine import Execution, Problem, Report, Similarity, StdinTest, Verdict
 from feedback import COMPONENTS, Feedback, FinishReason
+from training.checkpoint import load_experiences
 from training.config import ConfigError, ModelSection, TrainConfig
 from training.critic import OUTCOMES, Critic, CriticLearner, load_critic
 from training.critic_step import open_critic, ppocoder_batch
@@ -92,12 +93,13 @@ def test_the_critic_factor_goes_with_any_rewards(tmp_path):
 
 
 def test_failing_programs_come_again_with_a_prompt_of_their_own(tmp_path):
-    path = run(tmp_path, "turns", sampler__turns=3, training__steps=1, buffer__capacity=18, buffer__batch_size=18)
+    path = run(tmp_path, "turns", sampler__turns=3, training__steps=1, buffer__capacity=18)
     opened = Run.open(path)
     rows = opened.samples()
     second = [row for row in rows if row["sample"] // 3 == 1]
     assert second
     assert metric(path, "turns/2/samples") == [len(second)]
+    assert len(load_experiences(path / "checkpoints" / "step-1" / "buffer.msgpack")) >= len(rows) > 6
     everything = [opened.record(row["seq"]) for row in rows]
     assert all(len(record["tests"]) in (0, 5) for record in everything)  # six tests, one of them public
     for record in everything:
@@ -209,6 +211,7 @@ def test_an_objective_without_a_critic_has_none(tiny_policy):
     [
         ({"objective.algorithm": "ppocoder", "objective.critic_factor": True}, "objective.critic_factor"),
         ({"objective.kl_target": 1.0}, "objective.kl_target"),
+        ({"sampler.turns": 2}, "buffer.capacity: 128 must be at least 256"),
     ],
 )
 def test_keys_that_do_not_go_together_are_named(overrides, said):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from engine import AssertTest, CallTest, Judge, Problem, StdinTest
-from training.repair import complaint, repair_problem, repair_prompt, split_tests
+from training.config import ModelSection
+from training.repair import complaint, encode_repair, repair_problem, repair_prompt, split_tests
 
 STREAM = Problem("s", (StdinTest("1 2\n", "3\n"), StdinTest("5 5\n", "10\n")), prompt="Add up.")
 CALL = Problem("c", (CallTest((1,), 2),), entry_point="f")
@@ -53,6 +56,19 @@ def test_long_text_is_told_shortened(judge):
 def test_a_program_that_passes_has_nothing_to_be_told(judge):
     with pytest.raises(ValueError, match="nothing to repair"):
         said(judge, "print(sum(map(int, input().split())))", STREAM)
+
+
+def test_a_prompt_that_is_too_long_keeps_the_program_and_what_is_wrong(tiny_policy):
+    program, told = b"print(sum(input()))", "TypeError in line 1"
+    long = replace(STREAM, prompt="Add up. " * 60)
+    assert encode_repair(tiny_policy, STREAM, program, told)[1] is False
+    limited = replace(tiny_policy, section=ModelSection(max_prompt_tokens=100))
+    ids, cut = encode_repair(limited, long, program, told)
+    text = tiny_policy.tokenizer.decode(ids, clean_up_tokenization_spaces=False)
+    assert cut
+    assert len(ids) <= 100
+    assert text.startswith("Add up. Add up.")
+    assert text.endswith(f"\n{program.decode()}\n\n{told}\nWrite it again without the mistake.\n")
 
 
 def test_public_tests_are_those_shown_or_else_the_first():
