@@ -43,7 +43,7 @@ class SourceMap:
         """The span of a `SyntaxError`: line, offset, end line and end offset as it gives them (1-based, or nothing)."""
         line, offset, end_line, end_offset = position
         if line is None or line < 1:
-            return self.bad_byte_span()
+            return self.bad_byte_span() or self._text.line_span(1)
         if not offset or offset < 1:
             return self._text.line_span(line)
         convert = self._byte if in_bytes else self._byte_of_character

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 import itertools
+import sys
 from collections.abc import Mapping
 from types import CodeType, TracebackType
 from typing import Any
@@ -19,6 +20,8 @@ PROGRAM_NAME = "<program>"
 _FIRST, _LAST = 8, 24
 """Frames kept of a long traceback, at its two ends."""
 _TEXT = 500
+_INSIDE_STRINGS = ("f-string", "(unicode error)", "(value error)")
+"""Refusals whose columns, before CPython 3.12, were those of another text or of another token."""
 
 Failure = dict[str, object]
 Place = tuple[str, int, int | None, int | None, int | None]
@@ -52,6 +55,10 @@ def describe_compile_error(error: BaseException, source: bytes) -> Failure:
         refusal = _parser_refusal(source)
         at = error if refusal is None or refusal.lineno is None else refusal
         failure["position"] = [at.lineno, at.offset, at.end_lineno, at.end_offset]
+        if error.msg.startswith("(unicode error) 'utf-8'"):
+            failure["position"] = [None, None, None, None]  # the wrong byte, which is found where the bytes are
+        elif sys.version_info < (3, 12) and error.msg.startswith(_INSIDE_STRINGS):
+            failure["position"] = [at.lineno, None, None, None]
         failure["bytes"] = refusal is None
     return failure
 

@@ -90,21 +90,21 @@ def check_hashes(keys: Sequence[Any]) -> None:
         raise ValueError("keys that hash alike")
 
 
-def decode_library(tag: str, content: list[Any], decode: Callable[[Any], Any], names: bool) -> object:
+def decode_library(tag: str, content: list[Any], decode: Callable[[Any], Any], own_type: bool) -> object:
     """The value that `content` stands for; raises TypeError, ValueError or LookupError for what stands for none.
 
     Args:
         tag: one of `TAGS`.
         content: what `encode_library` made of the value.
         decode: reads one item of it.
-        names: whether fields of a named tuple need their names; a class is made for these.
+        own_type: whether a named tuple needs the names of its fields (a class is made for these) or is a tuple.
     """
     if tag == "plain":
         return decode(content[0])
     if tag == "named":
         name, fields, items = content
         values = tuple(map(decode, items))
-        return _tuple_class(str(name), tuple(map(str, fields)))(*values) if names else values
+        return _tuple_class(str(name), tuple(map(str, fields)))(*values) if own_type else values
     if tag == "fraction":
         from fractions import Fraction
 
@@ -118,8 +118,10 @@ def decode_library(tag: str, content: list[Any], decode: Callable[[Any], Any], n
     return made
 
 
-def new_container(tag: str, content: list[Any]) -> Any:
-    """The empty container of one of `CONTAINER_TAGS`."""
+def new_container(tag: str, content: list[Any], own_type: bool) -> Any:
+    """The empty container of one of `CONTAINER_TAGS`; without its `own_type`, a dict where it is a kind of dict."""
+    if not own_type and tag in ("counter", "ordered", "default"):
+        return {}
     if tag == "default":
         return collections.defaultdict(None if content[0] is None else _FACTORIES[content[0]])
     return _NEW[tag]()

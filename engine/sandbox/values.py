@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import builtins
 import itertools
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 from types import BuiltinFunctionType, GeneratorType
 from typing import Any, Protocol, cast
@@ -202,10 +202,11 @@ def _decode_tagged(data: dict[str, Any], receiver: Receiver | None, depth: int) 
     if tag in TAGS:
         return decode_library(str(tag), content, lambda item: decode(item, receiver, depth - 1), receiver is not None)
     if tag in CONTAINER_TAGS:
-        made = new_container(str(tag), content)
+        made = new_container(str(tag), content, receiver is not None)
         if receiver is not None:
             receiver.made(made)
-        fill(made, _items(made, content, receiver, depth))
+        pairs = content[1:] if tag == "default" else content
+        fill(made, _items(made, pairs, receiver, depth))
         return made
     items = [decode(item, receiver, depth - 1) for item in content]
     builder = _BUILDERS.get(tag)
@@ -215,8 +216,7 @@ def _decode_tagged(data: dict[str, Any], receiver: Receiver | None, depth: int) 
 def _items(made: object, content: list[Any], receiver: Receiver | None, depth: int) -> list[Any]:
     if not isinstance(made, dict):
         return [decode(item, receiver, depth - 1) for item in content]
-    pairs = content[1:] if isinstance(made, defaultdict) else content
-    return [(decode(key, receiver, depth - 1), decode(item, receiver, depth - 1)) for key, item in pairs]
+    return [(decode(key, receiver, depth - 1), decode(item, receiver, depth - 1)) for key, item in content]
 
 
 def fill(container: Any, items: Sequence[Any]) -> None:

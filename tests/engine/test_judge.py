@@ -1,6 +1,5 @@
 """The judge on honest programs: verdicts, errors and their places, whatever way of input and output they use."""
 
-import sys
 import textwrap
 import threading
 from collections.abc import Iterator
@@ -30,36 +29,6 @@ def run(judge, program, problem, **options):
 def span_text(program: str, execution) -> str:
     span = execution.error.span
     return textwrap.dedent(program).encode()[span.start_byte : span.end_byte].decode()
-
-
-STYLES = {
-    "input": "n = int(input()); a = list(map(int, input().split())); print(sum(a), max(a))",
-    "buffer": "import sys; d = sys.stdin.buffer.read().split(); a = list(map(int, d[1:])); print(sum(a), max(a))",
-    "open0": "a = list(map(int, open(0).read().split()[1:])); print(sum(a), max(a))",
-    "iteration": "import sys; a = list(map(int, [line for line in sys.stdin][1].split())); print(sum(a), max(a))",
-    "os.read": "import os; a = list(map(int, os.read(0, 9999).split()[1:])); os.write(1, b'%d %d' % (sum(a), max(a)))",
-    "exit": "n = int(input()); a = list(map(int, input().split())); print(sum(a), max(a)); exit()",
-    "os._exit": "import os; n = input(); a = list(map(int, input().split())); print(sum(a), max(a), flush=True); os._exit(0)",
-    "atexit": "import atexit; input(); a = list(map(int, input().split())); atexit.register(lambda: print(sum(a), max(a)))",
-    "stdin closed": "import sys; input(); a = list(map(int, input().split())); sys.stdin.close(); print(sum(a), max(a))",
-    "stdout replaced": "import io, sys, os\ninput(); a = list(map(int, input().split()))\nsys.stdout = io.TextIOWrapper(open(1, 'wb'))\nprint(sum(a), max(a))",
-    "late thread": "import threading, time\ndef main():\n input(); a = list(map(int, input().split())); time.sleep(0.02); print(sum(a), max(a))\nthreading.Thread(target=main).start()",
-    "thread pool": "from concurrent.futures import ThreadPoolExecutor\ninput(); a = list(map(int, input().split()))\npool = ThreadPoolExecutor(2)\nprint(pool.submit(sum, a).result(), max(a))",
-    "asyncio": "import asyncio\nasync def main():\n input(); a = list(map(int, input().split())); await asyncio.sleep(0); print(sum(a), max(a))\nasyncio.run(main())",
-    "dataclass": "from dataclasses import dataclass\n@dataclass\nclass P:\n x: 'int'\ninput(); a = list(map(int, input().split())); print(P(sum(a)).x, max(a))",
-    "main guard": "def main():\n input(); a = list(map(int, input().split())); print(sum(a), max(a))\nif __name__ == '__main__': main()",
-    "BOM": "\ufeffinput(); a = list(map(int, input().split())); print(sum(a), max(a))",
-    "CRLF": "input()\r\na = list(map(int, input().split()))\r\nprint(sum(a), max(a))\r\n",
-    "form feed": "input()\n\f\na = list(map(int, input().split()))\nprint(sum(a), max(a))",
-    "temporary file": "import tempfile\ninput(); a = list(map(int, input().split()))\nwith tempfile.TemporaryFile() as f: f.write(b'x')\nprint(sum(a), max(a))",
-}
-
-
-@pytest.mark.parametrize("style", STYLES)
-def test_an_honest_program_passes(judge, style):
-    execution = run(judge, STYLES[style], SUM)
-    assert execution.verdict is Verdict.PASSED, execution
-    assert [test.verdict for test in execution.tests] == [Verdict.PASSED] * 2
 
 
 def test_every_test_has_its_own_result(judge):
@@ -151,99 +120,6 @@ def test_objects_of_the_program_can_be_set_up_by_a_test(judge):
     )
     program = "class Node:\n    def __init__(self, v): self.v, self.left = v, None\ndef total(n): return n.v + (total(n.left) if n.left else 0)"
     assert run(judge, program, problem).verdict is Verdict.PASSED
-
-
-ASSERTED = "assert 1 == 2, 'no'" if sys.version_info[:2] == (3, 12) else "1 == 2"
-PLACES = {
-    "expression": ("x = 1\ny = (x +\n     None) * 2\n", "TypeError", "x +\n     None"),
-    "call": ("def f(a):\n    return a[3]\nprint(f(\n  [1]))", "IndexError", "a[3]"),
-    "lambda": ("f = lambda a: a.b\nf(1)", "AttributeError", "a.b"),
-    "comprehension": ("print([1 / n for n in (1, 0)])", "ZeroDivisionError", "1 / n"),
-    "class body": ("class A:\n    x = missing\n", "NameError", "missing"),
-    "decorator": ("@missing\ndef f(): pass\n", "NameError", "missing"),
-    "non-ASCII": ("s = 'é€😀'; t = s + 1\n", "TypeError", "s + 1"),
-    "library": ("import json\njson.loads('{')\n", "JSONDecodeError", "json.loads('{')"),
-    "assertion": ("assert 1 == 2, 'no'", "AssertionError", ASSERTED),
-    "raise": ("class E(Exception): pass\nraise E('x')", "E", "raise E('x')"),
-    "group": (
-        "raise ExceptionGroup('g', [ValueError(1)])",
-        "ExceptionGroup",
-        "raise ExceptionGroup('g', [ValueError(1)])",
-    ),
-    "recursion": ("def f(n):\n    return f(n + 1)\nf(0)\n", "RecursionError", "f(n + 1)"),
-    "evil __str__": ("class E(Exception):\n    def __str__(self): raise KeyError\nraise E()", "E", "raise E()"),
-    "chain": (
-        "try:\n    1 / 0\nexcept Exception as e:\n    raise ValueError('v') from e",
-        "ValueError",
-        "raise ValueError('v') from e",
-    ),
-    "syntax": ("x = (1 +\ny = 2\n", "SyntaxError", "("),
-    "unfinished call": ("n = int(input()\nprint(n)\n", "SyntaxError", "("),
-    "indentation": ("def f():\nreturn 1\n", "IndentationError", "return"),
-    "tabs": ("if 1:\n        x = 1\n\ty = 2\n", "TabError", "\t"),
-    "return outside": ("é = 1; return é\n", "SyntaxError", "return é"),
-    "string": ("x = 'abc\n", "SyntaxError", "'"),
-}
-
-
-@pytest.mark.parametrize("case", PLACES)
-def test_an_error_has_type_and_place(judge, case):
-    program, kind, text = PLACES[case]
-    execution = judge.submit(program.encode(), ECHO).result(60)
-    assert execution.error.type == kind
-    assert (
-        program.encode()[execution.error.span.start_byte : execution.error.span.end_byte].decode().startswith(text[:3])
-    )
-    if execution.error.kind is not ErrorKind.SYNTAX:
-        assert program.encode()[execution.error.span.start_byte : execution.error.span.end_byte].decode() == text
-
-
-def test_positions_are_bytes_of_the_file_as_written(judge):
-    marked = b"\xef\xbb\xbfx = missing\n"
-    assert run(judge, marked, ECHO).error.span.start_byte == marked.index(b"missing")
-    latin = "# -*- coding: latin-1 -*-\ns = 'é' + missing\n".encode("latin-1")
-    assert run(judge, latin, ECHO).error.span.start_byte == latin.index(b"missing")
-    broken = "# -*- coding: latin-1 -*-\ns = 'é' + (\n".encode("latin-1")
-    assert run(judge, broken, ECHO).error.span.start_byte == broken.index(b"(")
-    crlf = b"x = 1\r\ny = missing\r\n"
-    assert run(judge, crlf, ECHO).error.span.start_byte == crlf.index(b"missing")
-
-
-@pytest.mark.parametrize(
-    ("program", "kinds", "types"),
-    [
-        (b"print(1)\0\nprint(2)\n", {ErrorKind.SYNTAX}, {"SyntaxError", "ValueError"}),
-        (b"print('\xff\xfe\xe9')\n", {ErrorKind.SYNTAX}, {"SyntaxError"}),
-        (b'x = "\xed\xa0\x80"\n', {ErrorKind.SYNTAX}, {"SyntaxError"}),
-        (b"# coding: nonsense\n", {ErrorKind.SYNTAX}, {"SyntaxError"}),
-        (b"(" * 5000 + b")" * 5000, {ErrorKind.SYNTAX, ErrorKind.MEMORY, ErrorKind.CRASHED}, None),
-        (b"x = " + b"-" * 200000 + b"1", {ErrorKind.SYNTAX, ErrorKind.MEMORY, ErrorKind.CRASHED}, None),
-        (b"raise SyntaxError('no')", {ErrorKind.RUNTIME}, {"SyntaxError"}),
-        (b"compile('(', 'x', 'exec')", {ErrorKind.RUNTIME}, {"SyntaxError"}),
-        (b"raise SystemExit(3)", {ErrorKind.RUNTIME}, {"SystemExit"}),
-        (b"import os; os._exit(137)", {ErrorKind.CRASHED}, {"SystemExit"}),
-        (b"import ctypes; ctypes.string_at(0)", {ErrorKind.CRASHED}, {"SIGSEGV"}),
-        (b"import os; os.abort()", {ErrorKind.CRASHED}, {"SIGABRT"}),
-        (b"while True: pass", {ErrorKind.TIMEOUT}, {"TimeoutError"}),
-        (b"import time; time.sleep(99)", {ErrorKind.TIMEOUT}, {"TimeoutError"}),
-        (b"sum(range(10**12))", {ErrorKind.TIMEOUT}, {"TimeoutError"}),
-        (b"raise TimeoutError", {ErrorKind.RUNTIME}, {"TimeoutError"}),
-        (b"x = bytearray(1 << 36)", {ErrorKind.MEMORY}, {"MemoryError"}),
-        (b"x = []\nwhile True: x.append(' ' * 10**6)", {ErrorKind.MEMORY}, {"MemoryError"}),
-        (b"while True: print('x' * 1000)", {ErrorKind.OUTPUT_LIMIT}, {"OutputLimit"}),
-        (b"import sys\nwhile True: sys.stderr.write('y' * 100000)", {ErrorKind.TIMEOUT}, {"TimeoutError"}),
-    ],
-)
-def test_every_way_to_fail_has_its_kind(judge, program, kinds, types):
-    execution = run(judge, program, ECHO)
-    assert execution.verdict is Verdict.ERROR
-    assert execution.error.kind in kinds
-    assert types is None or execution.error.type in types
-
-
-def test_ten_megabytes_of_source_have_a_verdict(judge):
-    assert run(judge, b"# " + b"x" * 10_000_000 + b"\nprint(input())", ECHO).verdict is Verdict.PASSED
-    assert run(judge, b"x = 1\n" * 1_700_000, ECHO).error.kind in (ErrorKind.MEMORY, ErrorKind.TIMEOUT)
 
 
 def test_large_inputs_and_outputs_pass(judge):

@@ -144,6 +144,8 @@ VALUES = {
 
 @pytest.mark.parametrize("case", VALUES)
 def test_values_come_back_as_what_they_are(judge, case):
+    if case == "numpy":
+        pytest.importorskip("numpy")
     execution = run(judge, *VALUES[case])
     assert execution.verdict is Verdict.PASSED, execution
 
