@@ -85,7 +85,8 @@ def problem_of(row: dict[str, Any]) -> Problem:
     """A corpus row's tests, run inside the sandbox by one function of the prelude."""
     prelude = row.get("support", "") + _PRELUDE.format(tests=[{**test, "expected": None} for test in row["tests"]])
     tests = tuple(CallTest((index,), _expected(test)) for index, test in enumerate(row["tests"]))
-    return Problem(row["id"], tests, entry_point="run_case", prelude=prelude)
+    references = (row["fixed_program"],)
+    return Problem(row["id"], tests, entry_point="run_case", prelude=prelude, references=references)
 
 
 def _expected(test: dict[str, Any]) -> object:
@@ -96,7 +97,8 @@ def _expected(test: dict[str, Any]) -> object:
 
 def table(name: str, rows: list[dict[str, Any]]) -> list[str]:
     """One corpus's Markdown table, and what became of its correct programs."""
-    with Engine(limits=Limits(cpu_seconds=2.0, timeouts=1), trace_lines=True) as engine:
+    limits = Limits(cpu_seconds=4.0, timeouts=1)
+    with Engine(limits=limits, trace_lines=True, reference_states=True) as engine:
         problems = [problem_of(row) for row in rows]
         programs = [
             [engine.submit(row[key].encode(), problem) for row, problem in zip(rows, problems, strict=True)]
@@ -183,13 +185,15 @@ def _released(report: Report) -> np.ndarray:
     return penalty
 
 
+FUSED = (Source.RUNTIME, Source.SYNTAX, Source.PYLINT, Source.LIBCST)
 METHODS: dict[str, Method] = {
     "released RLTF (substring)": _released,
     "runtime only": _only(Source.RUNTIME, Source.SYNTAX),
     "static only": _only(Source.PYLINT, Source.LIBCST),
     "spectrum only (textbook Ochiai)": _textbook,
     "spectrum only": _only(spectrum="ochiai"),
-    "fused": lambda report: _penalties(report, RewardSettings()),
+    "fused": _only(*FUSED, spectrum="ochiai"),
+    "fused, with `reference_states` and the corrected program as the reference": _only(*Source, spectrum="ochiai"),
 }
 
 

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from concurrent.futures import Future, wait
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
+from typing import Any
 
 from engine.analysis import Analyser, AnalysisLimits
+from engine.claims import State
+from engine.divergence import parting
 from engine.judge import Judge
 from engine.limits import Limits
 from engine.records import (
@@ -31,6 +35,8 @@ from engine.sandbox.isolation import Isolation
 
 _MOST_ERRORS = 5
 """Distinct errors of one program that become diagnostics."""
+_MOST_STATES = 256
+"""References on one test each whose states are kept."""
 
 
 class Engine:
@@ -49,6 +55,7 @@ class Engine:
         analysis_limits: AnalysisLimits | None = None,
         require: int = 1,
         trace_lines: bool = False,
+        reference_states: bool = False,
         cached_reports: int = 4096,
     ) -> None:
         """Starts the workers.
@@ -60,6 +67,8 @@ class Engine:
             analysis_limits: what reading one program may take.
             require: lowest isolation level to run at (see `Judge`).
             trace_lines: for programs that did not pass, also find out which lines each test ran, in a second run.
+            reference_states: for programs that ran and gave a wrong answer, also find out where their variables part
+                from those of the problem's first reference solution, on the first test that failed.
             cached_reports: how many reports are kept.
 
         Raises:
@@ -67,7 +76,8 @@ class Engine:
         """
         self.judge = Judge(judge_workers, limits, require)
         self._analyser = Analyser(analysis_workers, analysis_limits)
-        self._trace_lines = trace_lines
+        self._trace_lines, self._reference_states = trace_lines, reference_states
+        self._states: OrderedDict[tuple[int, int], tuple[Problem, Future[tuple[State, ...]]]] = OrderedDict()
         self._room = cached_reports
         self._lock = threading.Lock()
         self._cache: OrderedDict[tuple[bytes, int], tuple[Problem, Future[Report]]] = OrderedDict()
@@ -142,19 +152,43 @@ class Engine:
     ) -> None:
         try:
             report = Report(key[0], execution, (*diagnostics_of(execution), *reading.result()))
-            if not self._trace_lines or not execution.tests:
-                self._finish(key, future, report)
-                return
-            traced = self.judge.trace_lines(key[0], problem, execution)
-            traced.add_done_callback(partial(self._traced, key, future, report))
+            looks = self._second_looks(key[0], problem, execution)
+            _when_all_are_done(looks, partial(self._looked_again, key, future, report, looks))
         except BaseException as error:
             self._fail(key, future, error)
 
-    def _traced(
-        self, key: tuple[bytes, int], future: Future[Report], report: Report, traced: Future[Execution]
+    def _second_looks(self, program: bytes, problem: Problem, execution: Execution) -> list[Future[Any]]:
+        """What was asked for beside the verdict: lines; states of the program and of a reference on a failed test."""
+        looks: list[Future[Any]] = []
+        if self._trace_lines and execution.tests:
+            looks.append(self.judge.trace_lines(program, problem, execution))
+        if self._reference_states and execution.verdict is Verdict.FAILED and problem.references:
+            test = next(index for index, one in enumerate(execution.tests) if one.verdict is Verdict.FAILED)
+            looks += [self.judge.trace_states(program, problem, test), self._states_of_reference(problem, test)]
+        return looks
+
+    def _states_of_reference(self, problem: Problem, test: int) -> Future[tuple[State, ...]]:
+        with self._lock:
+            if (known := self._states.get((id(problem), test))) is not None:
+                return known[1]
+        states = self.judge.trace_states(problem.references[0].encode(), problem, test)
+        with self._lock:
+            self._states[id(problem), test] = problem, states  # the problem is kept, so its id stays its own
+            while len(self._states) > _MOST_STATES:
+                self._states.popitem(last=False)
+        return states
+
+    def _looked_again(
+        self, key: tuple[bytes, int], future: Future[Report], report: Report, looks: list[Future[Any]]
     ) -> None:
         try:
-            self._finish(key, future, replace(report, execution=traced.result()))
+            if self._trace_lines and looks:
+                report = replace(report, execution=looks[0].result())
+            if len(looks) > 1:
+                states, reference = (look.result() for look in looks[-2:])
+                if (found := parting(report.program, states, reference)) is not None:
+                    report = replace(report, diagnostics=(*report.diagnostics, found))
+            self._finish(key, future, report)
         except BaseException as error:
             self._fail(key, future, error)
 
@@ -188,3 +222,22 @@ def _diagnostic(error: ProgramError) -> Diagnostic:
         return Diagnostic(Source.SYNTAX, error.type, error.message, error.span)
     named = error.kind is ErrorKind.RUNTIME or (error.kind is ErrorKind.MEMORY and error.span is not None)
     return Diagnostic(Source.RUNTIME, error.type if named else error.kind.value, error.message, error.span)
+
+
+def _when_all_are_done(futures: list[Future[Any]], then: Callable[[], None]) -> None:
+    """Calls `then` once, from whichever thread is last; at once where there is nothing to wait for."""
+    if not futures:
+        then()
+        return
+    lock, left = threading.Lock(), len(futures)
+
+    def one_done(_: Future[Any]) -> None:
+        nonlocal left
+        with lock:
+            left -= 1
+            last = left == 0
+        if last:
+            then()
+
+    for future in futures:
+        future.add_done_callback(one_done)

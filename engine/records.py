@@ -45,6 +45,8 @@ class Source(StrEnum):
     PYLINT = "pylint"
     LIBCST = "libcst"
     COVERAGE = "coverage"
+    REFERENCE = "reference"
+    """The states of a reference solution."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from feedback.stuck import stuck
 from feedback.taxonomy import Gate, Rule, Taxonomy
 
 STATIC_SOURCES = frozenset({Source.PYLINT, Source.LIBCST})
-_NO_ERRORS = STATIC_SOURCES | {Source.COVERAGE}
+_ERRORS = frozenset({Source.RUNTIME, Source.SYNTAX})
 
 _AGREEMENT = 0.2
 """What a linter adds to an error at the same text, times its weight (the line is right in 89 % of crashes then, in 58 %
@@ -94,7 +94,8 @@ def _gated(diagnostic: Diagnostic, rule: Rule, observed: Iterable[Diagnostic], v
     """Strength of a static finding in this program, and why."""
     if rule.category is Category.IGNORE:
         return 0.0, rule.reason
-    if any(item.code in rule.confirms or _same_line(item, diagnostic) for item in observed):
+    errors = [item for item in observed if item.source in _ERRORS]
+    if any(item.code in rule.confirms or _same_line(item, diagnostic) for item in errors):
         return rule.strength, f"{rule.reason}; the run-time error agrees"
     if rule.gate is Gate.CONFIRMED:
         return 0.0, f"{rule.reason}; counts only where the run-time error agrees"
@@ -137,7 +138,7 @@ def _merge(blames: list[Blame], found: Blame, rule: Rule) -> None:
 def _joint_strength(blame: Blame, found: Blame, rule: Rule) -> float:
     """Only a linter that agrees with an error adds to it, once: a line that crashed has run, and linters read alike."""
     stronger = max(blame.strength, found.strength)
-    if blame.diagnostic.source in _NO_ERRORS:
+    if blame.diagnostic.source not in _ERRORS:
         return stronger
     if found.diagnostic.source is Source.COVERAGE:
         return blame.strength if blame.span is not None else min(blame.strength, found.strength)

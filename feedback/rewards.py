@@ -13,7 +13,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import ErrorKind, Execution, Report, Verdict
+from engine import ErrorKind, Execution, Report, Source, Verdict
 from feedback.blame import STATIC_SOURCES, decide_blames
 from feedback.records import COMPONENTS, Blame, Category, Contribution, Feedback, FinishReason, Rewards
 from feedback.spans import GRANULARITIES, Granularity, token_range
@@ -175,7 +175,7 @@ def _first_error_only(
     execution: Execution, blames: tuple[Blame, ...], offsets: NDArray[np.int32], settings: RewardSettings
 ) -> Iterator[Ranged]:
     """Equations 4 and 9 as they stand: the first error, no strengths, no cap (`release`: no alpha either)."""
-    blame = next((blame for blame in blames if blame.diagnostic.source not in STATIC_SOURCES), None)
+    blame = next((blame for blame in blames if blame.diagnostic.source in (Source.RUNTIME, Source.SYNTAX)), None)
     if blame is None or (placed := _placed(blame, offsets)) is None:
         return
     (first, last), alpha = placed

@@ -73,8 +73,8 @@ class Taxonomy:
             case Source.RUNTIME:
                 section = "outcome" if code in _OUTCOMES else "exception"
                 return self.rules.get((section, code), self.rules["exception", "else"])
-            case Source.COVERAGE:
-                return self.rules["outcome", "suspicious"]
+            case Source.COVERAGE | Source.REFERENCE:
+                return self.rules["outcome", code]
             case Source.PYLINT | Source.LIBCST:
                 unlisted = Rule(code, Category.IGNORE, 0.0, "not in the taxonomy")
                 return self.rules.get((diagnostic.source.value, code), unlisted)

@@ -1,13 +1,15 @@
 """The states a program goes through: after each line it runs, the variables that hold something new, as short texts.
 
-Texts are made of exact builtin values alone, so no code of the program runs for them; they are bounded in number, and
-a long one ends in a checksum. What this module does not do: compare states (`engine.divergence` does, outside).
+Texts are made of builtin values by the builtin types' own methods, so no code of the program runs for them; they are
+bounded in number, and a long one ends in a checksum. What this module does not do: compare states
+(`engine.divergence` does, outside).
 """
 
 from __future__ import annotations
 
 import binascii
 import sys
+from collections import deque
 from types import FrameType
 from typing import Any
 
@@ -48,7 +50,9 @@ class StateTrace:
     def _called(self, frame: FrameType, _event: str, _argument: object) -> Any:
         if frame.f_code.co_filename != PROGRAM_NAME:
             return None
-        self._known[frame] = (frame.f_lineno, {})
+        caller = frame.f_back  # gives the parameters their values
+        called_here = caller is not None and caller.f_code.co_filename == PROGRAM_NAME
+        self._known[frame] = (caller.f_lineno if caller is not None and called_here else frame.f_lineno, {})
         return self._in_program
 
     def _in_program(self, frame: FrameType, event: str, argument: object) -> Any:
@@ -85,15 +89,11 @@ class StateTrace:
 
 
 _UNKNOWN = "?"
-_BRACKETS: dict[type, tuple[str, str]] = {
-    list: ("[", "]"),
-    tuple: ("(", ")"),
-    **dict.fromkeys((dict, set, frozenset), ("{", "}")),
-}
+_BRACKETS: dict[Any, str] = {list: "[]", tuple: "()", dict: "{}", set: "{}", frozenset: "{}", deque: "[]"}
 
 
 def _text_of(value: Any, room: list[int], depth: int = _DEEPEST) -> str:
-    """The text of an exact builtin value, `?` for any other; `room` counts down the parts looked at."""
+    """The text of a builtin value, `?` for any other; `room` counts down the parts looked at."""
     room[0] -= 1
     kind = type(value)
     if kind is int:
@@ -103,16 +103,17 @@ def _text_of(value: Any, room: list[int], depth: int = _DEEPEST) -> str:
         return repr(value)
     if kind is str or kind is bytes:
         return repr(value[:1000]) + (f" of {len(value)}" if len(value) > 1000 else "")
-    if kind not in _BRACKETS:
+    base = next((base for base in _BRACKETS if issubclass(kind, base)), None)
+    if base is None:
         return _UNKNOWN
-    if depth == 0 or len(value) > room[0]:
-        return f"{kind.__name__} of {len(value)}"
-    if kind is dict:
-        pairs = list(value.items())  # never by key: a key may have an `__eq__` of its own
+    size = base.__len__(value)  # the builtin's own methods: a subclass may have others
+    if depth == 0 or size > room[0]:
+        return f"{base.__name__} of {size}"
+    if base is dict:
+        pairs = list(dict.items(value))  # never by key: a key may have an `__eq__` of its own
         texts = [f"{_text_of(key, room, depth - 1)}: {_text_of(item, room, depth - 1)}" for key, item in pairs]
     else:
-        texts = [_text_of(item, room, depth - 1) for item in value]
-    if kind is set or kind is frozenset:
+        texts = [_text_of(item, room, depth - 1) for item in list(base.__iter__(value))]
+    if base is set or base is frozenset:
         texts.sort()
-    opening, closing = _BRACKETS[kind]
-    return f"{opening}{', '.join(texts)}{closing}"
+    return f"{_BRACKETS[base][0]}{', '.join(texts)}{_BRACKETS[base][1]}"

@@ -36,6 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--problem", metavar="PROBLEM.json", type=Path, help="its problem: APPS, MBPP or HumanEval shape"
     )
     parser.add_argument("--tokenizer", metavar="NAME", help="a model's name or folder: rewards on its tokens")
+    parser.add_argument(
+        "--reference", action="store_true", help="also find where a wrong answer parts from the reference solution"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON line in place of the display")
     parser.add_argument("--html", metavar="FILE", type=Path, help="also write the display as a page of its own")
     parser.add_argument("--batch", metavar="IN.jsonl", type=Path, help='lines {"id", "program", "problem"} to judge')
@@ -91,7 +94,10 @@ def _single(arguments: argparse.Namespace, tokenization: Tokenization | None) ->
     except ProblemError as error:
         print(f"rltf feedback: {arguments.problem}: {error}", file=sys.stderr)
         return 2
-    with Engine(trace_lines=True) as engine:
+    if arguments.reference and not problem.references:
+        print(f"rltf feedback: --reference: {arguments.problem} has no reference solution", file=sys.stderr)
+        return 2
+    with Engine(trace_lines=True, reference_states=arguments.reference) as engine:
         report = engine.submit(program, problem).result()
     name = arguments.program.name
     if arguments.json:
