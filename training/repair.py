@@ -6,12 +6,15 @@ sample or judge.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from engine import AssertTest, CallTest, Execution, Problem, ProgramError, StdinTest, Test, Verdict
 from training.models.prompts import encode_prompt, is_cut
 from training.policy import Policy
 
+_ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
+"""Of an object, as its repr shows it: another in each process, and a resumed run must have the same prompts."""
 _KEPT = 0.9
 """Of a problem's text, when a repair prompt is too long; again until it fits."""
 _SHOWN = 200
@@ -100,5 +103,5 @@ def _asked(test: Test) -> str:
 
 
 def _short(text: str) -> str:
-    text = text.strip()
+    text = _ADDRESS.sub("0x...", text.strip())
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

@@ -56,9 +56,9 @@ def repair_requests(
 
 
 def turn_metrics(experiences: Sequence[Experience], samples_per_problem: int, turns: int) -> dict[str, float]:
-    """How many programs each later turn has, and how many of them pass: `turns/2/samples`, `turns/2/pass_rate`."""
+    """How many programs each turn has, and how many of them pass: `turns/2/samples`, `turns/2/pass_rate`, and so on."""
     metrics: dict[str, float] = {}
-    for turn in range(1, turns):
+    for turn in range(turns if turns > 1 else 0):
         own = [each for each in experiences if each.rollout.sample // samples_per_problem == turn]
         passed = sum(each.feedback.report.execution.verdict is Verdict.PASSED for each in own)
         metrics[f"turns/{turn + 1}/samples"] = float(len(own))

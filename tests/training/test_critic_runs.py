@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 
 from engine import Execution, Problem, Report, Similarity, StdinTest, Verdict
 from feedback import COMPONENTS, Feedback, FinishReason
+from tests.training.families import build
 from training.checkpoint import load_experiences
 from training.config import ConfigError, ModelSection, TrainConfig
 from training.critic import OUTCOMES, Critic, CriticLearner, load_critic
@@ -85,6 +86,21 @@ def test_a_resumed_run_has_the_same_policy_and_critic_bit_for_bit(tmp_path, algo
     else:
         assert progress[0]["kl_coefficient"] != 0.1  # adapted
         assert metric(whole, "ppocoder/kl")[0] == pytest.approx(0.0, abs=1e-2)  # the first batch is the reference's own
+
+
+@pytest.mark.parametrize(
+    ("family", "options"),
+    [
+        ("codet5", {"objective__algorithm": "coderl", "sampler__turns": 2, "buffer__capacity": 12}),
+        ("codegen", {"objective__algorithm": "ppocoder", "model__lora_rank": 2}),
+    ],
+)
+def test_encoder_decoder_models_and_adapters_have_critics_too(family, options, tmp_path):
+    model = {"model__name": str(build(family, tmp_path / family)), "sampler__max_new_tokens": 12}
+    path = run(tmp_path, "run", training__steps=1, buffer__initial=3, **model, **options)
+    assert metric(path, "critic/loss")[0] > 0
+    policy = load_policy(ModelSection(name=str(path / "checkpoints" / "step-1")))
+    assert load_critic(path / "checkpoints" / "step-1", policy).outputs == (4 if family == "codet5" else 1)
 
 
 def test_the_critic_factor_goes_with_any_rewards(tmp_path):

@@ -53,6 +53,10 @@ def test_long_text_is_told_shortened(judge):
     assert len(told) < 300
 
 
+def test_addresses_that_differ_from_process_to_process_are_not_told(judge):
+    assert said(judge, "print(object())", STREAM).startswith("Wrong answer: <object object at 0x...>\n")
+
+
 def test_a_program_that_passes_has_nothing_to_be_told(judge):
     with pytest.raises(ValueError, match="nothing to repair"):
         said(judge, "print(sum(map(int, input().split())))", STREAM)
