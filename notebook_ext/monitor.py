@@ -38,6 +38,7 @@ MOST_UNANSWERED = 8
 """Batches a view may leave unanswered before it gets snapshots only: closed pages must not fill the server's memory."""
 ENDED = frozenset({"finished", "stopped", "failed"})
 """States after which a run does not change any more."""
+_CONTAINING = "SELECT seq FROM samples WHERE instr(lower(json_extract(record, '$.program')), ?) > 0"
 COMMANDS: tuple[Command, ...] = ("pause", "resume", "stop")
 
 
@@ -145,6 +146,9 @@ class Monitor:
         elif kind == "record":
             seq = int(message["seq"])
             self._send({"kind": "record", "to": viewer, "seq": seq, **self._record(seq)})
+        elif kind == "search":
+            text = str(message["text"])
+            self._send({"kind": "found", "to": viewer, "text": text, "seqs": self._containing(text)})
         elif kind == "command" and message["command"] in COMMANDS:
             identifier = self._run.send(message["command"])
             self._send({"kind": "sent", "to": viewer, "command": message["command"], "id": identifier})
@@ -154,6 +158,11 @@ class Monitor:
             return {"record": compact(self._run.record(seq))}
         except RunError as error:
             return {"failure": str(error)}
+
+    def _containing(self, text: str) -> list[int]:
+        """The samples whose program contains a text, in any case."""
+        rows = self._run.rows(_CONTAINING, (text.lower(),))
+        return [row["seq"] for row in rows]
 
     def tick(self) -> Message:
         """Send every view what is new to it; returns the run's state."""

@@ -31,6 +31,6 @@ class StillView:
     def close(self) -> None:
         """Nothing is open."""
 
-    def bundle(self, html: str) -> dict[str, Any]:
-        """What a notebook is given to show: `html`, under one line that says what is missing."""
-        return {"text/html": f"<p>{HINT}</p>{html}", "text/plain": f"{self!r}\n{HINT}"}
+    def bundle(self, html: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What a notebook is given to show, data and metadata: `html`, under one line that says what is missing."""
+        return {"text/html": f"<p>{HINT}</p>{html}", "text/plain": f"{self!r}\n{HINT}"}, {}

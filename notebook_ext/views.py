@@ -62,7 +62,7 @@ class SampleView(_View):
         path.write_text(build_sample_page(self.record), encoding="utf-8")
         return path
 
-    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
         return self.bundle(frozen_sample(self.record))
 
     def __repr__(self) -> str:
@@ -155,7 +155,7 @@ class TrainingView(_View):
             _show({"text/html": frozen_run(self.run), "text/plain": repr(self)})
         else:
             self._monitor.start()
-            self._outputs.append(_show(self.bundle(run_table(self.run) if self.live else frozen_run(self.run))))
+            self._outputs.append(_show(*self.bundle(run_table(self.run) if self.live else frozen_run(self.run))))
 
     def __repr__(self) -> str:
         state = self.run.state
@@ -204,6 +204,6 @@ class LoopView(TrainingView):
         self._recorder.__exit__(kind, error, trace)
 
 
-def _show(bundle: Mapping[str, Any]) -> Any:  # noqa: ANN401 - IPython's handle, untyped
+def _show(data: Mapping[str, Any], metadata: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - IPython's handle, untyped
     """Display in the running cell; returns the handle that can put something else there later."""
-    return display(dict(bundle), raw=True, display_id=True)  # type: ignore[no-untyped-call]
+    return display(dict(data), metadata=dict(metadata or {}), raw=True, display_id=True)  # type: ignore[no-untyped-call]

@@ -22,8 +22,7 @@ class WidgetView(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget has no
     data = traitlets.Dict().tag(sync=True)
     """What the view's script is given: small and fixed; everything else is sent on request."""
 
-    def bundle(self, html: str) -> dict[str, Any]:
-        """What a notebook is given to show: the widget and, for readers without it, the same as `html`."""
-        bundle = super()._repr_mimebundle_()
-        data = dict(bundle[0] if isinstance(bundle, tuple) else bundle)
-        return {**data, "text/html": html, "text/plain": repr(self)}
+    def bundle(self, html: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What a notebook is given to show, data and metadata: the widget, and for readers without it `html`."""
+        data, metadata = super()._repr_mimebundle_()  # in Colab the metadata say where its widget manager is
+        return {**data, "text/html": html, "text/plain": repr(self)}, metadata

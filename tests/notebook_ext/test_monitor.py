@@ -112,6 +112,19 @@ def test_before_any_hello_there_are_snapshots_for_whoever_listens(running):
     assert all(message["to"] == "page" for message in browser.pass_time(2))
 
 
+def test_programs_are_searched_in_any_case_and_literally(running):
+    browser, _ = running
+    run = browser.monitor._run
+    (found,) = browser.say("search", text="RANGE(LEN(")
+    having = [row["seq"] for row in run.samples() if "range(len(" in run.record(row["seq"])["program"]]
+    assert found["seqs"] == having
+    assert 0 < len(having) < 20
+    for text in ("'; DROP TABLE samples; --", "%", "_e_f_"):
+        assert browser.say("search", text=text)[0]["seqs"] == [
+            row["seq"] for row in run.samples() if text in run.record(row["seq"])["program"]
+        ]
+
+
 def test_a_record_is_sent_on_request_and_a_missing_one_is_said_to_be(running):
     browser, _ = running
     seq = browser.monitor._run.samples()[3]["seq"]

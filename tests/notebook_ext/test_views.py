@@ -1,4 +1,6 @@
 import json
+import sys
+import types
 from collections import Counter
 from html.parser import HTMLParser
 
@@ -41,6 +43,25 @@ def test_sample_view_carries_the_whole_record_to_the_browser():
     assert [token["id"] for token in sent["tokens"]] == [token["id"] for token in made["tokens"]]
     for token in sent["tokens"]:
         assert token["reward"] == pytest.approx(sum(token["components"][name] for name in COMPONENTS), abs=1e-4)
+
+
+def test_in_colab_the_manager_that_third_party_widgets_need_is_turned_on(monkeypatch):
+    from anywidget import _util
+
+    class Output(types.ModuleType):
+        turned_on = 0
+        _widgets = types.SimpleNamespace(_installed_url="made/manager.js")
+
+        def enable_custom_widget_manager(self):
+            self.turned_on += 1
+
+    output = Output("google.colab.output")
+    monkeypatch.setitem(sys.modules, "google.colab.output", output)
+    _util.enable_custom_widget_manager_once.cache_clear()
+    _, metadata = SampleView(record(reports()["name"]))._repr_mimebundle_()
+    assert output.turned_on == 1
+    assert "made/manager.js" in json.dumps(metadata)
+    _util.enable_custom_widget_manager_once.cache_clear()
 
 
 def test_training_view_sends_only_small_state_by_itself(tmp_path):

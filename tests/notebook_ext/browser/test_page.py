@@ -1,5 +1,6 @@
 """The page of a run in a real browser: accessible in both themes, and nothing asked of a network."""
 
+import sqlite3
 from pathlib import Path
 
 import nbformat
@@ -7,7 +8,8 @@ import pytest
 
 from notebook_ext.frozen import frozen_run
 from tests.notebook_ext.made_run import make_run, record, reports
-from training.page import build_page, build_sample_page
+from training.page import STYLE, build_page, build_sample_page, view_script
+from training.page.html import json_in_html
 from training.run import Run
 
 pytestmark = pytest.mark.browser
@@ -62,6 +64,69 @@ def test_axe_finds_nothing_wrong_on_any_tab(page, pages, theme):
         assert len(asked) == 1, "the page asked for something else than itself"
     assert found == {}
     assert page.errors == []
+
+
+HOSTS = {  # what each host sets around an output: attributes of html and body, its own variables in a dark and a light theme
+    "JupyterLab": ({}, {"data-jp-theme-light": "{light}"}, ("--jp-layout-color1", "--jp-content-font-color1")),
+    "VS Code": ({}, {"class": "vscode-{name}"}, ("--vscode-editor-background", "--vscode-editor-foreground")),
+    "Colab": ({"theme": "{name}"}, {}, ("--colab-primary-surface-color", "--colab-primary-text-color")),
+}
+THEMES = {"dark": ("rgb(30, 30, 31)", "rgb(212, 212, 213)"), "light": ("rgb(250, 250, 251)", "rgb(31, 31, 32)")}
+HOST_PAGE = """<!doctype html><html><body><div id="output"></div><script type="module">{script}
+const data = {data};
+render({{ model: {{ get: () => data, on() {{}}, off() {{}}, send() {{}} }}, el: document.getElementById("output") }});
+</script></body></html>"""
+
+
+def dress(page, host, theme):
+    """Change the page's theme in the way a host does."""
+    root, body, variables = HOSTS[host]
+    shown = {"name": theme, "light": str(theme == "light").lower()}
+    style = ";".join(f"{name}: {value}" for name, value in zip(variables, THEMES[theme], strict=True))
+    marks = [{key: value.format(**shown) for key, value in each.items()} for each in ({**root, "style": style}, body)]
+    page.evaluate(
+        "marks => [document.documentElement, document.body].forEach((each, at) => Object.entries(marks[at]).forEach(pair => each.setAttribute(...pair)))",
+        marks,
+    )
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_the_view_wears_its_hosts_colours_and_changes_with_them(page, tmp_path, host):
+    data = {"record": record(reports()["name"])}
+    made = HOST_PAGE.format(script=view_script(), data=json_in_html(data)).replace(
+        "<body>", f"<style>{STYLE}</style><body>"
+    )
+    (tmp_path / "host.html").write_text(made)
+    page.emulate_media(color_scheme="light")  # the host's theme counts, not the system's
+    page.goto((tmp_path / "host.html").as_uri())
+    page.wait_for_selector(".rltf .segment")
+    for theme in ("dark", "light", "dark"):
+        dress(page, host, theme)
+        page.wait_for_selector(f".rltf[data-dark={str(theme == 'dark').lower()}]")
+        look = "getComputedStyle(document.querySelector('.rltf'))"
+        assert [page.evaluate(f"{look}.{each}") for each in ("backgroundColor", "color")] == list(THEMES[theme])
+        assert min(page.evaluate(CONTRAST)) >= 4.5
+    assert page.errors == []
+
+
+def test_five_thousand_samples_are_a_page_of_bounded_size_that_scrolls_and_filters(page, tmp_path):
+    folder = make_run(tmp_path / "many", steps=2, per_step=4)
+    with sqlite3.connect(folder / "run.db") as database:
+        ((row,), width) = (database.execute("SELECT * FROM samples LIMIT 1").fetchall(), 10)
+        rows = [(100 + number, 2, f"p/{number % 700}", number, *row[4:]) for number in range(5000)]
+        database.executemany(f"INSERT INTO samples VALUES ({','.join('?' * width)})", rows)
+    database.close()
+    (tmp_path / "many.html").write_text(build_page(Run(folder), budget=50_000))
+    open_page(page, tmp_path / "many.html", "light")
+    count = "document.querySelectorAll('.rltf *').length"
+    assert page.locator(".rltf .row").first.get_attribute("aria-setsize") == "5008"
+    before = page.evaluate(count)
+    assert before < 2500
+    page.locator(".listbox").evaluate("box => { box.scrollTop = 100000 }")
+    page.wait_for_function("Number(document.querySelector('.rltf .row').getAttribute('aria-posinset')) > 2000")
+    page.get_by_label("search samples").fill("p/17")
+    page.wait_for_selector(".count:has-text(' of 5008 samples')")
+    assert abs(page.evaluate(count) - before) < 500
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

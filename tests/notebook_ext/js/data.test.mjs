@@ -8,6 +8,13 @@ import { inline, number, percent, visible } from "../../../training/page/js/dom.
 import { PLAIN, rankCorrelation, reweighed } from "../../../training/page/js/weights.js";
 import { makeSamples } from "./setup.mjs";
 
+test("of very many samples the newest stay listed and the others are counted", () => {
+  const many = (first, count) => Array.from({ length: count }, (_, place) => ({ seq: first + place, step: first + place }));
+  let state = withBatch(EMPTY, { samples: many(1, 19999) });
+  state = withBatch(state, { samples: many(20000, 3) });
+  assert.deepEqual([state.samples.length, state.dropped, state.samples[0].seq], [20000, 2, 3]);
+});
+
 test("filters combine, and a class, source and code must belong to one diagnostic", () => {
   const samples = makeSamples(40);
   samples[0].marks = ["L pylint E0602", "I libcst unused"];

@@ -106,6 +106,32 @@ test("the list is walked and filtered by keyboard; the record of the chosen samp
   assert.equal(find(".row").getAttribute("aria-setsize"), "20");
 });
 
+test("a text is searched in programs too", async () => {
+  const samples = makeSamples(9);
+  const records = Object.fromEntries(samples.map((sample) => [sample.seq, makeRecord(sample.seq === 4 ? "for i in Range(9):" : "pass")]));
+  const { find, all } = await show(page(samples, records));
+  find("input[type=search]").value = "in range(";
+  find("input[type=search]").dispatchEvent(new window.Event("input"));
+  await painted();
+  assert.equal(all(".row").length, 0);
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  await painted();
+  assert.deepEqual(all(".row").map((row) => row.id.split("-").at(-1)), ["4"]);
+});
+
+test("a component that this view does not know is shown, added and written like the others", async () => {
+  const record = makeRecord("a b");
+  for (const token of record.tokens) Object.assign(token, { reward: -0.7, components: { ...token.components, "style\u202e": 0.2 } });
+  const { find, all } = await show({ record });
+  assert.equal(all("[data-component]").at(-1).textContent, "style⟦U+202E⟧");
+  find("[data-token='0']").click();
+  press(find(".rltf"), "8");
+  await painted();
+  assert.ok(find(".segment.positive"));
+  assert.match(find(".token").textContent, /✓ the components add to the total/);
+  assert.match(find("table.parts").textContent, /style⟦U\+202E⟧.*\+0\.2/);
+});
+
 test("a step chosen in a curve filters the samples", async () => {
   const { find, all } = await show(page(makeSamples(24)));
   const plot = find(".plot");

@@ -8,8 +8,9 @@ import { h, replace } from "./dom.js";
 import { header, toggleFollow } from "./header.js";
 import { inspector } from "./inspector.js";
 import { sampleList } from "./list.js";
-import { COMPONENTS } from "./record.js";
+import { componentsOf } from "./record.js";
 import { NO_FILTER } from "./samples.js";
+import { followSearch } from "./search.js";
 import { createStore } from "./store.js";
 
 /** Draw a view of `source` into `root`; returns a function that takes it away. */
@@ -28,7 +29,7 @@ export function mount(root, source) {
     [...parts, ...main].forEach((part) => part.paint(state));
   });
   const theme = followTheme(view, source.theme);
-  const undo = [unsubscribe, followRecord(store, source), theme.stop, onResize(view, () => [theme.look(), store.update({})])];
+  const undo = [unsubscribe, followRecord(store, source), followSearch(store, source), theme.stop, onResize(view, () => [theme.look(), store.update({})])];
   connection = source.connect?.(store) ?? null;
   view.addEventListener("keydown", (event) => viewKey({ store, source, view, help }, event));
   if (!single && !store.get().follow) chooseFirst(store);
@@ -70,7 +71,7 @@ function followTheme(view, theme) {
   if (theme) view.dataset.theme = theme;
   look();
   const observer = new MutationObserver(look);
-  observer.observe(document.body, { attributes: true });
+  for (const host of [document.documentElement, document.body]) observer.observe(host, { attributes: true }); // Colab marks the one, others the other
   const media = globalThis.matchMedia?.("(prefers-color-scheme: dark)");
   media?.addEventListener("change", look);
   const stop = () => {
@@ -115,7 +116,7 @@ function viewKey({ store, source, view, help }, event) {
     return;
   }
   const { record, token } = store.get();
-  const component = COMPONENTS[Number(event.key) - 1];
+  const component = componentsOf(record)[Number(event.key) - 1];
   const actions = {
     "/": () => view.querySelector("input[type=search]")?.focus(),
     f: () => toggleFollow(store),

@@ -4,7 +4,7 @@
 
 import { h, inline, number, replace, visible } from "./dom.js";
 import { editor } from "./editor.js";
-import { COMPONENTS, findings, scaleOf, segmentLines, tokenValue } from "./record.js";
+import { componentsOf, findings, scaleOf, segmentLines, tokenValue } from "./record.js";
 import { testsView } from "./tests.js";
 
 /** The code panel. */
@@ -56,11 +56,18 @@ function bannersOf(record) {
 
 /** Buttons for the components and the legend of the one symmetric scale. */
 function componentSwitch(store) {
-  const buttons = COMPONENTS.map(({ key, label }, place) =>
-    h("button", { type: "button", "data-component": key, title: `key ${place + 1}`, onclick: () => store.update({ component: key }) }, label));
   const legend = h("span", { class: "scale" });
-  const element = h("div", { class: "components", role: "group", "aria-label": "token heat" }, buttons, legend);
+  const element = h("div", { class: "components", role: "group", "aria-label": "token heat" }, legend);
+  let buttons = [];
+  const draw = (record) => {
+    const known = componentsOf(record);
+    if (buttons.length === known.length && known.every(({ key }, place) => buttons[place].dataset.component === key)) return;
+    buttons = known.map(({ key, label }, place) =>
+      h("button", { type: "button", "data-component": key, title: place < 9 ? `key ${place + 1}` : null, onclick: () => store.update({ component: key }) }, inline(label)));
+    replace(element, buttons, legend);
+  };
   const paint = ({ record, component }) => {
+    draw(record);
     for (const button of buttons) {
       const key = button.dataset.component;
       button.setAttribute("aria-pressed", String(key === component));
@@ -73,7 +80,7 @@ function componentSwitch(store) {
 
 function legendOf(record, component) {
   const largest = scaleOf(record, component);
-  const label = COMPONENTS.find((each) => each.key === component).label;
+  const label = inline(componentsOf(record).find((each) => each.key === component)?.label ?? component);
   if (record.tokens.every((token) => !tokenValue(token, component))) return h("span", { class: "zero" }, `${label}: all zero`);
   return [h("span", {}, number(-largest)), h("span", { class: "ramp", role: "img", "aria-label": "negative: lower border; positive: upper border" }), h("span", {}, number(largest, { sign: true }))];
 }

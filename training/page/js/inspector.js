@@ -46,7 +46,7 @@ function partsView(record, token) {
   const entry = record.tokens[token];
   const largest = scaleOf(record, "reward") || 1;
   const rows = provenance(record, token).map(({ component, value, parts, adds }) => [
-    h("tr", {}, h("th", { scope: "row" }, component), h("td", { class: "bar-cell" }, bar(value, largest)), h("td", { class: "amount" }, number(value, { sign: true }))),
+    h("tr", {}, h("th", { scope: "row" }, inline(component)), h("td", { class: "bar-cell" }, bar(value, largest)), h("td", { class: "amount" }, number(value, { sign: true }))),
     parts.map((part) => h("tr", { class: "part" }, h("td", { colspan: 2 }, reasonOf(record, part)), h("td", { class: "amount" }, number(part.amount, { sign: true })))),
     adds === false ? h("tr", { class: "part" }, h("td", { colspan: 3 }, "⚠ these do not add up to the component")) : null,
   ]);

@@ -23,8 +23,8 @@ export function sampleList(store) {
   box.addEventListener("scroll", () => paintRows(store.get()));
   box.addEventListener("keydown", (event) => listKey(store, shown, box, event));
   const paint = (state) => {
-    if (!painted || painted.samples !== state.samples || painted.filters !== state.filters || painted.sort !== state.sort || painted.weights !== state.weights) {
-      shown = sortSamples(reweighed(filterSamples(state.samples, state.filters), state.weights), state.sort);
+    if (!painted || painted.samples !== state.samples || painted.filters !== state.filters || painted.sort !== state.sort || painted.weights !== state.weights || painted.found !== state.found) {
+      shown = sortSamples(reweighed(filterSamples(state.samples, state.filters, state.found), state.weights), state.sort);
       controls.paint(state);
       weights.paint(state);
       replace(count, countText(shown.length, state));
@@ -38,8 +38,9 @@ export function sampleList(store) {
 
 function countText(count, state) {
   const total = state.samples.length;
+  const dropped = state.dropped ? ` (the newest; ${state.dropped} older ones are in the run directory)` : "";
   const some = count === total ? `${total} samples` : `${count} of ${total} samples`;
-  return state.filters.step === null ? some : `${some}, step ${state.filters.step}`;
+  return `${some}${state.filters.step === null ? "" : `, step ${state.filters.step}`}${dropped}`;
 }
 
 /** Choose a sample; following the newest one ends with it. */

@@ -34,6 +34,13 @@ export function liveSource(model, { name, loop = false, timer = setTimeout } = {
     waiting.delete(seq);
   }
 
+  let answerSearch = () => {};
+  const search = (text) =>
+    new Promise((resolve) => {
+      answerSearch = (message) => message.text === text && resolve(message.seqs); // an older question is not waited for
+      send({ kind: "search", text });
+    });
+
   function connect(store) {
     let alive = true;
     let greeted = false;
@@ -48,6 +55,7 @@ export function liveSource(model, { name, loop = false, timer = setTimeout } = {
         settle(store);
       },
       record: answerRecord,
+      found: (message) => answerSearch(message),
       sent({ command, id }) {
         store.update({ asked: command, askedId: id, notice: "" });
         settle(store);
@@ -74,7 +82,7 @@ export function liveSource(model, { name, loop = false, timer = setTimeout } = {
     };
   }
 
-  return { kind: "run", host: "cell", controls: true, edit: editing(model, view), initial: { run: { name, state: "connecting", step: 0 }, follow: true, notice: loop ? BUSY : "" }, record, connect };
+  return { kind: "run", host: "cell", controls: true, edit: editing(model, view), initial: { run: { name, state: "connecting", step: 0 }, follow: true, notice: loop ? BUSY : "" }, record, search, connect };
 }
 
 /** A function that asks the kernel to judge an edited program; an answer that a newer question overtook never comes. */

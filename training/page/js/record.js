@@ -13,6 +13,17 @@ export const COMPONENTS = [
 export const REWARDS = ["coarse", "adaptive", "fine", "static"];
 export const LETTERS = { U_global: "G", U_line: "L", U_ignore: "I" };
 
+/** A record's reward components: those known here, then whatever else its tokens carry. */
+export function rewardsOf(record) {
+  const own = Object.keys(record?.tokens?.[0]?.components ?? {});
+  return [...REWARDS, ...own.filter((key) => !REWARDS.includes(key))];
+}
+
+/** What the heat can show of a record, `{key, label}`. */
+export function componentsOf(record) {
+  return [...COMPONENTS, ...rewardsOf(record).slice(REWARDS.length).map((key) => ({ key, label: key }))];
+}
+
 /** The program's bytes: exact where the record carries them, else those of its text. */
 export function programBytes(record) {
   if (record.program_b64) return Uint8Array.from(atob(record.program_b64), (character) => character.charCodeAt(0));
@@ -54,7 +65,7 @@ export function tokenValue(token, component) {
 
 /** Largest magnitude on the symmetric scale: shared by all rewards, own for advantage and log-probability. */
 export function scaleOf(record, component) {
-  const keys = component === "advantage" || component === "logprob" ? [component] : ["reward", ...REWARDS];
+  const keys = component === "advantage" || component === "logprob" ? [component] : ["reward", ...rewardsOf(record)];
   let largest = 0;
   for (const token of record.tokens ?? []) {
     for (const key of keys) largest = Math.max(largest, Math.abs(tokenValue(token, key) ?? 0));
@@ -114,7 +125,7 @@ function cutAt(places, { text, owner, empty, spans }) {
 export function provenance(record, token) {
   const parts = (record.contributions ?? []).filter((part) => part.start_token <= token && token < part.end_token);
   const entry = record.tokens[token];
-  return REWARDS.map((component) => {
+  return rewardsOf(record).map((component) => {
     const own = parts.filter((part) => part.component === component);
     const value = tokenValue(entry, component) ?? 0;
     const sum = own.reduce((total, part) => total + part.amount, 0);
@@ -124,7 +135,7 @@ export function provenance(record, token) {
 
 /** Whether the components add up to the token's total. */
 export function addsUp(token) {
-  const sum = REWARDS.reduce((total, component) => total + (tokenValue(token, component) ?? 0), 0);
+  const sum = rewardsOf({ tokens: [token] }).reduce((total, component) => total + (tokenValue(token, component) ?? 0), 0);
   return close(sum, tokenValue(token, "reward") ?? 0);
 }
 
@@ -142,14 +153,15 @@ export function covering(record, token) {
 
 /** The per-token table as CSV (RFC 4180; text that a spreadsheet would take for a formula gets a leading quote). */
 export function tokenCsv(record) {
-  const columns = ["index", "id", "text", "start_byte", "end_byte", ...COMPONENTS.map((component) => component.key)];
+  const components = componentsOf(record);
+  const columns = ["index", "id", "text", "start_byte", "end_byte", ...components.map((component) => component.key)];
   const rows = (record.tokens ?? []).map((token, position) => [
     position,
     token.id ?? "",
     /^[=+\-@\t\r]/.test(token.text) ? `'${token.text}` : token.text,
     token.start_byte,
     token.end_byte,
-    ...COMPONENTS.map((component) => tokenValue(token, component.key) ?? ""),
+    ...components.map((component) => tokenValue(token, component.key) ?? ""),
   ]);
   return [columns, ...rows].map((row) => row.map(csvField).join(",")).join("\r\n") + "\r\n";
 }

@@ -19,15 +19,16 @@ export function outcomeOf(sample) {
 
 export const NO_FILTER = { outcome: "", letter: "", code: "", source: "", problem: "", text: "", step: null };
 
-/** Samples that satisfy every filter that is set. `marks` of a sample are strings `letter source code`. */
-export function filterSamples(samples, filters) {
+/** Samples that satisfy every filter that is set; a text may stand in the summary, or in a program that a search has `found`. `marks` of a sample are strings `letter source code`. */
+export function filterSamples(samples, filters, found = null) {
+  const programs = found?.text === filters.text.trim() ? found.seqs : new Set();
   const words = filters.text.toLowerCase().split(/\s+/).filter(Boolean);
   return samples.filter((sample) => {
     if (filters.outcome && sample.outcome !== filters.outcome) return false;
     if (filters.problem && sample.problem_id !== filters.problem) return false;
     if (filters.step !== null && sample.step !== filters.step) return false;
     if ((filters.letter || filters.source || filters.code) && !sample.marks.some((mark) => markMatches(mark, filters))) return false;
-    return words.every((word) => searchable(sample).includes(word));
+    return words.every((word) => searchable(sample).includes(word)) || programs.has(sample.seq);
   });
 }
 

@@ -1,6 +1,7 @@
 // Data that a page carries with it: a whole run, or one record.
 // Not here: a live kernel (live), drawing.
 
+import { searchRecords } from "./search.js";
 import { EMPTY, withBatch } from "./store.js";
 
 /** Data embedded in a page: `{run, rows, records}`, the last two packed: `{metrics, samples}` and `{seq: record}`. */
@@ -12,6 +13,7 @@ export async function pageSource(data) {
     host: data.host ?? "page",
     theme: data.theme,
     initial: withBatch(EMPTY, { run: data.run, ...rows }),
+    search: async (text) => searchRecords(await records, text),
     async record(seq) {
       const record = (await records)[seq];
       if (!record) throw new Error("This sample's details are not in this file: it keeps those of a selection of samples. The run directory has them all.");

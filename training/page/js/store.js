@@ -13,6 +13,7 @@ export const EMPTY = {
   metrics: new Map(),
   unfinite: 0, // metric values that are no finite numbers, and so on no curve
   samples: [],
+  dropped: 0, // older samples that the view no longer lists
   selected: null,
   record: null,
   original: null, // the sampled record while an edited program is shown in its place
@@ -20,6 +21,7 @@ export const EMPTY = {
   token: null,
   component: "reward",
   filters: NO_FILTER,
+  found: null, // {text, seqs} of the samples whose program contains the filter's text
   sort: "newest",
   weights: PLAIN,
   follow: false,
@@ -60,13 +62,15 @@ const MOST_SAMPLES = 20000;
 /** The state after news: `{run?, metrics: [[step, name, value]], samples: [summary]}`; news may come twice, or late. */
 export function withBatch(state, batch) {
   const samples = merged(state.samples, batch.samples ?? []);
+  const excess = samples.length - MOST_SAMPLES;
   const follows = state.follow && samples !== state.samples;
   return {
     ...state,
     run: batch.run ? { ...state.run, ...batch.run, step: newestStep(state, batch) } : state.run,
     metrics: batch.metrics?.length ? addMetrics(state.metrics, batch.metrics.filter((row) => row[2] !== null)) : state.metrics,
     unfinite: state.unfinite + (batch.metrics ?? []).filter((row) => row[2] === null).length,
-    samples,
+    samples: excess > 0 ? samples.slice(excess) : samples,
+    dropped: state.dropped + Math.max(0, excess),
     selected: follows ? samples.at(-1).seq : state.selected,
   };
 }
@@ -86,5 +90,5 @@ function merged(samples, fresh) {
   const late = kept.length && kept.at(-1).seq > added[0].seq;
   const all = [...kept, ...added];
   if (late) all.sort((left, right) => left.seq - right.seq);
-  return all.slice(-MOST_SAMPLES);
+  return all;
 }

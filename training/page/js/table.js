@@ -2,7 +2,7 @@
 // Not here: what a number is made of (inspector).
 
 import { h, inline, number, replace } from "./dom.js";
-import { COMPONENTS, tokenCsv, tokenValue } from "./record.js";
+import { componentsOf, tokenCsv, tokenValue } from "./record.js";
 
 /** The table panel. */
 export function tokenTable(store) {
@@ -29,11 +29,11 @@ export function tokenTable(store) {
 }
 
 function table(record, { column, way }, order, choose) {
-  const columns = COMPONENTS.filter(({ key }) => record.tokens.some((token) => tokenValue(token, key) !== null));
+  const columns = componentsOf(record).filter(({ key }) => record.tokens.some((token) => tokenValue(token, key) !== null));
   const places = record.tokens.map((_, place) => place);
   if (column !== null) places.sort((left, right) => way * ((tokenValue(record.tokens[left], column) ?? 0) - (tokenValue(record.tokens[right], column) ?? 0)));
   const head = h("tr", {}, h("th", { scope: "col" }, "#"), h("th", { scope: "col" }, "text"), h("th", { scope: "col" }, "id"),
-    columns.map(({ key, label }) => h("th", { scope: "col", "aria-sort": key === column ? (way > 0 ? "ascending" : "descending") : "none" }, h("button", { type: "button", class: "quiet", onclick: () => order(key) }, label))));
+    columns.map(({ key, label }) => h("th", { scope: "col", "aria-sort": key === column ? (way > 0 ? "ascending" : "descending") : "none" }, h("button", { type: "button", class: "quiet", onclick: () => order(key) }, inline(label)))));
   const rows = places.map((place) => {
     const token = record.tokens[place];
     return h("tr", { "data-token": place, onclick: () => choose(place) }, h("td", {}, place + 1), h("td", { class: "piece" }, inline(token.text)), h("td", {}, token.id ?? "–"),

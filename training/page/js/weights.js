@@ -14,7 +14,7 @@ export function isPlain(weights) {
 /** Samples with `reward` as it would be under other weights. */
 export function reweighed(samples, weights) {
   if (isPlain(weights)) return samples;
-  return samples.map((sample) => ({ ...sample, reward: REWARDS.reduce((sum, component) => sum + weights[component] * (sample.parts?.[component] ?? 0), 0) }));
+  return samples.map((sample) => ({ ...sample, reward: Object.entries(sample.parts ?? {}).reduce((sum, [component, part]) => sum + (weights[component] ?? 1) * part, 0) }));
 }
 
 /** Spearman's rank correlation of two equally long lists; ties share their mean rank. 1 where nothing can differ. */
