@@ -180,3 +180,9 @@ def test_launch_resumes_only_a_run_that_exists(tmp_path):
     config = TrainConfig.load(overrides={"run.folder": str(tmp_path), "run.name": "here"})
     with pytest.raises(RunError, match="there is a run of this name"):
         launch(config)
+
+
+@pytest.mark.parametrize("path", sorted(Path("examples/ablations").glob("*.toml")), ids=lambda path: path.stem)
+def test_the_shipped_grids_are_valid(path):
+    grid = load_grid(path)
+    assert len({digest(grid.run_config(arm, 0)) for arm in grid.arms}) == len(grid.arms)

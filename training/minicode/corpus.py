@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import re
-from itertools import islice
+from itertools import chain, islice
 
 from training.minicode.generate import Draft, assemble, drafts, edges
 from training.minicode.primitives import Bug, Tier
@@ -28,10 +28,10 @@ _MISSPELLINGS = {"xs": "ys", "n": "m", "s": "t", "ws": "vs"} | {
 def corpus(tier: Tier, count: int, seed: int) -> list[tuple[str, str]]:
     """`count` pairs of prompt and program from the train split's families; the same seed gives the same corpus."""
     rng = random.Random(f"minicode corpus {tier.name} {seed}")  # noqa: S311 - reproducible, not secret
-    return [
-        (_prompt(draft, rng), program_with_mistakes(draft, rng))
-        for draft in islice(drafts(tier, "train", tier.corpus_steps, rng), count)
-    ]
+    part = -(-count // len(tier.corpus_steps))
+    streams = [islice(drafts(tier, "train", steps, rng, tier.parameter_emphasis), part) for steps in tier.corpus_steps]
+    chosen = islice(chain.from_iterable(streams), count)
+    return [(_prompt(draft, rng), program_with_mistakes(draft, rng)) for draft in chosen]
 
 
 def program_with_mistakes(draft: Draft, rng: random.Random) -> str:

@@ -75,13 +75,17 @@ def split_of(family: str) -> Split:
     return "held_out" if hashlib.sha256(family.encode()).digest()[0] * 100 // 256 < _HELD_OUT_PERCENT else "train"
 
 
-def drafts(tier: Tier, split: Split, counts: tuple[int, ...], rng: random.Random) -> Iterator[Draft]:
-    """Endless drafts of one split, of `counts` steps; train begins with every single step where 1 is among them."""
+def drafts(tier: Tier, split: Split, counts: tuple[int, ...], rng: random.Random, emphasis: int = 1) -> Iterator[Draft]:
+    """Endless drafts of one split, of `counts` steps; train begins with every single step where 1 is among them.
+
+    Steps with a parameter are `emphasis` times likelier than others.
+    """
+    pool = [primitive for primitive in tier.primitives for _ in range(emphasis if primitive.parameters else 1)]
     if split == "train" and 1 in counts:
         for primitive in tier.primitives:
             yield _draft(tier, (_with_parameter(primitive, rng),), rng)
     while True:
-        steps = _draw_steps(tier, rng.choice(counts), rng)
+        steps = _draw_steps(pool, rng.choice(counts), rng)
         draft = _draft(tier, steps, rng)
         if split_of(draft.family) == split:
             yield draft
@@ -180,10 +184,10 @@ def _draft(tier: Tier, steps: tuple[Step, ...], rng: random.Random) -> Draft:
     return Draft(tier, steps, "call" if rng.random() < 0.5 else "stdin", rng.choice(_NAMES))
 
 
-def _draw_steps(tier: Tier, count: int, rng: random.Random) -> tuple[Step, ...]:
-    chosen = [rng.choice(tier.primitives)]
+def _draw_steps(pool: list[Primitive], count: int, rng: random.Random) -> tuple[Step, ...]:
+    chosen = [rng.choice(pool)]
     while len(chosen) < count:
-        following = [p for p in tier.primitives if p.takes is chosen[-1].gives and p not in chosen]
+        following = [p for p in pool if p.takes is chosen[-1].gives and p not in chosen]
         chosen.append(rng.choice(following))
     return tuple(_with_parameter(primitive, rng) for primitive in chosen)
 

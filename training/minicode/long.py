@@ -73,7 +73,8 @@ LONG = Tier(
     },
     steps=(3, 3, 4),
     lines=range(10, 31),
-    corpus_steps=(1, 1, 2, 3, 3, 4),
+    corpus_steps=((1, 1, 2), (1, 2, 3, 4)),
+    parameter_emphasis=3,
     train_count=1536,
     held_out_count=256,
 )

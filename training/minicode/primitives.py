@@ -111,8 +111,10 @@ class Tier:
     """Numbers of steps of a problem, drawn evenly."""
     lines: range
     """Numbers of lines of a reference solution."""
-    corpus_steps: tuple[int, ...]
-    """The same in the warm-start corpus."""
+    corpus_steps: tuple[tuple[int, ...], ...]
+    """Numbers of steps in the warm-start corpus, one tuple for each equal part of it."""
+    parameter_emphasis: int
+    """How many times likelier the corpus draws a step with a parameter: copying it is what a tiny model learns last."""
     train_count: int
     held_out_count: int
 

@@ -52,7 +52,8 @@ SHORT = Tier(
     },
     steps=(1, 2, 2, 2, 3, 3, 3),
     lines=range(2, 16),
-    corpus_steps=(1, 2, 2, 2, 3, 3, 3),
+    corpus_steps=((1, 2, 2, 2, 3, 3, 3),),
+    parameter_emphasis=1,
     train_count=1536,
     held_out_count=256,
 )

@@ -11,7 +11,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 from transformers import PreTrainedTokenizerFast
 
 PAD, EOS = "<|pad|>", "<|eos|>"
-PHRASES = r"\n *|; |, |[.] ?"
+PHRASES = r"\n *|; |, |[.] ?|[0-9]"
 """Tokens may span words up to a line end or a comma: very short programs, quick to sample (the `short` tier)."""
 WORDS = r"\n *| ?[A-Za-z_]+| ?[0-9]| ?[^\sA-Za-z0-9_]+|\s+"
 """An ordinary code BPE: no token spans two words (the `long` tier)."""
@@ -30,7 +30,6 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int, pattern: str, longest
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex(pattern), "isolated"),
-            pre_tokenizers.Digits(individual_digits=True),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )

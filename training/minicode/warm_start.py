@@ -44,9 +44,7 @@ RECIPES = {
         layers=4,
         feed_forward=320,
         positions=512,
-        steps=1300,
-        batch=32,
-        learning_rate=3e-3,
+        steps=1600,
     ),
 }
 _TOKENIZER_TEXTS = 8000
