@@ -23,6 +23,7 @@ SUBCOMMANDS = {
     "feedback": "verdict, error spans and token rewards of programs",
     "show": "what a run did, in the terminal",
     "report": "a run as one self-contained HTML page",
+    "plan": "what a run needs on many GPUs",
     "doctor": "what this machine offers: isolation, devices, versions",
 }
 
