@@ -18,7 +18,7 @@ from typing import Any
 
 from engine.sandbox.channel import Channel, Lost
 from engine.sandbox.remote import Remote
-from engine.sandbox.values import Opaque, decode, encode, fill, is_iterator, kind_name
+from engine.sandbox.values import Opaque, decode, encode, fill, kind_name
 
 _MOST_AHEAD = 1024
 """Items of an iterator that are asked for at a time, once it has shown that many are wanted."""
@@ -131,7 +131,7 @@ class Peer:
         if number is None:
             number = self._numbers[id(value)] = len(self._kept)
             self._kept.append(value)
-        return {"t": "object", "v": kind_name(value), "h": number, "i": is_iterator(value)}
+        return {"t": "object", "v": kind_name(value), "h": number, "i": hasattr(type(value), "__next__")}
 
     def remote(self, number: int, data: dict[str, Any]) -> object:
         """The one stand-in here for the other end's object of that number."""
@@ -223,10 +223,7 @@ class _Crossing:
             return {"t": "object", "v": value.kind, "own": value.number}
         return self._peer.keep(value)
 
-    def shared(self, container: Any) -> Any:
-        """As sender, a container's number; as receiver, the container of a number."""
-        if isinstance(container, int):
-            return self._containers[container]
+    def number_of(self, container: object) -> int | None:
         if self.copies:
             return None
         number = self._ids.get(id(container))
@@ -240,6 +237,11 @@ class _Crossing:
         if not self.returns:
             self._ids[id(container)] = len(self._containers)
             self._containers.append(container)
+
+    def shared(self, number: int) -> object:
+        if not 0 <= number < len(self._containers):
+            raise LookupError("no such container")
+        return self._containers[number]
 
     def known(self, data: dict[str, Any]) -> object:
         own, number = data.get("own"), data.get("h")
@@ -269,7 +271,7 @@ class _Crossing:
         for change in changes if isinstance(changes, list) else []:
             if isinstance(change, list) and len(change) == 2 and type(change[0]) is int:
                 with contextlib.suppress(LookupError):
-                    found.append((self._containers[change[0]], decode(change[1], self)))
+                    found.append((self.shared(change[0]), decode(change[1], self)))
         return found
 
 

@@ -24,6 +24,7 @@ from engine.sandbox.values import encode, is_iterator, kind_name
 from engine.sandbox.wire import CHANNEL, Task
 
 _SHOWN = 500
+_FRAMES = 40
 _TESTS = "tests"
 """Name of the module that a test is; its classes bear it."""
 _HARMLESS = {("types", "SimpleNamespace"), ("re", "Pattern"), ("re", "Match"), ("_io", "StringIO"), ("_io", "BytesIO")}
@@ -77,15 +78,22 @@ def _run_test(client: _Client, task: Task, source: str) -> dict[str, object]:
     return record
 
 
-def _classes(namespace: dict[str, Any]) -> dict[str, object]:
+def _classes(namespace: dict[str, Any]) -> dict[str, type]:
     """The classes that a test has defined."""
-    return {name: value for name, value in namespace.items() if isinstance(value, type) and value.__module__ == _TESTS}
+    found = {name: value for name, value in namespace.items() if isinstance(value, type)}
+    return {name: kind for name, kind in found.items() if kind.__module__ == _TESTS}
+
+
+def _holds_data_only(kind: type) -> bool:
+    """Whether a class has constructors and the like, and no methods that could know answers."""
+    methods = [name for name, value in vars(kind).items() if hasattr(value, "__get__")]
+    return all(name.startswith("__") for name in methods)
 
 
 def _look_up(client: _Client, namespace: dict[str, Any], entry_point: str) -> None:
     """Puts the program's constants in place of stand-ins for them, and gives it the classes of the set-up."""
     asked = [name for name, value in namespace.items() if isinstance(value, Remote) and name != entry_point]
-    given = _classes(namespace)
+    given = {name: kind for name, kind in _classes(namespace).items() if _holds_data_only(kind)}
     if asked or given:
         found = client.ask("names", None, given, asked)
         if isinstance(found, dict):
@@ -156,7 +164,11 @@ class _Client(Peer):
         kinds = failure.get("kinds")
         own = [self._exceptions[kind] for kind in kinds if kind in self._exceptions] if isinstance(kinds, list) else []
         kind = own[0] if own else nearest_builtin(failure.get("bases"))
-        error = made_exception(kind, failure) if kind else _ProgramFailure(str(failure.get("type")))
+        if kind is not None and issubclass(kind, StopIteration | StopAsyncIteration):
+            kind = (
+                RuntimeError  # raised into `all(map(f, ...))` it would end the test's loop, and nothing would be tested
+            )
+        error = made_exception(kind, failure) if kind else _ProgramFailure(str(failure.get("type"))[:_SHOWN])
         self._failures.append((error, failure))
         return error
 
@@ -171,7 +183,24 @@ class _Client(Peer):
 
     def failure(self, error: BaseException) -> dict[str, Any] | None:
         """The program's report of `error`, if it is the program's."""
-        return next((failure for own, failure in self._failures if own is error), None)
+        return next((_cut(failure) for own, failure in self._failures if own is error), None)
+
+
+def _cut(failure: dict[str, Any]) -> dict[str, Any]:
+    """As much of a program's report as a record holds, whatever it has sent."""
+    cut: dict[str, Any] = {name: str(failure.get(name))[:_SHOWN] for name in ("type", "message")}
+    cut |= {name: failure.get(name) is True for name in ("memory", "exit")}
+    frames = failure.get("frames")
+    places = [frame for frame in frames if isinstance(frame, list)] if isinstance(frames, list) else []
+    return {**cut, "frames": [_place(*frame) for frame in places[-_FRAMES:] if len(frame) == 5]}
+
+
+def _place(function: object, *numbers: object) -> list[object]:
+    return [str(function)[:_SHOWN], *(number if _is_number(number) else None for number in numbers)]
+
+
+def _is_number(value: object) -> bool:
+    return type(value) is int and abs(value) < 1 << 40
 
 
 def _is_open(value: object) -> bool:

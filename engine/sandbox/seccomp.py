@@ -24,6 +24,7 @@ _PR_GET_DUMPABLE, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 3, 22, 2
 
 _X32_BIT = 0x40000000
 _THREAD_FLAGS = 0x00000100 | 0x00000800 | 0x00010000  # CLONE_VM, CLONE_SIGHAND, CLONE_THREAD
+_NEW_SPACES = 0x7E020000  # CLONE_NEWNS and the other name spaces
 _WRITING = 0o1 | 0o2 | 0o100 | 0o1000 | 0o2000  # O_WRONLY, O_RDWR, O_CREAT, O_TRUNC, O_APPEND
 _FCNTL = (0, 1, 2, 3, 4, 5, 6, 7, 9, 1030, 1032, 36, 37, 38)  # no F_SETOWN, F_SETSIG, F_NOTIFY: they send signals
 _IOCTL = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)  # TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX
@@ -204,7 +205,7 @@ def _check(name: str, writable: bool) -> list[Instruction]:
         flags = 1 if name == "open" else 2
         return [_ret(_ALLOW)] if writable else _masked(flags, _WRITING, 0)
     if name == "clone":
-        return _masked(0, _THREAD_FLAGS, _THREAD_FLAGS)
+        return _masked(0, _THREAD_FLAGS | _NEW_SPACES, _THREAD_FLAGS)
     if name in ("kill", "tgkill"):
         return _one_of(0, (_PID,))
     if name == "socketpair":

@@ -57,7 +57,7 @@ class Sender(Protocol):
     def keep(self, value: object) -> dict[str, object]:
         """What tells the other side of an object that is not plain data."""
 
-    def shared(self, container: object) -> int | None:
+    def number_of(self, container: object) -> int | None:
         """The number of a container that both sides have; None if it has to be sent."""
 
 
@@ -84,7 +84,7 @@ def encode(value: object, sender: Sender | None = None, depth: int = _DEPTH) -> 
         return number if -_SMALL < number < _SMALL else {"t": "int", "v": hex(number)}
     if depth == 0:
         return {"t": "object", "v": "value nested too deeply"}
-    if sender is not None and issubclass(kind, CONTAINERS) and (known := sender.shared(value)) is not None:
+    if sender is not None and issubclass(kind, CONTAINERS) and (known := sender.number_of(value)) is not None:
         return {"t": "shared", "v": [known]}
     if kind is list:
         return [encode(item, sender, depth - 1) for item in cast("list[object]", value)]
@@ -119,7 +119,7 @@ def kind_name(value: object) -> str:
 
 
 def is_iterator(value: object) -> bool:
-    """Whether `value` is one of Python's own iterators."""
+    """Whether `value` is one of Python's own iterators: stepping through it shows its items and nothing else."""
     return type(value) in _ITERATORS or type(value).__module__ == "itertools"
 
 
