@@ -45,12 +45,12 @@ def measure(shared: Path, work: Path) -> None:
             audited.write_text(subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True).stdout)
     mbpp = load_problems(f"mbpp:{shared / 'mbpp.jsonl'}:test")
     with Amplifier(AmplifySettings()) as amplifier:
-        _amplify(amplifier, work / "amplify-mbpp.jsonl", mbpp, _twins(load_problems(f"mbpp:{shared / 'mbpp.jsonl'}")))
         quixbugs = list(_quixbugs(amplifier, shared / "quixbugs.jsonl", work / "quixbugs-left-out.json"))
         bugs = {problem.id: [(program, "bug")] for problem, program in quixbugs}
         _amplify(amplifier, work / "amplify-quixbugs.jsonl", [problem for problem, _ in quixbugs], bugs)
         halves, others = _halved(load_problems(f"apps:{shared / 'APPS' / 'train'}"))
         _amplify(amplifier, work / "amplify-apps.jsonl", halves, others)
+        _amplify(amplifier, work / "amplify-mbpp.jsonl", mbpp, _twins(load_problems(f"mbpp:{shared / 'mbpp.jsonl'}")))
 
 
 def _amplify(
