@@ -17,7 +17,7 @@ class AmplifySettings:
     """How much is tried and kept for each problem."""
 
     workers: int = 1
-    candidates: int = 60
+    candidates: int = 100
     """New inputs to try."""
     mutants: int = 40
     """Most mutants of the reference."""

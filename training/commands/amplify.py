@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--propose", metavar="MODEL", help="also take inputs that a model proposes, as in `rltf eval`")
     parser.add_argument("--proposals", type=int, default=4, help="texts asked of it for each problem (default 4)")
     parser.add_argument("--max-new-tokens", type=int, default=256, help="its longest text (default 256)")
-    parser.add_argument("--candidates", type=int, default=60, help="new inputs tried for each problem (default 60)")
+    parser.add_argument("--candidates", type=int, default=100, help="new inputs tried for each problem (default 100)")
     parser.add_argument("--mutants", type=int, default=40, help="most mutants of one problem (default 40)")
     parser.add_argument("--most", type=int, default=10, help="most new tests of one problem (default 10)")
     parser.add_argument("--seed", type=int, default=0, help="everything random is a function of it (default 0)")
