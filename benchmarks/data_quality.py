@@ -135,7 +135,7 @@ def _halved(problems: Sequence[Problem]) -> tuple[list[Problem], dict[str, list[
 
 
 def _quixbugs(amplifier: Amplifier, path: Path, left_out: Path) -> Iterator[tuple[Problem, str]]:
-    """Problems with those of their tests that the buggy program passes, three at most, and that program."""
+    """Problems with those of their tests that the buggy program passes, and that program."""
     reasons: dict[str, str] = {}
     for line in path.read_text().splitlines():
         row = json.loads(line)
@@ -153,7 +153,7 @@ def _quixbugs(amplifier: Amplifier, path: Path, left_out: Path) -> Iterator[tupl
             if result.verdict is Verdict.PASSED and isinstance(test, CallTest)
         ]
         if passed:
-            yield replace(problem, tests=tuple(passed[:3])), row["program"]
+            yield replace(problem, tests=tuple(passed)), row["program"]
         else:
             reasons[row["id"]] = "its bug fails every test"
     left_out.write_text(json.dumps(reasons))
