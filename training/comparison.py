@@ -5,6 +5,7 @@ What this module does not do: print (`training.result_tables`) or run anything.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -91,7 +92,7 @@ def beside_published(name: str, rows: Sequence[Row], others: Sequence[Published]
     for other in others:
         rates = {difficulty: value for (at, difficulty), value in other.rates.items() if at == k}
         if rates:
-            yield Beside(other.method, other.size, False, rates, other.note)
+            yield Beside(other.method, other.size, False, rates, _note_at(other.note, k))
     for temperature in dict.fromkeys(row.temperature for row in rows):
         mine = {
             row.difficulty: row.rates[f"pass@{k}"]
@@ -100,6 +101,12 @@ def beside_published(name: str, rows: Sequence[Row], others: Sequence[Published]
         }
         if mine:
             yield Beside(f"{name}, T={temperature:g}", "", True, mine, "")
+
+
+def _note_at(note: str, k: int) -> str:
+    """The note, unless it is about other k."""
+    named = re.findall(r"pass@(\d+)", note)
+    return note if not named or str(k) in named else ""
 
 
 def common_ks(results: Sequence[Result], wanted: Sequence[int]) -> list[int]:

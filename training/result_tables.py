@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from training.comparison import Beside, Compared, beside_published, common_ks, compared
@@ -24,7 +25,7 @@ def rates_table(title: str, rows: Sequence[Row]) -> Table:
     table = _table(f"{title}, %", "T", "difficulty", "problems", *names)
     for row in rows:
         rates = (_estimate(row.rates.get(name)) for name in names)
-        table.add_row(f"{row.temperature:g}", row.difficulty, str(row.problems), *rates)
+        table.add_row(f"{row.temperature:g}", escape(row.difficulty), str(row.problems), *rates)
     return table
 
 
@@ -49,7 +50,7 @@ def comparison_table(first: str, second: str, rows: Iterable[Compared]) -> Table
         table.add_row(
             row.rate,
             f"{one:g}" if one == other else f"{one:g}, {other:g}",
-            row.difficulty,
+            escape(row.difficulty),
             str(found.problems),
             f"{100 * row.first:.1f}",
             f"{100 * row.second:.1f}",
@@ -60,17 +61,24 @@ def comparison_table(first: str, second: str, rows: Iterable[Compared]) -> Table
 
 
 def paper_table(k: int, rows: Sequence[Beside]) -> Table:
-    """The paper's rows at one k, and ours among them; doubtful ones are numbered and explained below."""
+    """The paper's rows at one k, and ours below them; our intervals and what is doubtful in the others are under it."""
     levels = [level for level in (*APPS_DIFFICULTIES, OVERALL) if any(level in row.rates for row in rows)]
     table = _table(f"pass@{k} beside the RLTF paper's tables, %", "method", "size", *levels)
     notes = list(dict.fromkeys(row.note for row in rows if row.note))
+    captions = [f"({index}) {note}" for index, note in enumerate(notes, start=1)]
     for row in rows:
         mark = f" ({notes.index(row.note) + 1})" if row.note else ""
         cells = (_percent(row.rates, level) for level in levels)
-        table.add_row(row.method + mark, row.size, *cells, style="bold" if row.ours else None)
-    if notes:
-        table.caption = "\n".join(f"({index}) {note}" for index, note in enumerate(notes, start=1))
-        table.caption_justify = "left"
+        table.add_row(escape(row.method) + mark, row.size, *cells, style="bold" if row.ours else None)
+        intervals = [
+            f"{level} {100 * found.low:.2f} to {100 * found.high:.2f}"
+            for level in levels
+            if isinstance(found := row.rates.get(level), Estimate)
+        ]
+        if intervals:
+            captions.append(f"{row.method}, 95 % intervals: {', '.join(intervals)}")
+    table.caption = escape("\n".join(captions)) or None
+    table.caption_justify = "left"
     return table
 
 
@@ -105,10 +113,11 @@ def _paper_tables(result: Result, wanted: Sequence[int]) -> Iterator[Table]:
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table = Table(title=escape(title), title_justify="left", box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for name in columns:
         words = name in ("difficulty", "method", "rate")
-        table.add_column(name, justify="left" if words else "right", no_wrap=True)
+        whole = name in ("T", "difficulty", "problems", "samples", "size")
+        table.add_column(name, justify="left" if words else "right", overflow="fold", no_wrap=whole)
     return table
 
 
@@ -119,9 +128,7 @@ def _estimate(estimate: Estimate | None) -> str:
 
 
 def _percent(rates: Mapping[str, Estimate | float], level: str) -> str:
-    value = rates.get(level)
-    if value is None:
+    found = rates.get(level)
+    if found is None:
         return "-"
-    if isinstance(value, Estimate):
-        return rf"{100 * value.value:.2f} \[{100 * value.low:.2f}, {100 * value.high:.2f}]"
-    return f"{100 * value:.2f}"
+    return f"{100 * (found.value if isinstance(found, Estimate) else found):.2f}"

@@ -201,3 +201,27 @@ def test_a_result_stands_beside_the_papers_rows_at_the_same_k_and_difficulty():
         "interview": 0.0,
     }
     assert "AlphaCode" not in {row.method for row in rows}  # it has no pass@1
+
+
+def test_tables_lose_nothing_in_a_narrow_terminal():
+    from io import StringIO
+
+    from rich.console import Console
+
+    from training.result_tables import rates_table, show_comparisons
+
+    ours = Result(
+        "runs/x/step-60",
+        {},
+        [*group("a", 1, 12, difficulty="introductory"), *group("b", 3, 12, difficulty="[/interview]")],
+    )
+    console = Console(width=80, file=StringIO())
+    console.print(rates_table("[ours]", rows_of(ours.samples, [1, 5, 10], [1, 5])))
+    show_comparisons(console, [ours, ours], [1, 5], with_paper=True)
+    text = console.file.getvalue()
+    assert "…" not in text
+    assert "[ours]" in text
+    assert "[/interview]" in text  # data cannot style or break the tables
+    assert "CodeRL + critic sampling" in text
+    assert "(1) the levels of pass@5 average to 0.98" in text
+    assert "introductory 8.33 to 8.33" in text  # one problem, no spread
