@@ -149,9 +149,10 @@ def _table(rows: Sequence[dict[str, float]]) -> str:
     lines = [
         "## Memory of the loss at a large vocabulary",
         "",
-        f"Made by `python -m benchmarks.memory --write` (Python {platform.python_version()}, {device}). A vocabulary",
-        f"of {VOCABULARY}, {_PROMPTS} prompts of {_PROMPT} tokens with {_GROUP} responses of {_RESPONSE} tokens each, one",
-        f"forward and backward pass. Peak above the weights; {rows[0]['gradients']:.0f} MiB of each are the gradients.",
+        f"Made by `python -m benchmarks.memory --write` (Python {platform.python_version()}, {device}).",
+        f"A vocabulary of {VOCABULARY}, {_PROMPTS} prompts of {_PROMPT} tokens with {_GROUP} responses of {_RESPONSE}",
+        f"tokens each, one forward and backward pass. Peak above the weights; {rows[0]['gradients']:.0f} MiB of each",
+        "are the gradients.",
         "",
         "| way | peak MiB | against plain | seconds | loss |",
         "|---|---|---|---|---|",

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from training.config import OptimizerSection
-from training.models.forward import response_logprobs
+from training.models.forward import reads_prompts_once, response_logprobs
 from training.objective.loss import PLAIN, LossTerms, telemetry, token_losses
 from training.optimizer import make_optimizer
 from training.policy import Policy
@@ -49,7 +49,7 @@ class LocalLearner:
             each for each in sequences if len(each.token_ids) and (terms.need_every_token or np.any(each.weights))
         ]
         total = 0.0
-        for batch in micro_batches(useful, self._section.micro_batch_tokens):
+        for batch in micro_batches(useful, self._section.micro_batch_tokens, shared=reads_prompts_once(self._policy)):
             logprobs, entropies = response_logprobs(
                 self._policy,
                 [each.prompt_ids for each in batch],
@@ -122,14 +122,17 @@ def sequence_logprobs(policy: Policy, sequences: Sequence[WeightedSequence]) -> 
     return response_logprobs(policy, prompts, [sequence.token_ids for sequence in sequences])[0]
 
 
-def micro_batches(sequences: Sequence[WeightedSequence], tokens: int) -> Iterator[list[WeightedSequence]]:
+def micro_batches(
+    sequences: Sequence[WeightedSequence], tokens: int, *, shared: bool = True
+) -> Iterator[list[WeightedSequence]]:
     """Sequences of similar length together, those of one prompt side by side (it is read once).
 
-    At most `tokens` padded tokens in each batch: its different prompts and its responses (at least one sequence).
+    At most `tokens` padded tokens in each batch: its different prompts and its responses (at least one sequence). Where
+    prompts are not `shared` every sequence counts its own.
     """
-    groups: dict[tuple[int, ...], list[WeightedSequence]] = {}
+    groups: dict[object, list[WeightedSequence]] = {}
     for sequence in sequences:
-        groups.setdefault(sequence.prompt_ids, []).append(sequence)
+        groups.setdefault(sequence.prompt_ids if shared else id(sequence), []).append(sequence)
 
     def longest(group: list[WeightedSequence]) -> int:
         return max(len(sequence.prompt_ids) + len(sequence.token_ids) for sequence in group)

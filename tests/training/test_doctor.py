@@ -7,7 +7,7 @@ from training.commands import doctor
 
 
 def test_every_layer_is_tried_and_reported(capsys):
-    status = doctor.run(argparse.Namespace())
+    status = doctor.run(argparse.Namespace(config=None))
     printed = capsys.readouterr().out.splitlines()
     for layer in ("rlimits", *LAYERS):
         (line,) = [line for line in printed if line.strip().startswith(f"{layer} ")]

@@ -123,7 +123,7 @@ def test_chunks_through_the_head_change_neither_logprobs_nor_entropy_nor_gradien
     prompts, responses = [each.prompt_ids for each in sequences], [each.token_ids for each in sequences]
     results = []
     for numbers in (1 << 30, 7 * 520):  # all at once, or seven tokens at a time
-        monkeypatch.setattr("training.models.forward._CHUNK", numbers)
+        monkeypatch.setattr("training.models.forward.CHUNK", numbers)
         policy.model.zero_grad()
         logprobs, entropy = response_logprobs(policy, prompts, responses, entropy=True)
         (logprobs.sum() + 3 * entropy.sum()).backward()

@@ -15,6 +15,8 @@ from engine.sandbox.isolation import FILE_PROBES, LIMIT_PROBES, PROCESS_PROBES, 
 from engine.sandbox.worker import LAYERS, Worker, WorkerError
 
 _PACKAGES = ("torch", "transformers", "numpy", "pylint", "libcst", "peft", "vllm", "ray", "jupyterlab", "anywidget")
+_PROMPT_TOKENS = 512
+"""Assumed for the longest prompt where a configuration does not bound it."""
 _ADVICE = {
     "rlimits": "run on Linux",
     "seccomp": "Linux on x86_64 or aarch64 with CONFIG_SECCOMP_FILTER, in a container runtime that lets it through "
@@ -32,18 +34,44 @@ _PROMISES = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`rltf doctor` has none."""
-    del parser
+    """Arguments of `rltf doctor`."""
+    parser.add_argument("--config", metavar="CONFIG.toml", help="estimate the memory that a run's model needs instead")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the report; 0 if programs can be judged here, 1 if not."""
-    del arguments
+    if arguments.config:
+        return _memory(arguments.config)
     system = f"{platform.system()} {platform.release()} {platform.machine()}"
     print(f"python       {platform.python_version()}, {system}, {os.cpu_count()} processors, user {os.geteuid()}")
     print(f"packages     {_packages()}")
     print(f"accelerator  {_accelerator()}")
     return _sandbox()
+
+
+def _memory(file: str) -> int:
+    """Print what `training.memory` estimates for a configuration; 2 if it cannot be read."""
+    from transformers import AutoConfig
+
+    from training.config import ConfigError, TrainConfig
+    from training.memory import estimate, shape_of
+    from training.policy import PolicyError, resolve
+
+    try:
+        config = TrainConfig.load(file)
+        described = AutoConfig.from_pretrained(resolve(config.model.name))
+    except (ConfigError, PolicyError, OSError, ValueError) as error:
+        print(f"rltf doctor: {file}: {' '.join(str(error).split())[:300]}", file=sys.stderr)
+        return 2
+    shape = shape_of(described, config.model.lora_rank)
+    prompt = config.model.max_prompt_tokens or _PROMPT_TOKENS
+    found = estimate(config, shape, prompt)
+    trained = f", and {shape.adapter / 1e6:.1f} million trained beside them (LoRA)" if shape.adapter else ""
+    print(f"{config.model.name}: {shape.parameters / 1e6:.1f} million weights{trained}; prompts of {prompt} tokens")
+    for name in ("weights", "gradients", "moments", "reference", "sampling", "learning", "peak"):
+        print(f"  {name:<11}{getattr(found, name) / 2**30:8.2f} GiB")
+    print("sampling and learning take turns; the peak counts the larger (an estimate: docs/models.md)")
+    return 0
 
 
 def _packages() -> str:

@@ -31,7 +31,7 @@ from training.models.families import (
 if TYPE_CHECKING:
     from training.policy import Policy
 
-_CHUNK = 1 << 25
+CHUNK = 1 << 25
 """Logits made at once, in numbers (128 MiB of float32): rows of the chunk times the vocabulary."""
 
 
@@ -122,6 +122,11 @@ def response_logprobs(
     return spread, empty.masked_scatter(real, entropies) if entropies is not None else None
 
 
+def reads_prompts_once(policy: Policy) -> bool:
+    """Whether learning shares a prompt between its responses: a cache and checkpointed layers exclude each other."""
+    return not policy.section.gradient_checkpointing or is_encoder_decoder(policy.model)
+
+
 def token_logprobs(
     policy: Policy, states: torch.Tensor, ids: torch.Tensor, *, entropy: bool = False
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
@@ -140,7 +145,7 @@ def token_logprobs(
         return logprobs, total - (torch.softmax(logits, dim=1) * logits).sum(dim=1)
 
     vocabulary = network(policy.model).get_output_embeddings().weight.shape[0]
-    rows = max(1, _CHUNK // vocabulary)
+    rows = max(1, CHUNK // vocabulary)
     if len(ids) <= rows:
         found = [reduced(states, ids)]
     else:
