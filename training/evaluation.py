@@ -135,7 +135,8 @@ def _judged(
     passes = None
     if public and problem.public_tests and found.verdict is not Verdict.INFRA:
         if seen is not None:
-            passes = seen.result().verdict is Verdict.PASSED
+            said = seen.result().verdict
+            passes = None if said is Verdict.INFRA else said is Verdict.PASSED
         else:
             passes = bool(found.tests) and all(
                 found.tests[index].verdict is Verdict.PASSED for index in problem.public_indices

@@ -148,7 +148,8 @@ def rows_of_hub(name: str, split: str) -> Iterator[Row | Malformed]:
     except DataError:
         raise
     except Exception as error:  # `datasets` raises what its many backends raise
-        raise DataError(f"data hf:{name}: cannot be loaded: {_first_line(error)}") from error
+        nothing_here = "" if Path(repository).exists() else " (and there is no such file here)"
+        raise DataError(f"data hf:{name}: cannot be loaded{nothing_here}: {_first_line(error)}") from error
 
 
 def _first_line(error: Exception) -> str:
