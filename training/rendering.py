@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 _LETTERS = {"U_global": "G", "U_line": "L", "U_ignore": "I"}
+_SHOWN_TESTS, _SHOWN_CHARACTERS = 2, 100
 _STYLES = {"G": "bold red", "L": "underline bold red", "I": "dim underline"}
 
 
@@ -41,7 +42,7 @@ def render_record(record: dict[str, Any]) -> Panel:
         (visible(str(error.get("type", ""))), "red"),
         f"  {record['pass_ratio']:.0%} of {len(record['tests'])} tests" if record["tests"] else "  no test ran",
     )
-    return Panel(Group(code, *_messages(record)), title=title, title_align="left", expand=False)
+    return Panel(Group(code, *_messages(record), *_tests(record)), title=title, title_align="left", expand=False)
 
 
 def line_reward(record: dict[str, Any], start: int, end: int) -> float | None:
@@ -76,6 +77,24 @@ def _line(record: dict[str, Any], program: bytes, start: int, end: int) -> tuple
     return text, "".join(sorted({letter for *_, letter in spans}))
 
 
+def _tests(record: dict[str, Any]) -> list[Text]:
+    """The first tests that did not pass: what went in, what should have come out and what did."""
+    wrong = [(number, test) for number, test in enumerate(record["tests"], start=1) if test["verdict"] != "passed"]
+    shown = []
+    for number, test in [pair for pair in wrong if "input" in pair[1]][:_SHOWN_TESTS]:
+        line = Text.assemble((f"test {number} {test['verdict']} ", "bold"), _cut(test["input"]))
+        if test["expected"]:
+            line.append("  expected ", "dim").append(_cut(test["expected"]))
+        if test["verdict"] == "failed":
+            line.append("  got ", "dim").append(_cut(test["actual"]))
+        shown.append(line)
+    return shown
+
+
+def _cut(text: str) -> str:
+    return visible(text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}...")
+
+
 def _messages(record: dict[str, Any]) -> list[Text]:
     messages = []
     for entry in record["diagnostics"]:
@@ -86,7 +105,7 @@ def _messages(record: dict[str, Any]) -> list[Text]:
                 (f"{letter} ", "bold red" if letter != "I" else "dim"),
                 (f"{place}{entry['source']} {visible(entry['code'])} ", "bold"),
                 visible(entry["message"]),
-                (f"  (strength {entry['strength']:g})", "dim"),
+                (f"  (strength {entry['strength']:.2g})", "dim"),
             )
         )
     return messages

@@ -131,7 +131,8 @@ def _entry_point(tree: Tree, facts: ProblemFacts) -> Iterator[Finding]:
         if fault := arity_fault(function, call.positional, call.keywords, is_method=is_method):
             yield Finding("entry-point-arity", f"the tests' call does not fit: {fault}", function)
             return
-    if facts.wants_value and not _gives_value(function):
+    ends = follow(function.body, frozenset(), frozenset()).end_reachable
+    if facts.wants_value and ends and not _gives_value(function):
         yield Finding("never-returns-value", f"{facts.entry_point}() never returns a value", function)
 
 

@@ -218,6 +218,7 @@ CHECKS = [
         "def f(x):\n    match x:\n        case 1: return 2\n        case _: return 3\n",
     ),
     ("never-returns-value", CALL, "def f(x):\n    x + 1\n", "def f(x):\n    yield x\n"),
+    ("never-returns-value", CALL, "def f(x):\n    while x: pass\n", "def f(x):\n    while True: pass\n"),
     ("never-prints", STREAM, "x = input()\n", "import sys\nsys.stdout.write(input())\n"),
     ("never-prints", STREAM, "def main():\n    print(input())\n", "def main():\n    print(input())\nmain()\n"),
     ("never-reads-input", STREAM, "print(2)\n", "print(open(0).read())\n"),

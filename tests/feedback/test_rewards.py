@@ -176,6 +176,22 @@ def test_static_findings_elsewhere_are_their_own_component() -> None:
     assert (feedback.rewards["static"][:13] == 0).all()
 
 
+def test_a_place_from_a_reference_is_fine_feedback_in_our_mode_only() -> None:
+    fine = assess(failed(PROGRAM, DIVERGED), byte_tokens(PROGRAM)).rewards["fine"]
+    assert np.allclose(fine[6:12], -0.3 * 0.8 * 22 / 6)
+    assert np.flatnonzero(fine).tolist() == list(range(6, 12))
+    for mode in ("paper", "release"):
+        assert (
+            assess(failed(PROGRAM, DIVERGED), byte_tokens(PROGRAM), settings=RewardSettings(mode=mode)).rewards["fine"]
+            == 0
+        ).all()
+
+
+def test_a_finding_on_the_line_of_a_reference_is_not_confirmed_by_it() -> None:
+    blames = assess(failed(PROGRAM, DIVERGED, lint("E0203", b"zz")), byte_tokens(PROGRAM)).blames
+    assert [blame.category.value for blame in blames] == ["U_line", "U_ignore"]
+
+
 def test_findings_that_need_confirmation_do_not_count_alone() -> None:
     feedback = assess(failed(PROGRAM, lint("E0203", b"zz")), byte_tokens(PROGRAM))
     assert (feedback.rewards["static"] == 0).all()
@@ -204,8 +220,9 @@ LINTS = st.lists(
 OFFSETS = st.lists(st.integers(1, 5), min_size=1, max_size=22).map(
     lambda sizes: token_offsets([b"x" * size for size in sizes], slice(0, min(sum(sizes), 22)))
 )
+DIVERGED = Diagnostic(Source.REFERENCE, "diverged", "m", span_of(PROGRAM, b"y = zz"))
 FAILING = st.sampled_from(
-    [failed(PROGRAM, tests="ppppf"), failed(PROGRAM, tests="f")]
+    [failed(PROGRAM, tests="ppppf"), failed(PROGRAM, tests="f"), failed(PROGRAM, DIVERGED)]
     + [crashed(PROGRAM, name, span_of(PROGRAM, b"zz"), tests="pe") for name in ("NameError", "IndexError", "Odd")]
     + [crashed(PROGRAM, "x", None, kind=kind) for kind in ("timeout", "memory", "crashed")]
 )

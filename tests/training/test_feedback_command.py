@@ -66,6 +66,19 @@ def test_one_program_as_json(tmp_path, capsys) -> None:
     assert "tokens" not in line
 
 
+def test_what_a_failed_test_asked_is_shown_and_where_a_reference_goes_another_way(tmp_path, capsys) -> None:
+    program = "def f(x):\n    y = x\n    z = y + 2\n    return z\n"
+    reference = {**PROBLEM, "solutions": [program.replace("+ 2", "+ 1")]}
+    paths = write(tmp_path / "p.py", program), write(tmp_path / "q.json", reference)
+    assert main(["feedback", paths[0], "--problem", paths[1], "--reference"]) == 0
+    shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "test 1 failed 1 expected 2 got 3" in shown
+    assert "L 3:4 reference diverged z becomes 3; 2 in a reference solution" in shown
+    write(tmp_path / "q.json", PROBLEM)
+    assert main(["feedback", paths[0], "--problem", paths[1], "--reference"]) == 2
+    assert "--reference: " in capsys.readouterr().err
+
+
 def test_one_program_on_a_terminal_and_as_a_page(tmp_path, capsys) -> None:
     hostile = 'def f(x):\n    return "\x1b[31m<script>[bold]", xs\n'
     program, problem = write(tmp_path / "p.py", hostile), write(tmp_path / "q.json", PROBLEM)

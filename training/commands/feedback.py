@@ -22,7 +22,7 @@ from rich.text import Text
 from engine import Engine, Problem, ProblemError, Report, SandboxError, Verdict, parse_problem
 from feedback import COMPONENTS, Feedback, assess, to_json, token_offsets
 from training.batch import run_batch
-from training.page import build_sample_page
+from training.page import build_sample_page, shown_record
 from training.rendering import render_record, visible
 from training.tokenization import Tokenization, TokenizerError
 
@@ -79,7 +79,7 @@ def _usage_problem(arguments: argparse.Namespace) -> str:
             return "--batch needs --out OUT.jsonl"
         if arguments.out.exists() and arguments.batch.exists() and arguments.out.samefile(arguments.batch):
             return f"--out {arguments.out} is the file that --batch reads; give another"
-        single = [name for name in ("program", "problem", "html", "json") if getattr(arguments, name)]
+        single = [name for name in ("program", "problem", "reference", "html", "json") if getattr(arguments, name)]
         given = {"program": "PROGRAM.py"}.get(single[0], f"--{single[0]}") if single else ""
         return f"--batch takes no {given}: its lines hold programs and problems" if single else ""
     if arguments.program is None or arguments.problem is None:
@@ -104,7 +104,7 @@ def _single(arguments: argparse.Namespace, tokenization: Tokenization | None) ->
         offsets = tokenization.offsets(program) if tokenization else _word_offsets(program)
         print(json.dumps(to_json(assess(report, offsets), name, tokens=tokenization is not None)))
     if arguments.html or not arguments.json:
-        _show(report, name, arguments.html, tokenization, quiet=arguments.json)
+        _show(report, problem, name, arguments.html, tokenization, quiet=arguments.json)
     if report.execution.verdict is Verdict.INFRA:
         print(f"rltf feedback: {name} was not judged: {report.execution.infra_reason}", file=sys.stderr)
         return 1
@@ -124,10 +124,12 @@ def _word_offsets(program: bytes) -> NDArray[np.int32]:
     return token_offsets(_WORDS.findall(program), slice(0, len(program)))
 
 
-def _show(report: Report, name: str, page: Path | None, tokenization: Tokenization | None, *, quiet: bool) -> None:
+def _show(
+    report: Report, problem: Problem, name: str, page: Path | None, tokenization: Tokenization | None, *, quiet: bool
+) -> None:
     offsets = tokenization.offsets(report.program) if tokenization else _word_offsets(report.program)
     feedback = assess(report, offsets)
-    record = {**to_json(feedback, name), "program": report.program.decode(errors="replace"), "problem_id": name}
+    record = {**shown_record(feedback, problem, name), "problem_id": name}
     if page is not None:
         page.write_text(build_sample_page(record), encoding="utf-8")
     if not quiet:

@@ -1,0 +1,76 @@
+"""Places that real programs are blamed at: the same on every Python that is supported.
+
+CPython's own positions differ between versions (f-strings, headers of loops); the statement that is blamed does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from engine import Engine, Limits, parse_problem
+from feedback import assess, token_offsets
+
+PROBLEM = parse_problem({"fn_name": "f", "inputs": [[1], [2]], "outputs": [1, 2]})
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    with Engine(limits=Limits(cpu_seconds=1.0)) as started:
+        yield started
+
+
+GOLDENS = [
+    ("def f(x:\n    return x\n", "SyntaxError", "def f(x:"),
+    ("def f(x)\n    return x\n", "SyntaxError", "def f(x)"),
+    ("def f(x):\n    return f'{x'\n", "SyntaxError", "return f'{x'"),
+    ("def f(x):\n    return f'{x!}'\n", "SyntaxError", "return f'{x!}'"),
+    ("def f(x):\n    return f'''{x}\n", "SyntaxError", None),
+    ("def f(x):\n    y = '''a\n    return y\n", "SyntaxError", None),
+    ("def f(x):\n    print 'a'\n", "SyntaxError", "print 'a'"),
+    ("def f(x):\n    return (x\n\nz = 1\n", "SyntaxError", "return (x"),
+    ("def f(x):\n  if x:\n\treturn 1\n        return 2\n", "TabError", None),
+    ("def f(x):\nreturn 1\n", "IndentationError", None),
+    ("def f(x, x):\n    return 1\n", "SyntaxError", "def f(x, x):"),
+    ("def f(x):\n    return x +\n", "SyntaxError", "return x +"),
+    ("def f(x):\n    x = 'abc\n    return x\n", "SyntaxError", "x = 'abc"),
+    ("def f(x):\n    é = 1 2\n", "SyntaxError", "é = 1 2"),
+    ("def f(x):\n    return 0777\n", "SyntaxError", "return 0777"),
+    ("def f(x):\n    nonlocal x\n", "SyntaxError", "nonlocal x"),
+    ("return 5\n", "SyntaxError", "return 5"),
+    ("def f(x):\n    yield = 3\n", "SyntaxError", "yield = 3"),
+    ("def f(x):\n    return f'{a b}'\n", "SyntaxError", "return f'{a b}'"),
+    (
+        "def f(x):\n    x = f(\n        1,\n        'a',\n    ) + [][\n        3]\n    return x\n",
+        "TypeError",
+        "x = f(\n        1,\n        'a',\n    ) + [][\n        3]",
+    ),
+    ("def f(x):\n    return [y for y in zz\n        if y]\n", "NameError", "return [y for y in zz\n        if y]"),
+    (
+        "def f(x):\n    try:\n        return int('x'\n        )\n    finally:\n        pass\n",
+        "ValueError",
+        "return int('x'\n        )",
+    ),
+    ("def f(x):\n    with open('/nope') as g:\n        return 1\n", "FileNotFoundError", "with open('/nope') as g:"),
+    ("class A:\n    pass\ndef f(x):\n    return A().foo.bar\n", "AttributeError", "return A().foo.bar"),
+    ("def f(x):\n    return (x\n        .foo)\n", "AttributeError", "return (x\n        .foo)"),
+    ("def f(x):\n    for i in 5:\n        pass\n", "TypeError", "for i in 5:"),
+    (
+        "def f(x):\n    raise ExceptionGroup('a', [ValueError(1)])\n",
+        "ExceptionGroup",
+        "raise ExceptionGroup('a', [ValueError(1)])",
+    ),
+    ("def f(x):\n    import nope\n", "ModuleNotFoundError", "import nope"),
+    ("def f(x):\n    return {}[x]\n", "KeyError", "return {}[x]"),
+    ("def f(x):\n    del x\n    return x\n", "UnboundLocalError", "return x"),
+    ("def f(x):\n    a, b = [1]\n", "ValueError", "a, b = [1]"),
+]
+
+
+@pytest.mark.parametrize(("program", "code", "blamed"), GOLDENS)
+def test_the_statement_that_is_blamed(engine, program: str, code: str, blamed: str | None) -> None:
+    report = engine.submit(program.encode(), PROBLEM).result()
+    first = assess(report, token_offsets([], slice(0, 0))).blames[0]
+    assert first.diagnostic.code == code
+    assert blamed == (program.encode()[first.span.start_byte : first.span.end_byte].decode() if first.span else None)
