@@ -1,5 +1,6 @@
 """What a person does with the view in a real JupyterLab, Notebook 7 and browser; the trainer is a stand-in but in one test."""
 
+import itertools
 import re
 
 import pytest
@@ -45,6 +46,13 @@ def test_a_live_run_can_be_watched_paused_resumed_and_stopped_and_its_frozen_out
     page.locator(".rltf .row").nth(2).click()
     page.locator(".rltf .segment[data-token='3']").first.click()
     page.wait_for_selector(".rltf .token:has-text('Token 4 of')")
+    boxes = [each.bounding_box() for each in page.locator(".rltf dl.facts :is(dt, dd)").all()]
+    edges = [(box["x"], box["x"] + box["width"], box["y"]) for box in boxes]
+    beside = [(left, right) for left, right in itertools.pairwise(edges) if left[2] == right[2] and right[0] > left[0]]
+    assert len(beside) >= 4
+    assert all(left[1] <= right[0] for left, right in beside), (
+        "JupyterLab's own styles of lists must not reach the view"
+    )
     button(page, "Stop").click()
     frame = page.frame_locator("iframe[title=rltf]")
     frame.locator(".rltf .status[data-state=stopped]").wait_for()

@@ -221,6 +221,16 @@ test("one problem through time: every visit's outcomes, and how its best program
   assert.equal(all(".badge[aria-current=true]").length, 1);
 });
 
+test("a problem seen at one step only stands beside the flow of all problems", async () => {
+  const samples = makeSamples(30).map((sample) => ({ ...sample, problem_id: `p/${sample.step}` }));
+  const { find, all } = await show(page(samples));
+  find("[data-page=history]").click();
+  await painted();
+  assert.equal(all("svg.flow").length, 1);
+  assert.match(find(".page-history").textContent, /sampled at one step only. All problems together:/);
+  assert.match(find("svg.flow").getAttribute("aria-label"), /step 1 to step 4/);
+});
+
 test("a problem seen at a thousand steps stays a page of bounded size, and what is left out is counted", async () => {
   const samples = makeSamples(16000).map((sample) => ({ ...sample, problem_id: "p/0", step: Math.ceil(sample.seq / 16) }));
   const { find, all } = await show(page(samples));

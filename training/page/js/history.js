@@ -19,19 +19,25 @@ export function historyPanel(store, source) {
     if (painted?.samples === samples && painted?.selected === selected) return;
     painted = { samples, selected };
     const visits = visitsOf(samples, problem);
-    replace(body, visits.length ? history(store, source, { problem, visits, selected, width: body.clientWidth - 24 }) : h("p", { class: "empty" }, "Choose a sample to see its problem through time."));
+    replace(body, visits.length ? history(store, source, { problem, visits, selected, samples, width: body.clientWidth - 24 }) : h("p", { class: "empty" }, "Choose a sample to see its problem through time."));
   };
   return { element, paint };
 }
 
-/** A problem's samples by step: `{step, samples, best}`, oldest first. */
-export function visitsOf(samples, problem) {
+/** A problem's samples by step: `{step, samples, best}`, oldest first; those of all problems without one. */
+export function visitsOf(samples, problem = null) {
   const steps = new Map();
-  for (const sample of samples) if (sample.problem_id === problem) steps.set(sample.step, [...(steps.get(sample.step) ?? []), sample]);
+  for (const sample of samples) {
+    if (problem !== null && sample.problem_id !== problem) continue;
+    if (!steps.has(sample.step)) steps.set(sample.step, []);
+    steps.get(sample.step).push(sample);
+  }
   return [...steps].sort((left, right) => left[0] - right[0]).map(([step, own]) => ({ step, samples: own, best: own.reduce((best, sample) => (sample.reward > best.reward ? sample : best)) }));
 }
 
-function history(store, source, { problem, visits, selected, width }) {
+function history(store, source, { problem, visits, selected, samples, width }) {
+  const wide = Math.min(Math.max(width, 240), 900) || 560;
+  const whole = visits.length > 1 ? [] : visitsOf(samples);
   const earlier = Math.max(0, visits.length - MOST_VISITS);
   const rows = visits.slice(earlier).map((visit, place) => {
     const before = visits[earlier + place - 1];
@@ -45,7 +51,8 @@ function history(store, source, { problem, visits, selected, width }) {
       change);
   });
   return [h("h2", {}, `${inline(problem)} at ${visits.length} ${visits.length === 1 ? "step" : "steps"}`), flowText(visits),
-    flowDiagram(visits, Math.min(Math.max(width, 240), 900) || 560),
+    visits.length > 1 ? flowDiagram(visits, wide) : null,
+    whole.length > 1 ? [h("p", { class: "said" }, "This problem was sampled at one step only. All problems together:"), flowDiagram(whole, wide)] : null,
     earlier ? h("p", { class: "said" }, `the newest ${MOST_VISITS} steps (${earlier} earlier ones are in the diagram):`) : null, h("ol", { class: "visits" }, rows)];
 }
 
