@@ -169,7 +169,7 @@ class ObjectiveSection(Section):
 class CriticSection(Section):
     """The critic of coderl, ppocoder and objective.critic_factor: a second network like the policy's."""
 
-    learning_rate: Annotated[float, Field(gt=0)] = 5e-4
-    """Of its own AdamW, constant."""
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-3
+    """Of its own AdamW, constant. For the embedded models; CodeRL takes 2e-5 for a pre-trained one."""
     warmup_steps: Count = 20
     """Steps it takes on the initial samples that are in the buffer, before the policy's first."""
