@@ -82,17 +82,19 @@ def paper_table(k: int, rows: Sequence[Beside]) -> Table:
     return table
 
 
-def show_comparisons(console: Console, results: Sequence[Result], ks: Sequence[int], *, with_paper: bool) -> None:
-    """Print the first result beside every other, and each beside the paper's tables if that is wanted.
+def show_comparisons(
+    console: Console, pairs: Sequence[tuple[Result, Result]], beside_paper: Sequence[Result], ks: Sequence[int]
+) -> None:
+    """Print pairs of results beside each other, and results beside the paper's tables; at `ks`, or at the usual ones.
 
     Raises:
         ResultError: they have nothing in common that could be compared.
     """
-    for other in results[1:]:
-        shared = common_ks([results[0], other], ks)
+    for first, second in pairs:
+        found = compared(first, second, common_ks([first, second], ks))
         console.print()
-        console.print(comparison_table(results[0].name, other.name, compared(results[0], other, shared)))
-    for result in results if with_paper else ():
+        console.print(comparison_table(first.name, second.name, found))
+    for result in beside_paper:
         for table in _paper_tables(result, ks):
             console.print()
             console.print(table)

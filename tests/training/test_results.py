@@ -217,7 +217,7 @@ def test_tables_lose_nothing_in_a_narrow_terminal():
     )
     console = Console(width=80, file=StringIO())
     console.print(rates_table("[ours]", rows_of(ours.samples, [1, 5, 10], [1, 5])))
-    show_comparisons(console, [ours, ours], [1, 5], with_paper=True)
+    show_comparisons(console, [(ours, ours)], [ours], [1, 5])
     text = console.file.getvalue()
     assert "…" not in text
     assert "[ours]" in text

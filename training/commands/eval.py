@@ -90,8 +90,9 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.show_prompt:
             return _show_prompt(arguments)
         status, result = _evaluated(arguments) if arguments.model else (0, None)
-        results = [*([result] if result else []), *others]
-        show_comparisons(Console(), results, arguments.k or [], with_paper=PAPER in arguments.compare)
+        pairs = [(other, result) for other in others] if result else [(others[0], other) for other in others[1:]]
+        beside_paper = [*others, *([result] if result else [])] if PAPER in arguments.compare else []
+        show_comparisons(Console(), pairs, beside_paper, arguments.k or [])
     except (DataError, PolicyError, ResultError, SandboxError) as error:
         print(f"rltf eval: {error}", file=sys.stderr)
         return 2
