@@ -154,9 +154,14 @@ def _byte_table(description: dict[str, Any], decoders: list[dict[str, Any]]) -> 
             piece = decode(decoder, piece)
         return piece.encode(errors="replace")
 
-    table = {token: piece_bytes(piece) for piece, token in _vocabulary(description["model"])}
+    pieces = {token: piece for piece, token in _vocabulary(description["model"])}
+    table = {token: piece_bytes(piece) for token, piece in pieces.items()}
     for added in description["added_tokens"]:
-        table[added["id"]] = b"" if added["special"] else added["content"].encode()
+        content = added["content"]
+        if added["special"]:
+            table[added["id"]] = b""
+        elif pieces.get(added["id"]) != content:  # an ordinary piece may be listed here too (Gemma)
+            table[added["id"]] = content.encode() if "ByteLevel" in kinds else piece_bytes(content)
     return table
 
 

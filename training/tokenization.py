@@ -23,6 +23,8 @@ class Tokenization:
     """A tokenizer and the exact bytes of its pieces."""
 
     def __init__(self, tokenizer: Tokenizer, name: str) -> None:
+        tokenizer.no_truncation()  # a tokenizer's file may ask for both
+        tokenizer.no_padding()
         self._tokenizer, self._name = tokenizer, name
         self._pieces_of: Callable[[Sequence[int]], list[bytes]] = token_bytes(tokenizer)
 
@@ -52,6 +54,9 @@ class Tokenization:
         except UnicodeDecodeError:
             raise TokenizerError("the program is not UTF-8, so it has no tokens") from None
         pieces = self._pieces_of(ids)
+        if b"".join(pieces) == b" " + program:  # put before every text by some tokenizers, never written by the program
+            first = next(index for index, piece in enumerate(pieces) if piece)
+            pieces[first] = pieces[first].removeprefix(b" ")
         if b"".join(pieces) != program:
             raise TokenizerError(f"the tokenizer {self._name} does not keep this program's text")
         return token_offsets(pieces, slice(0, len(program)))

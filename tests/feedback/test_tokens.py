@@ -118,6 +118,24 @@ def test_added_tokens_for_spaces_are_their_text() -> None:
     assert b"".join(token_bytes(tokenizer)(ids)) == b"        y"
 
 
+def test_ordinary_pieces_that_are_listed_as_added_tokens_are_still_decoded() -> None:
+    vocabulary = {piece: token for token, piece in enumerate(["<unk>", "▁", "▁▁", "x", "<0x0A>", "=", "é"])}
+    tokenizer = Tokenizer(models.BPE(vocabulary, [("▁", "▁")], unk_token="<unk>", byte_fallback=True))
+    tokenizer.normalizer = normalizers.Replace(" ", "▁")
+    tokenizer.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
+    tokenizer.add_tokens([AddedToken("▁▁", normalized=False), AddedToken("▁▁▁▁", normalized=False)])
+    tokenizer.add_special_tokens(["<unk>"])
+    pieces = token_bytes(tokenizer)([2, 3, 4, 7, 6, 0])
+    assert pieces == [b"  ", b"x", b"\n", b"    ", "é".encode(), b""]
+    assert b"".join(pieces).decode() == tokenizer.decode([2, 3, 4, 7, 6, 0])
+
+
+def test_added_tokens_of_a_byte_level_tokenizer_are_text_and_not_bytes() -> None:
+    tokenizer = byte_level()
+    tokenizer.add_tokens([AddedToken("éx", normalized=False)])  # "é" alone is the sign for byte 0xE9
+    assert token_bytes(tokenizer)([tokenizer.token_to_id("éx")]) == ["éx".encode()]
+
+
 def test_first_space_is_text_after_a_prompt_and_not_in_a_whole_text() -> None:
     tokenizer = llama_like()
     ids = tokenizer.encode("return").ids

@@ -172,6 +172,17 @@ def test_batch_with_a_tokenizer_has_tokens_that_add_up(tmp_path, tokenizer) -> N
         assert (token["components"]["fine"] < 0) == blamed
 
 
+def test_a_tokenizers_prefix_space_truncation_and_padding_are_not_the_programs(tmp_path, tokenizer) -> None:
+    made = Tokenizer.from_file(f"{tokenizer}/tokenizer.json")
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    made.enable_truncation(5)
+    made.enable_padding(length=50)
+    made.save(str(tmp_path / "tokenizer.json"))
+    status, out = batch(tmp_path, [{"id": 1, "program": WRONG, "problem": PROBLEM}], "--tokenizer", str(tmp_path))
+    assert status == 0
+    assert "".join(token["text"] for token in out[1]["tokens"]) == WRONG
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
