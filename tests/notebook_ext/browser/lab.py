@@ -26,6 +26,7 @@ CHROMIUM = next(
 def installed(prefix: Path) -> dict[str, str]:
     """Install rltf in editable mode below a prefix of its own; returns where Jupyter has to look for what that put there."""
     command = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-build-isolation", "--no-index", "--quiet"]
+    command += ["--ignore-installed"]  # else pip takes away the rltf that is installed here
     command += [
         "--disable-pip-version-check",
         "--root-user-action=ignore",

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from training import Run
 
 pytestmark = pytest.mark.browser
 
+AXE = Path(__file__).parents[1] / "js" / "node_modules" / "axe-core" / "axe.min.js"
 SHOW = "from notebook_ext import TrainingView\nview = TrainingView({!r})\nview"
 STEP = "Number(document.querySelector('.rltf .progress').innerText.split(' ')[1])"
 
@@ -92,6 +94,10 @@ def check_themes(page):
         page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
         page.wait_for_selector(f".rltf[data-dark={dark}]")
         style = "(() => { const s = getComputedStyle(document.querySelector('.rltf')); return [s.color, s.backgroundColor] })()"
+        if AXE.exists():
+            page.evaluate(AXE.read_text())
+            found = page.evaluate("axe.run('.rltf', {resultTypes: ['violations']})")
+            assert [(each["id"], each["nodes"][0]["html"][:200]) for each in found["violations"]] == []
         shown[dark] = [luminance(colour) for colour in page.evaluate(style)]
     assert shown["true"][0] - shown["true"][1] > 150
     assert shown["false"][1] - shown["false"][0] > 150
