@@ -139,6 +139,25 @@ def test_types_come_from_the_assert_with_the_same_values_or_from_what_all_assert
     assert [test.expected for test in problem.tests] == [repr(each) for each in arguments]  # so the program saw them
 
 
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"canonical_solution": ""}, "canonical_solution"),
+        ({"base_input": [[1], 2]}, "base_input"),
+        ({"base_input": [], "plus_input": {}}, "base_input"),
+        ({"atol": "much"}, "atol"),
+        ({"entry_point": 3}, "entry_point"),
+        ({"assertion": "assert f({1}) == 0", "base_input": [[[[1]]]]}, "unhashable"),
+    ],
+)
+def test_a_malformed_evalplus_record_is_named_and_the_others_used(tmp_path, change, what):
+    good = {**EVALPLUS, "task_id": "HumanEval/9"}
+    problems, report = loaded(f"evalplus:{jsonl(tmp_path / 'plus.jsonl', {**EVALPLUS, **change}, good)}")
+    assert [problem.id for problem in problems] == ["HumanEval/9"]
+    assert what in str(report.examples[0])
+    assert ":1: " in str(report.examples[0])
+
+
 def test_evalplus_forgives_what_the_record_forgives(tmp_path):
     file = jsonl(tmp_path / "plus.jsonl", {**EVALPLUS, "canonical_solution": "    return [x / 3]\n", "atol": 0.01})
     (problem,) = load_problems(f"evalplus:{file}")

@@ -62,7 +62,7 @@ def evalplus_problems(rows: Iterable[Row | Malformed], part: str, report: LoadRe
                 continue
             try:
                 problem, tolerance = _unanswered(row, part)
-            except ProblemError as error:
+            except (ValueError, TypeError, RecursionError) as error:  # TypeError: a set of what cannot be in one
                 report.refuse(Malformed(row.where, str(error)))
                 continue
             waiting.append((row, problem, tolerance, judge.outputs(problem.references[0].encode(), problem)))
@@ -75,7 +75,7 @@ def evalplus_problems(rows: Iterable[Row | Malformed], part: str, report: LoadRe
 def _unanswered(row: Row, part: str) -> tuple[Problem, float]:
     """The problem with tests that expect nothing yet, and the tolerance of its answers."""
     data = row.data
-    if not isinstance(data.get("canonical_solution"), str):
+    if not isinstance(solution := data.get("canonical_solution"), str) or not solution.strip():
         raise ProblemError("canonical_solution", "is missing: it gives the expected outputs")
     no_check = "def check(candidate):\n    pass\n"  # the shape wants one; the tests come from the inputs
     problem = parse_problem({**data, "test": no_check}, f"EvalPlus/{row.number - 1}")
