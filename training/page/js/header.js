@@ -14,7 +14,7 @@ export function header(store, source, ask) {
   const follow = h("button", { type: "button", title: "key f", onclick: () => toggleFollow(store) }, "Follow latest");
   const buttons = source.controls ? commandButtons(ask) : null;
   const notice = h("p", { class: "notice", role: "status" });
-  const element = h("header", { class: "top" }, title, status, progress, result, h("span", { class: "space" }), buttons?.element, source.controls ? follow : null, notice);
+  const element = h("section", { class: "top", "aria-label": "run" }, title, status, progress, result, h("span", { class: "space" }), buttons?.element, source.controls ? follow : null, notice);
   const paint = (state) => {
     const { run } = state;
     element.hidden = !run;

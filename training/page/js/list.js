@@ -99,7 +99,8 @@ function paintWindow({ state, shown, box, inner, rowId, choose }) {
     const place = first + offset;
     return row(sample, { place, count: shown.length, largest, selected: sample.seq === state.selected, pinned: sample.problem_id === state.pinned?.problem_id && sample.step === state.pinned?.step && sample.sample === state.pinned?.sample, rowId, choose });
   }));
-  box.setAttribute("aria-activedescendant", state.selected === null ? "" : rowId(state.selected));
+  if (shown.slice(first, last).some((sample) => sample.seq === state.selected)) box.setAttribute("aria-activedescendant", rowId(state.selected));
+  else box.removeAttribute("aria-activedescendant"); // what is not there cannot be pointed at
 }
 
 function row(sample, { place, count, largest, selected, pinned, rowId, choose }) {
