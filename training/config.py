@@ -37,6 +37,10 @@ class RunSection(Section):
     """Everything random is a function of it."""
     threads: Count = 0
     """Threads torch computes with; 0 leaves one core to the feedback workers (two contended cores collapse)."""
+    track: Literal["none", "tensorboard", "wandb", "trackio"] = "none"
+    """Where metrics go besides the run's own database; each by its own library, which must be installed."""
+    peak_tflops: Annotated[float, Field(ge=0)] = 0.0
+    """What the device can do, in 10^12 operations a second, for `flops_utilisation`; 0 measures one large product."""
 
 
 class ModelSection(Section):

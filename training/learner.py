@@ -38,6 +38,7 @@ class LocalLearner:
             return section.final_fraction + (1 - section.final_fraction) * left
 
         self._watched: dict[str, list[torch.Tensor]] = {}
+        self._tokens = [0, 0, 0]
         self._schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, share_of_peak)
 
     def accumulate(self, sequences: Sequence[WeightedSequence], divisor: float, terms: LossTerms = PLAIN) -> float:
@@ -48,8 +49,9 @@ class LocalLearner:
         useful = [
             each for each in sequences if len(each.token_ids) and (terms.need_every_token or np.any(each.weights))
         ]
-        total = 0.0
-        for batch in micro_batches(useful, self._section.micro_batch_tokens, shared=reads_prompts_once(self._policy)):
+        total, shared = 0.0, reads_prompts_once(self._policy)
+        for batch in micro_batches(useful, self._section.micro_batch_tokens, shared=shared):
+            self._tokens = [sum(pair) for pair in zip(self._tokens, batch_tokens(batch, shared=shared), strict=True)]
             logprobs, entropies = response_logprobs(
                 self._policy,
                 [each.prompt_ids for each in batch],
@@ -88,6 +90,10 @@ class LocalLearner:
         metrics = {"gradient_norm": norm, "learning_rate": float(self._schedule.get_last_lr()[0])}
         metrics |= {name: float(torch.cat(values).mean()) for name, values in self._watched.items()}
         self._watched.clear()
+        read, written, computed = self._tokens
+        self._tokens = [0, 0, 0]
+        metrics |= {"learned/prompt_tokens": read, "learned/response_tokens": written}
+        metrics["padding_share"] = 1 - (read + written) / max(1, computed)
         if self._scaler.is_enabled():
             metrics |= {"loss_scale": self._scaler.get_scale(), "optimizer/skipped": float(too_large)}
         if norm or not self._scaler.is_enabled():
@@ -150,6 +156,18 @@ def micro_batches(
             batch.append(sequence)
     if batch:
         yield batch
+
+
+def batch_tokens(sequences: Sequence[WeightedSequence], *, shared: bool) -> tuple[int, int, int]:
+    """Tokens of a batch's prompts and of its responses, and how many are computed for them, padding included."""
+    prompts = [sequence.prompt_ids for sequence in sequences]
+    prompts = list(dict.fromkeys(prompts)) if shared else prompts
+    read, written = sum(map(len, prompts)), sum(len(sequence.token_ids) for sequence in sequences)
+    if len(prompts) == len(sequences):  # read and written in one go
+        longest = max(len(sequence.prompt_ids) + len(sequence.token_ids) for sequence in sequences)
+        return read, written, longest * len(sequences)
+    response = max(len(sequence.token_ids) for sequence in sequences)
+    return read, written, max(map(len, prompts)) * len(prompts) + response * len(sequences)
 
 
 def _right_padded(rows: list[torch.Tensor], like: torch.Tensor) -> torch.Tensor:

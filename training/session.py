@@ -28,6 +28,7 @@ from training.feedback_pool import LocalFeedbackPool
 from training.learner import LocalLearner
 from training.models.prompts import encode_prompt, is_cut
 from training.objective import token_weights
+from training.performance import Performance
 from training.policy import Policy, load_policy
 from training.protocols import Sampler
 from training.records import Experience
@@ -35,6 +36,7 @@ from training.reference import Reference
 from training.sampler import TransformersSampler
 from training.samples import sample_row
 from training.store import RunStore
+from training.tracking import open_tracking
 from training.turns import public_and_hidden
 
 
@@ -72,6 +74,10 @@ class Session:
     before: dict[str, float] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
     prompts: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    performance: Performance | None = None
+    recording_seconds: float = 0.0
+    """What writing and showing the newest step took; in the next one's `time/other`."""
+    end_tracking: Callable[[], None] = lambda: None
     cut_prompts: set[str] = field(default_factory=set)
     """Problems whose text is longer than `model.max_prompt_tokens` lets the policy read."""
 
@@ -100,6 +106,7 @@ class Session:
         weights: Sequence[NDArray[np.float32] | None] = (),
     ) -> None:
         """Write and show a step's metrics and samples; `weights` are those on their tokens, where they are known."""
+        begin = time.monotonic()
         kept = self.config.training.samples_kept_per_step or len(experiences)
         rows = [
             sample_row(
@@ -113,6 +120,7 @@ class Session:
         ]
         self.store.write(self.step, metrics, rows)
         self.display.step(self.step, metrics, rows)
+        self.recording_seconds = time.monotonic() - begin
 
     def _shown_prompt(self, experience: Experience) -> str:
         """What the policy was asked: the problem, or in a repair turn the text that it read."""
@@ -164,6 +172,7 @@ class Session:
         """End the workers and close the database."""
         self.pool.close()
         self.store.close()
+        self.end_tracking()
 
 
 def load_data(config: TrainConfig, tell: Callable[[str], None] = lambda _: None) -> tuple[list[Problem], list[Problem]]:
@@ -206,7 +215,9 @@ def open_session(
     for problem in damaged:
         display.message(problem)
     policy = load_policy(config.model, newest)
-    store = RunStore(path)
+    begun = int(newest.name.removeprefix("step-")) if newest else 0
+    track, end_tracking = open_tracking(config, path, begun)
+    store = RunStore(path, track)
     limits = Limits(
         cpu_seconds=config.engine.time_limit,
         memory_bytes=config.engine.memory_limit_mb << 20,
@@ -238,6 +249,8 @@ def open_session(
         public=public,
         held_out=held_out,
         store=store,
+        performance=Performance(policy, config.run.peak_tflops),
+        end_tracking=end_tracking,
         control=control,
         display=display,
         should_stop=should_stop,

@@ -28,6 +28,7 @@ from training.experiences import (
 )
 from training.models.prompts import encode_reference
 from training.objective import Batch, sequence_scales, token_weights, weighted_batch
+from training.performance import Tokens, sampled_tokens
 from training.records import Experience, WeightedSequence
 from training.samples import step_metrics
 from training.session import Session
@@ -67,15 +68,20 @@ def take_step(session: Session) -> Step:
     metrics["loss/supervised"] = supervised_loss
     clock.lap("time/learn")
     metrics |= clock.laps
-    metrics["time/step"] = clock.total
+    metrics["time/other"] = clock.total - sum(clock.laps.values()) + session.recording_seconds
+    metrics["time/step"] = clock.total + session.recording_seconds
+    if session.performance is not None:
+        learned_tokens = Tokens(int(metrics["learned/prompt_tokens"]), int(metrics["learned/response_tokens"]))
+        sampled = sampled_tokens([each.rollout for each in judged.experiences])
+        metrics |= session.performance.metrics(sampled, learned_tokens, metrics["time/step"], clock.laps["time/sample"])
     if config.samples_online:
         metrics |= step_metrics(judged.experiences, judged.infra)
         cut = sum(each.rollout.problem_id in session.cut_prompts for each in judged.experiences)
         metrics["prompts_cut"] = cut / max(1, len(judged.experiences))
         metrics |= turn_metrics(judged.experiences, config.sampler.samples_per_problem, config.sampler.turns)
         metrics["groups/without_signal"] = 1 - len(signal) / max(1, len(judged.experiences))
-        metrics["samples_per_second"] = judged.programs / clock.total
-        metrics["feedback_wait_share"] = clock.laps["time/feedback_wait"] / clock.total
+        metrics["samples_per_second"] = judged.programs / metrics["time/step"]
+        metrics["feedback_wait_share"] = clock.laps["time/feedback_wait"] / metrics["time/step"]
     made = {id(each): sequence.weights for each, sequence in zip(learned, weighted.sequences, strict=True)}
     return Step(metrics, judged.experiences, judged.programs, [made.get(id(each)) for each in judged.experiences])
 

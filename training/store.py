@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,9 +40,10 @@ class SampleRow:
 
 
 class RunStore:
-    """`run.db` of a run directory, opened for writing."""
+    """`run.db` of a run directory, opened for writing; `track` is told of all metrics too."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, track: Callable[[int, Mapping[str, float]], None] = lambda *_: None) -> None:
+        self._track = track
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / "run.db"
         self._connection = sqlite3.connect(self._path, timeout=30, isolation_level=None)
@@ -96,6 +97,8 @@ class RunStore:
         except BaseException:
             self._connection.execute("ROLLBACK")
             raise
+        if metrics:
+            self._track(step, metrics)
 
     def forget_after(self, step: int) -> None:
         """Delete what was written after `step`: a resumed run does those steps again."""

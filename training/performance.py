@@ -1,0 +1,97 @@
+"""How well a step used the machine: tokens a second, floating-point work against the machine's peak, memory.
+
+What this module does not do: time phases (`training.step`) or count padding (`training.learner`). Floating-point work
+counts the matrices alone, two operations a weight and token forwards, twice that backwards (Kaplan et al. 2020), once
+more forwards with gradient checkpointing; attention scores and the loss are left out, so the figure is a lower bound.
+"""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers.pytorch_utils import Conv1D
+
+from training.models.families import is_encoder_decoder, network
+from training.policy import Policy
+from training.records import Rollout
+
+_PEAK_SIDE = {"cuda": 8192, "cpu": 1024}
+_PEAK_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a model went through: tokens of prompts (each once where they are shared), and of responses."""
+
+    read: int
+    written: int
+
+
+def sampled_tokens(rollouts: Sequence[Rollout]) -> Tokens:
+    """What sampling these took: each prompt once."""
+    return Tokens(
+        sum(map(len, {rollout.prompt_ids for rollout in rollouts})),
+        sum(len(rollout.token_ids) for rollout in rollouts),
+    )
+
+
+class Performance:
+    """Counts a policy's floating-point work against what its device can do.
+
+    Args:
+        policy: The model.
+        peak_tflops: What its device can do, in 10^12 operations a second; 0 measures it with one large product.
+    """
+
+    def __init__(self, policy: Policy, peak_tflops: float = 0.0) -> None:
+        self._policy = policy
+        self.peak = peak_tflops * 1e12 or measured_peak(policy)
+        inner = network(policy.model)
+        writer = _matrices(inner.get_decoder())
+        self._written = writer + inner.get_output_embeddings().weight.numel()
+        self._read = _matrices(inner.get_encoder()) if is_encoder_decoder(policy.model) else writer
+
+    def metrics(self, sampled: Tokens, learned: Tokens, seconds: float, sampling_seconds: float) -> dict[str, float]:
+        """A step's figures, from what it sampled and learned and the seconds it took."""
+        passes = 4 if self._policy.section.gradient_checkpointing else 3
+        operations = self.forward(sampled) + passes * self.forward(learned)
+        return {
+            "tokens_per_second": sampled.written / seconds,
+            "tokens_per_second/sampling": sampled.written / max(1e-9, sampling_seconds),
+            "flops_utilisation": operations / seconds / self.peak,
+            "memory/peak_gib": peak_memory(self._policy.device) / 2**30,
+        }
+
+    def forward(self, tokens: Tokens) -> float:
+        """Operations of one forward pass."""
+        return 2.0 * (tokens.read * self._read + tokens.written * self._written)
+
+
+def measured_peak(policy: Policy) -> float:
+    """Operations a second of a large matrix product in the policy's type, the best of a few."""
+    side = _PEAK_SIDE.get(policy.device.type, 1024)
+    dtype = getattr(torch, policy.section.dtype)
+    left = torch.ones((side, side), dtype=dtype, device=policy.device)
+    best: float = float("inf")
+    for _ in range(_PEAK_TRIES):
+        begin = time.perf_counter()
+        (left @ left)[0, 0].item()  # waits for the device
+        best = min(best, time.perf_counter() - begin)
+    operations: float = 2.0 * side**3
+    return operations / best
+
+
+def peak_memory(device: torch.device) -> float:
+    """Bytes at most in use so far: the device's allocations, or this process's memory on the CPU."""
+    if device.type == "cuda":
+        return float(torch.cuda.max_memory_allocated(device))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024.0
+
+
+def _matrices(module: Any) -> int:  # noqa: ANN401
+    return sum(each.weight.numel() for each in module.modules() if isinstance(each, (torch.nn.Linear, Conv1D)))
