@@ -20,7 +20,7 @@ from training.models.families import is_encoder_decoder, network
 from training.policy import Policy
 from training.records import Rollout
 
-_PEAK_SIDE = {"cuda": 8192, "cpu": 1024}
+_PEAK_SIDE: dict[str, int] = {"cuda": 8192, "cpu": 1024}
 _PEAK_TRIES = 3
 
 
@@ -52,9 +52,9 @@ class Performance:
         self._policy = policy
         self.peak = peak_tflops * 1e12 or measured_peak(policy)
         inner = network(policy.model)
-        writer = _matrices(inner.get_decoder())
-        self._written = writer + inner.get_output_embeddings().weight.numel()
-        self._read = _matrices(inner.get_encoder()) if is_encoder_decoder(policy.model) else writer
+        writer: int = _matrices(inner.get_decoder())
+        self._written: int = writer + inner.get_output_embeddings().weight.numel()
+        self._read: int = _matrices(inner.get_encoder()) if is_encoder_decoder(policy.model) else writer
 
     def metrics(self, sampled: Tokens, learned: Tokens, seconds: float, sampling_seconds: float) -> dict[str, float]:
         """A step's figures, from what it sampled and learned and the seconds it took."""
@@ -77,7 +77,7 @@ def measured_peak(policy: Policy) -> float:
     side = _PEAK_SIDE.get(policy.device.type, 1024)
     dtype = getattr(torch, policy.section.dtype)
     left = torch.ones((side, side), dtype=dtype, device=policy.device)
-    best: float = float("inf")
+    best = float("inf")
     for _ in range(_PEAK_TRIES):
         begin = time.perf_counter()
         (left @ left)[0, 0].item()  # waits for the device
@@ -90,7 +90,7 @@ def peak_memory(device: torch.device) -> float:
     """Bytes at most in use so far: the device's allocations, or this process's memory on the CPU."""
     if device.type == "cuda":
         return float(torch.cuda.max_memory_allocated(device))
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024.0
+    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * 1024
 
 
 def _matrices(module: Any) -> int:  # noqa: ANN401
