@@ -100,7 +100,8 @@ def beside_published(name: str, rows: Sequence[Row], others: Sequence[Published]
             if row.temperature == temperature and f"pass@{k}" in row.rates
         }
         if mine:
-            yield Beside(f"{name}, T={temperature:g}", "", True, mine, "")
+            count = max(found.problems for found in mine.values())
+            yield Beside(f"{name}, T={temperature:g}, {count} problems", "", True, mine, "")
 
 
 def _note_at(note: str, k: int) -> str:

@@ -71,7 +71,7 @@ SHAPES = st.sampled_from(["", "mbpp", "apps", "humaneval", "livecodebench"])
 LINES = st.lists(st.binary(max_size=30) | RECORDS.map(lambda record: json.dumps(record).encode()), max_size=4)
 
 
-@settings(max_examples=250)
+@settings(max_examples=120)
 @given(LINES, st.sampled_from(["", "mbpp:", "apps:", "humaneval:", "livecodebench:"]))
 def test_every_line_of_any_file_is_accounted_for(lines, form):
     content = b"\n".join(lines)
@@ -98,7 +98,7 @@ PACKED = st.one_of(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(PACKED)
 def test_any_private_tests_are_decoded_or_malformed(private):
     public = json.dumps([{"input": "1", "output": "1", "testtype": "stdin"}])

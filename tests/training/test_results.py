@@ -194,7 +194,7 @@ def test_a_result_stands_beside_the_papers_rows_at_the_same_k_and_difficulty():
         *group("b", 0, 2, difficulty="interview"),
     ]
     rows = list(beside_published("ours", rows_of(samples, [1], []), published_for({"apps"}), 1))
-    assert [row.method for row in rows if row.ours] == ["ours, T=1"]
+    assert [row.method for row in rows if row.ours] == ["ours, T=1, 2 problems"]
     assert {level: estimate.value for level, estimate in rows[-1].rates.items()} == {
         "all": 0.25,
         "introductory": 0.5,
