@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import ast
 import functools
-from typing import NamedTuple
+import itertools
+from typing import NamedTuple, TypeGuard
+
+from engine.text import ProgramText
 
 
 class Equality(NamedTuple):
@@ -23,29 +26,26 @@ class Equality(NamedTuple):
 
 @functools.lru_cache(4096)
 def settled(source: str) -> str:
-    """`source` with a call of `settle` after each simple statement, for the referee: only then are changes made to
+    """`source` with a call of `__settle__` after each simple statement, for the referee: only then are changes made to
     arguments seen. What a statement compares with is then worked out before a program can have touched it.
     """
     try:
-        return ast.unparse(ast.fix_missing_locations(_Settling().visit(ast.parse(source))))
+        tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return source
+    data = source.encode()
+    text = ProgramText(data)
+    ends = {
+        text.line_start(node.end_lineno or 0) + (node.end_col_offset or 0) for node in ast.walk(tree) if _calls(node)
+    }
+    parts = [data[start:end] for start, end in itertools.pairwise([0, *sorted(ends), len(data)])]
+    return b"; __settle__()".join(parts).decode()
 
 
-class _Settling(ast.NodeTransformer):
-    def generic_visit(self, node: ast.AST) -> ast.AST:
-        super().generic_visit(node)
-        for field in ("body", "orelse", "finalbody"):
-            statements = getattr(node, field, None)
-            if isinstance(statements, list):
-                setattr(node, field, [each for statement in statements for each in _with_settling(statement)])
-        return node
-
-
-def _with_settling(statement: ast.stmt) -> list[ast.stmt]:
-    simple = isinstance(statement, ast.Expr | ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Assert)
-    calls = simple and any(isinstance(node, ast.Call) for node in ast.walk(statement))
-    return [statement, ast.Expr(ast.Call(ast.Name("settle", ast.Load()), [], []))] if calls else [statement]
+def _calls(node: ast.AST) -> TypeGuard[ast.stmt]:
+    """Whether `node` is a simple statement in which something is called."""
+    simple = isinstance(node, ast.Expr | ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Assert)
+    return simple and any(isinstance(inner, ast.Call) for inner in ast.walk(node))
 
 
 def equality(source: str) -> Equality | None:

@@ -51,7 +51,7 @@ def _run_test(client: _Client, task: Task, source: str) -> dict[str, object]:
     record: dict[str, object] = {"passed": False}
     try:
         setup, test = (compile(text, "<test>", "exec", dont_inherit=True) for text in (task.setup, source))
-        namespace: dict[str, Any] = {"__name__": _TESTS, "settle": client.settle}
+        namespace: dict[str, Any] = {"__name__": _TESTS, "__settle__": client.settle}
         exec(task.prelude, namespace)  # noqa: S102
         given = _classes(namespace)
         for name in (_names(setup) | _names(test)) - (namespace.keys() - given.keys()) - set(dir(builtins)):

@@ -105,11 +105,27 @@ def test_emptying_an_argument_does_not_change_what_is_expected_of_the_call(judge
     assert judge.submit(program.encode(), parse_problem(check)).result(60).verdict is Verdict.FAILED
 
 
-def test_changes_are_settled_after_each_statement_that_calls():
-    assert settled("l = [1]\nif f(l):\n    g(l)\nassert h(l)") == (
-        "l = [1]\nif f(l):\n    g(l)\n    settle()\nassert h(l)\nsettle()"
-    )
-    assert settled("\0") == "\0"
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (
+            "l = [1]\nif f(l):\n    g(l)  # é\nassert h(l)",
+            "l = [1]\nif f(l):\n    g(l); __settle__()  # é\nassert h(l); __settle__()",
+        ),
+        ("if x: f(l); y = 1", "if x: f(l); __settle__(); y = 1"),
+        ("é = f('é',\r\n  2)\r\nx\r\n", "é = f('é',\r\n  2); __settle__()\r\nx\r\n"),
+        ("f(\n'a'\n)\\\n.x", "f(\n'a'\n)\\\n.x; __settle__()"),
+        ("f(", "f("),
+        ("\0", "\0"),
+    ],
+)
+def test_changes_are_settled_after_each_statement_that_calls(source, expected):
+    assert settled(source) == expected
+
+
+def test_a_function_may_have_any_name(judge):
+    test = "l = [3, 1]\nsettle(l)\nassert l == [1, 3]"
+    assert run(judge, "def settle(l): l.sort()", test).verdict is Verdict.PASSED
 
 
 POINT = "from collections import namedtuple\nP = namedtuple('P', 'x y')\n"
