@@ -202,6 +202,7 @@ def test_an_answer_that_may_stand_for_none_is_unusual_unless_a_test_expects_one_
     assert unusual(expected, output)
     assert not unusual([*expected, output], output)
     assert not unusual(expected, expected[0])
+    assert not unusual([[True], [False]], True)  # APPS wraps results
 
 
 def test_the_command_writes_the_set_with_provenance_and_counts_what_it_did(tmp_path, capsys):
