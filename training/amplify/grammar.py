@@ -55,6 +55,8 @@ class Field:
     """A count that it never exceeds and often meets (labels from 1 to n)."""
     length: Count | None = None
     """What its length is."""
+    distinct: bool = False
+    """Whether a label is never said twice in the block that repeats it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +182,8 @@ def _fields(lines: Sequence[Line], envs: Sequence[Env], one: list[int]) -> tuple
                 env[variable] = int(token)
         bound = _bound([(int(token), env) for token, env in zip(column, envs, strict=True)]) if whole else None
         length = None if whole else _length(column, envs)
-        fields.append(Field(_domain(column), variable, bound, length))
+        distinct = bound is not None and _is_distinct(column, envs)
+        fields.append(Field(_domain(column), variable, bound, length, distinct))
     return Fields(tuple(fields), tuple(lines)), one, known
 
 
@@ -219,6 +222,14 @@ def _bound(pairs: Sequence[tuple[int, Env]]) -> Count | None:
         if count.offset <= 0 and max(value - count.of(env) for value, env in pairs) == 0:
             return count
     return None
+
+
+def _is_distinct(column: Sequence[str], envs: Sequence[Env]) -> bool:
+    """Whether no two lines of one block, which have their counts in common, have the same token."""
+    blocks: dict[int, list[str]] = {}
+    for token, env in zip(column, envs, strict=True):
+        blocks.setdefault(id(env), []).append(token)
+    return max(map(len, blocks.values())) > 1 and all(len(set(block)) == len(block) for block in blocks.values())
 
 
 def _length(column: Sequence[str], envs: Sequence[Env]) -> Count | None:

@@ -12,6 +12,7 @@ from typing import Any
 from training.amplify.grammar import Count, Env, Field, Fields, Item, Repeat, Row, infer
 
 _FRUITLESS = 100
+_ATTEMPTS = 10
 _MOST = 12
 """Lines and tokens that a count may ask for, where the examples do not have more."""
 
@@ -47,7 +48,7 @@ class Inputs:
         fruitless = 0
         while fruitless < _FRUITLESS and self._grammar is not None:
             try:
-                text = "\n".join(self._lines(self._grammar, {}, chance, chance.choice((0.0, 0.3, 0.6, 1.0))))
+                text = "\n".join(self._lines(self._grammar, {}, chance, chance.choice((0.0, 0.3, 0.6, 1.0)), {}))
             except _DeadEndError:
                 text = ""
             if not text.strip() or text.strip() in seen:
@@ -57,38 +58,45 @@ class Inputs:
             seen.add(text.strip())
             yield text + self._newline
 
-    def _lines(self, items: Sequence[Item], env: Env, chance: Random, size: float) -> list[str]:
+    def _lines(
+        self, items: Sequence[Item], env: Env, chance: Random, size: float, said: dict[int, set[int]]
+    ) -> list[str]:
+        """Lines of some items; `said` has the labels that this block has said already, by field."""
         lines: list[str] = []
         for item in items:
             if isinstance(item, Repeat):
+                labels: dict[int, set[int]] = {}
                 for _ in range(_so_many(item.count, env)):
-                    lines += self._lines(item.body, dict(env), chance, size)
+                    lines += self._lines(item.body, dict(env), chance, size, labels)
             elif isinstance(item, Row):
                 lines.append(" ".join(map(str, self._row(item, env, chance, size))))
             else:
-                lines.append(" ".join(self._fields(item, env, chance, size)))
+                lines.append(" ".join(self._fields(item, env, chance, size, said)))
         return lines
 
-    def _fields(self, item: Fields, env: Env, chance: Random, size: float) -> list[str]:
+    def _fields(self, item: Fields, env: Env, chance: Random, size: float, said: dict[int, set[int]]) -> list[str]:
         example = chance.choice(item.examples) if chance.random() < 0.4 else None
         tokens = []
         known = len(env)
         for place, field in enumerate(item.fields):
             token = example[place] if example is not None and field.bound is None and field.length is None else None
             if token is None:
-                token = str(self._token(field, env, chance, size))
+                token = str(self._token(field, env, chance, size, said))
             if field.variable is not None:
                 env[known] = int(token)
                 known += 1
             tokens.append(token)
         return tokens
 
-    def _token(self, field: Field, env: Env, chance: Random, size: float) -> Any:
-        if field.bound is not None:
+    def _token(self, field: Field, env: Env, chance: Random, size: float, said: dict[int, set[int]]) -> Any:
+        if field.bound is not None and field.variable is not None:
+            before = said.setdefault(field.variable, set()) if field.distinct else set()
             most = field.bound.of(env)
-            if most < 1:
-                raise _DeadEndError
-            return chance.randint(1, most)
+            for _ in range(_ATTEMPTS if most > 0 else 0):
+                if (label := chance.randint(1, most)) not in before:
+                    before.add(label)
+                    return label
+            raise _DeadEndError
         if field.length is not None:
             return _exactly(field, _so_many(field.length, env), chance)
         value = field.domain.draw(chance, size)
@@ -98,7 +106,7 @@ class Inputs:
 
     def _row(self, item: Row, env: Env, chance: Random, size: float) -> list[Any]:
         count = chance.randint(1, max(item.items.high, 1)) if item.count is None else _so_many(item.count, env)
-        for _ in range(10):
+        for _ in range(_ATTEMPTS):
             if item.bound is not None:
                 most = item.bound.of(env)
                 if most < 1:

@@ -132,6 +132,21 @@ def test_grids_and_edge_lists_are_understood():
         assert all(1 <= int(label) <= int(n) for edge in edges for label in edge.split())
 
 
+def test_large_numbers_cost_no_more_than_small_ones():
+    examples = ["2 1000000000\n1000000000 5\n", "3 999999999\n7 999999999 4\n"]
+    for text in texts(*examples):
+        (n, most), row = (line.split() for line in text.splitlines())
+        assert len(row) == int(n)
+        assert max(map(int, row)) <= int(most)
+
+
+def test_labels_that_no_block_says_twice_stay_distinct():
+    for text in texts("4\n2\n4 7\n1 7\n", "5\n3\n2 1\n5 9\n1 1\n"):
+        _, _, *lines = text.splitlines()
+        labels = [line.split()[0] for line in lines]
+        assert len(set(labels)) == len(labels)
+
+
 def test_a_text_of_another_shape_is_not_admitted():
     inputs = Inputs(["3\n1 2 3\n", "2\n5 4\n"])
     assert inputs.admits("4\n1 1 1 1\n")
