@@ -43,6 +43,8 @@ from training.audit.reading import ReadingError
 
 OUR_FAILURE = "our own failure"
 _CALLS_OF_A_TEXT = 50
+_TOO_SLOW = 1.0
+"""CPU seconds of a reference from which trying many inputs costs more than new tests are worth."""
 _TIMEOUTS = 3
 """Inputs that a reference may take too long for before the rest is given up."""
 _SLOWEST = 0.25
@@ -147,6 +149,8 @@ class Amplifier:
             if all(each.verdict is Verdict.PASSED for each in executions):
                 right.append(source)
                 slowest = max(slowest, *(test.seconds for each in executions for test in each.tests))
+        if slowest > _TOO_SLOW:
+            raise LeftOutError("its reference takes more than a second for a test")
         if not right:
             raise LeftOutError("no reference passes its tests" if problem.references else "it has no reference")
         return right, slowest
