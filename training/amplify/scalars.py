@@ -48,8 +48,8 @@ class Whole:
     @classmethod
     def of(cls, values: Sequence[int]) -> Whole:
         low, high = min(values), max(values)
-        if (low, high) in ((0, 1), (0, 0)):
-            return cls(low, 1 if high else 3)  # flags stay flags
+        if (low, high) in ((0, 1), (0, 0)) and len(values) > 1:
+            return cls(low, high)  # flags stay flags, and what is always 0 is where a recursion begins
         if low < 0:
             reach = max(-low, high, 2)
             return cls(-reach - reach // 2, reach + reach // 2)

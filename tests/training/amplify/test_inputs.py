@@ -53,6 +53,7 @@ def test_numbers_keep_their_side_of_zero_and_flags_stay_flags():
     assert all(n >= 0 for (n,) in calls((0,), (12,)))
     assert any(n < 0 for (n,) in calls((-3,), (4,)))
     assert {bit for (bits,) in calls(([0, 1, 1],), ([1, 0],)) for bit in bits} == {0, 1}
+    assert {start for _, start in calls(([3, 1], 0), ([2], 0))} == {0}
 
 
 def test_kinds_are_kept_all_the_way_down_and_do_not_mix():
