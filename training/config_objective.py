@@ -172,4 +172,4 @@ class CriticSection(Section):
     learning_rate: Annotated[float, Field(gt=0)] = 2e-3
     """Of its own AdamW, constant. For the embedded models; CodeRL takes 2e-5 for a pre-trained one."""
     warmup_steps: Count = 20
-    """Steps it takes on the initial samples that are in the buffer, before the policy's first."""
+    """Steps it takes on the initial samples (buffer.initial), before the policy's first."""

@@ -48,10 +48,12 @@ def open_critic(config: TrainConfig, policy: Policy) -> CriticLearner | None:
     )
 
 
-def warm_up(session: Session) -> None:
-    """Let the critic learn from samples of the initial policy, before the policy's first step."""
+def warm_up(session: Session, known: Sequence[Experience]) -> None:
+    """Let the critic learn from samples of the initial policy, before the policy's first step.
+
+    From all of them: a buffer may keep the last few problems' alone, which the critic would learn by heart.
+    """
     config, critic = session.config, session.critic
-    known = list(session.buffer)
     if critic is None or not known or not config.critic.warmup_steps:
         return
     session.display.message(f"warming up the critic on {len(known)} samples of the initial policy")

@@ -142,7 +142,7 @@ def fill_buffer(session: Session, go_on: Callable[[], None]) -> Judged:
         experiences += judged.experiences
         infra, programs = infra + judged.infra, programs + judged.programs
     session.buffer.add(experiences)
-    warm_up(session)
+    warm_up(session, experiences)
     if session.offline_store is not None:
         save_experiences(session.offline_store, experiences)
     return Judged(experiences, infra, programs)
