@@ -17,7 +17,16 @@ import tomli_w
 from pydantic import Field, ValidationError, model_validator
 
 from feedback import RewardSettings
-from training.config_objective import REWARD_MODES, Count, CriticSection, Fraction, ObjectiveSection, Positive, Section
+from training.config_objective import (
+    BUFFERS,
+    REWARD_MODES,
+    Count,
+    CriticSection,
+    Fraction,
+    ObjectiveSection,
+    Positive,
+    Section,
+)
 
 Extract = Literal["whole", "fence"]
 
@@ -123,15 +132,16 @@ class EngineSection(Section):
 
 
 class BufferSection(Section):
-    """Where experiences come from, and how many are kept (paper section 3.1)."""
+    """How many experiences are kept and learned from (paper section 3.1)."""
 
-    capacity: Positive = 128
-    """Experiences kept, first in, first out (offline: all); the paper: 6400.
-    problems_per_step * samples_per_problem makes learning on-policy."""
-    initial: Count = 1024
-    """Samples of the initial policy put in before the first step; they set the first baselines; the paper: 6400."""
-    batch_size: Positive = 128
-    """Experiences learned from in each step, newest first."""
+    capacity: Positive = 384
+    """Experiences kept, first in, first out (offline: all); the paper: 6400."""
+    initial: Count = 0
+    """Samples of the initial policy put in before the first step, for first baselines or a critic's warm-up; the paper:
+    6400. Offline, 0 is as many as an online run would sample."""
+    batch_size: Positive = 384
+    """Experiences learned from in each step, newest first. problems_per_step * samples_per_problem learns from each
+    sample once, three times that number (the default) three times."""
 
 
 class OptimizerSection(Section):
@@ -207,14 +217,26 @@ class TrainConfig(Section):
         """Whether steps sample and judge programs."""
         return self.objective.algorithm != "sft" and self.training.rollouts == "online"
 
+    @property
+    def initial_samples(self) -> int:
+        """Samples of the initial policy to begin with."""
+        if self.objective.algorithm == "sft":
+            return 0
+        sampler = self.sampler
+        offline = self.training.rollouts == "offline"
+        per_run = self.training.steps * sampler.problems_per_step * sampler.samples_per_problem
+        return self.buffer.initial or (per_run if offline else 0)
+
     @model_validator(mode="before")
     @classmethod
     def _lay_over_preset(cls, given: object) -> object:
         if not isinstance(given, dict) or not isinstance(given.get("objective"), dict):
             return given
-        mode = REWARD_MODES.get(str(given["objective"].get("algorithm")))
-        feedback = given.get("feedback", {})
-        return {**given, "feedback": {"mode": mode, **feedback}} if mode and isinstance(feedback, dict) else given
+        algorithm = str(given["objective"].get("algorithm"))
+        mode = {"mode": REWARD_MODES[algorithm]} if algorithm in REWARD_MODES else {}
+        defaults: dict[str, dict[str, object]] = {"feedback": dict(mode), "buffer": BUFFERS.get(algorithm, {})}
+        filled = {name: given.get(name, {}) for name in defaults}
+        return given | {name: {**defaults[name], **own} for name, own in filled.items() if isinstance(own, dict)}
 
     @model_validator(mode="after")
     def _fits_together(self) -> TrainConfig:
@@ -253,11 +275,6 @@ def _misfits(config: TrainConfig) -> Iterator[str]:
     mode = REWARD_MODES.get(objective.algorithm)
     if mode and config.feedback.mode != mode:
         yield f"feedback.mode: objective.algorithm {objective.algorithm!r} needs {mode!r}, not {config.feedback.mode!r}"
-    if objective.clip_high and (sampler.temperature != 1 or sampler.top_p < 1 or sampler.top_k):
-        yield (
-            "objective.clip_high: the ratio needs samples of the policy as it is (sampler.temperature 1, top_p 1, "
-            "top_k 0); or set clip_low and clip_high to 0"
-        )
     if objective.baseline in ("group_mean", "leave_one_out") and sampler.samples_per_problem < 2:
         yield f"objective.baseline: {objective.baseline!r} needs sampler.samples_per_problem of 2 or more"
     most = sampler.problems_per_step * sampler.samples_per_problem * sampler.turns
@@ -275,8 +292,6 @@ def _misfits(config: TrainConfig) -> Iterator[str]:
             yield "training.rollouts: 'offline' means nothing to objective.algorithm 'sft', which never samples"
         if objective.resampling:
             yield "objective.resampling: training.rollouts 'offline' samples nothing in the steps, so it must be 0"
-        if not config.buffer.initial:
-            yield "buffer.initial: with training.rollouts 'offline' these samples are all there is, so not 0"
 
 
 @dataclass(frozen=True, slots=True)

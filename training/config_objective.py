@@ -16,6 +16,7 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Algorithm = Literal["rltf", "rltf_paper", "rltf_release", "grpo", "dr_grpo", "dapo", "coderl", "ppocoder", "sft"]
 
+_NO_RATIO: dict[str, object] = {"clip_low": 0.0, "clip_high": 0.0}
 _GRPO: dict[str, object] = {
     "supervised": 0.0,
     "fine": 0.0,
@@ -27,8 +28,15 @@ _GRPO: dict[str, object] = {
 }
 PRESETS: dict[str, dict[str, object]] = {
     "rltf": {},
-    "rltf_paper": {"supervised": 1.0, "static": 0.0, "mask_unexecuted": False},
+    "rltf_paper": {
+        **_NO_RATIO,
+        "supervised": 1.0,
+        "static": 0.0,
+        "mask_unexecuted": False,
+        "baseline": "historical_best",
+    },
     "rltf_release": {
+        **_NO_RATIO,
         "supervised": 1.0,
         "static": 0.0,
         "mask_unexecuted": False,
@@ -39,6 +47,7 @@ PRESETS: dict[str, dict[str, object]] = {
     "dr_grpo": {**_GRPO, "normalisation": "constant"},
     "dapo": {**_GRPO, "group_std": True, "normalisation": "token_mean", "clip_high": 0.28, "resampling": 2},
     "coderl": {
+        **_NO_RATIO,
         "supervised": 1.0,
         "fine": 0.0,
         "adaptive": 0.0,
@@ -61,6 +70,7 @@ PRESETS: dict[str, dict[str, object]] = {
         "kl_target": 1.0,
     },
     "sft": {
+        **_NO_RATIO,
         "supervised": 1.0,
         "coarse": 0.0,
         "fine": 0.0,
@@ -73,6 +83,17 @@ PRESETS: dict[str, dict[str, object]] = {
 """What an algorithm's name stands for: defaults of the other `objective` keys (docs/objectives.md)."""
 REWARD_MODES = {"rltf_paper": "paper", "rltf_release": "release"}
 """The `feedback.mode` that an algorithm cannot do without."""
+_ONE_STEP: dict[str, object] = {"capacity": 128, "batch_size": 128}
+BUFFERS: dict[str, dict[str, object]] = {
+    "rltf_paper": {**_ONE_STEP, "initial": 1024},
+    "rltf_release": _ONE_STEP,
+    "grpo": _ONE_STEP,
+    "dr_grpo": _ONE_STEP,
+    "dapo": _ONE_STEP,
+    "coderl": {**_ONE_STEP, "initial": 1024},
+    "ppocoder": {**_ONE_STEP, "initial": 1024},
+}
+"""Defaults of the `buffer` keys that come with an algorithm's name: a step's samples are learned from once."""
 
 
 class Section(BaseModel):
@@ -85,7 +106,8 @@ class ObjectiveSection(Section):
     """L = supervised + coarse + fine + adaptive (+ static), eq. 6; each a weight on its loss."""
 
     algorithm: Algorithm = "rltf"
-    """Sets the defaults of the other `objective` keys (docs/objectives.md); each can still be given."""
+    """Sets the defaults of the other `objective` keys, of `buffer` and of feedback.mode (docs/objectives.md); each can
+    still be given."""
     supervised: Weight = 0.1
     """Weight of the cross-entropy on reference solutions (eq. 7; the paper: 1)."""
     coarse: Weight = 1.0
@@ -103,9 +125,9 @@ class ObjectiveSection(Section):
     """A completion within so many tokens of sampler.max_new_tokens loses up to 1 of coarse reward (DAPO); 0: off."""
     mask_unexecuted: bool = True
     """No coarse and adaptive reward on tokens of lines that no test ran (StepCoder; not in the paper)."""
-    baseline: Literal["historical_best", "greedy", "leave_one_out", "group_mean", "none"] = "historical_best"
+    baseline: Literal["historical_best", "greedy", "leave_one_out", "group_mean", "none"] = "leave_one_out"
     """What coarse and adaptive rewards are compared with: the policy's best program so far (the paper), its likeliest
-    one (one more sample per problem), or the problem's other samples."""
+    one (one more sample per problem), or the problem's other samples in the step."""
     group_std: bool = False
     """Divide by the standard deviation of the group's rewards (GRPO); needs baseline group_mean or leave_one_out."""
     normalisation: Literal["sequence_sum", "sequence_mean", "token_mean", "constant"] = "sequence_sum"
@@ -114,9 +136,9 @@ class ObjectiveSection(Section):
     resampling: Count = 0
     """Leave out problems whose samples leave nothing to learn, and sample others in their place, at most so many times
     a step (DAPO's dynamic sampling); 0: keep all."""
-    clip_low: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """With clip_high: weight by the ratio of new to sampling probability, at least 1 - clip_low; 0: no ratio."""
-    clip_high: Weight = 0.0
+    clip_low: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    """With clip_high: weight by the ratio of new to sampling policy, at least 1 - clip_low; 0: no ratio."""
+    clip_high: Weight = 0.28
     """The ratio's upper bound is 1 + clip_high; 0: no ratio (plain REINFORCE)."""
     kl: Weight = 0.0
     """Weight of the KL divergence from the initial policy, which takes a second copy of the weights; 0: none.

@@ -146,7 +146,7 @@ def further_requests(session: Session, asked: set[str], count: int, attempt: int
 def filling_requests(session: Session) -> list[list[SampleRequest]]:
     """What to sample before the first step, in portions of a step's size: all problems in turn, and round again."""
     config, size = session.config, session.config.sampler.problems_per_step
-    needed = max(1, config.buffer.initial // config.sampler.samples_per_problem)
+    needed = max(1, config.initial_samples // config.sampler.samples_per_problem)
     total = len(session.problems)
     chosen = [(FILLING - index // total, name) for index, name in enumerate(_in_turn(session, 0, needed))]
     return [

@@ -107,7 +107,7 @@ def _loop(session: Session) -> Summary:
     if not session.before:
         session.before = _evaluate(session, config.evaluation.samples_per_problem)
         session.save()
-    if session.step == 0 and config.buffer.initial and config.objective.algorithm != "sft":
+    if session.step == 0 and config.initial_samples:
         filled = fill_buffer(session, lambda: _obey(session))
         session.samples = filled.programs
         if config.training.rollouts == "offline":  # there are no others to show

@@ -24,7 +24,8 @@ class Rollout:
     token_ids: tuple[int, ...]
     """[T] sampled ids, the end-of-sequence token included when it was sampled."""
     logprobs: tuple[float, ...]
-    """[T] log-probability of each under the distribution it was drawn from, float32."""
+    """[T] log-probability of each under the policy that sampled, at temperature 1 and not truncated, however it was
+    drawn: what a later policy's is compared with."""
     finish_reason: FinishReason
     policy_version: int
     """Optimizer steps the sampling policy had seen."""

@@ -142,8 +142,9 @@ class TransformersSampler:
     def _draw(
         self, logits: torch.Tensor, numbers: torch.Tensor, ids: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """One token per row, [B], and its log-probability under the distribution it was drawn from, [B]."""
-        logits = self._warpers(ids, logits.float())
+        """One token per row, [B], and its log-probability under the policy as it is, [B]."""
+        plain = logits.float()
+        logits = self._warpers(ids, plain)
         probabilities = torch.softmax(logits, dim=-1)
         if self._greedy:
             token = logits.argmax(dim=-1)
@@ -152,7 +153,9 @@ class TransformersSampler:
             cumulative = probabilities.cumsum(-1, dtype=torch.float64 if wide else torch.float32)
             target = numbers.to(cumulative.dtype)[:, None] * cumulative[:, -1:]
             token = torch.searchsorted(cumulative, target, right=True).squeeze(1).clamp(max=logits.shape[-1] - 1)
-        return token, probabilities.gather(1, token[:, None]).squeeze(1).log()
+        if not self._warpers:
+            return token, probabilities.gather(1, token[:, None]).squeeze(1).log()
+        return token, plain.gather(1, token[:, None]).squeeze(1) - plain.logsumexp(dim=1)
 
     def _uniforms(self, requests: list[SampleRequest]) -> torch.Tensor:
         """[rows, max_new_tokens] numbers in [0, 1), each row a function of its own seed only."""

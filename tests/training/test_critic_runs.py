@@ -227,7 +227,7 @@ def test_an_objective_without_a_critic_has_none(tiny_policy):
     [
         ({"objective.algorithm": "ppocoder", "objective.critic_factor": True}, "objective.critic_factor"),
         ({"objective.kl_target": 1.0}, "objective.kl_target"),
-        ({"sampler.turns": 2}, "buffer.capacity: 128 must be at least 256"),
+        ({"sampler.turns": 4}, "buffer.capacity: 384 must be at least 512"),
     ],
 )
 def test_keys_that_do_not_go_together_are_named(overrides, said):

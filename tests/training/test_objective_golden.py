@@ -61,10 +61,10 @@ EQUATIONS = {
     "rltf_paper": ({}, added(BEYOND_BEST, FINE), [1 / 4] * 4, None, 0),  # eq. 6, 8, 9, 10
     "rltf_release": ({}, added(BEYOND_BEST, FINE), [1 / 18] * 4, None, 0),  # reference/rltf.md 1e, 15
     "rltf": (
-        {"mask_unexecuted": True, "baseline": "historical_best", "normalisation": "sequence_sum"},
+        {"mask_unexecuted": True, "baseline": "historical_best", "normalisation": "sequence_sum", "clip_low": 0.2},
         added(MASKED, FINE, STATIC),
         [1 / 4] * 4,
-        None,
+        CLIP,
         0,
     ),
     "grpo": ({"kl": 0.04, "clip_high": 0.28}, STANDARDISED, MEANS, CLIP, 0.04),  # DeepSeekMath, eq. 3, 4
@@ -77,11 +77,11 @@ EQUATIONS = {
         CLIP,
         0,
     ),
-    "rltf, stale samples": (
-        {"mask_unexecuted": False, "clip_low": 0.2, "clip_high": 0.28, "normalisation": "sequence_sum"},
+    "rltf, no mask": (
+        {"mask_unexecuted": False, "baseline": "historical_best", "clip_low": 0.0, "clip_high": 0.0},
         added(BEYOND_BEST, FINE, STATIC),
         [1 / 4] * 4,
-        CLIP,
+        None,
         0,
     ),
 }

@@ -40,8 +40,9 @@ def test_a_sample_does_not_depend_on_its_batch(tiny_policy):
     }
 
 
-def test_logprobs_are_those_the_learner_computes(tiny_policy):
-    for rollout in draw(TransformersSampler(tiny_policy, 10), requests(tiny_policy)).values():
+@pytest.mark.parametrize("drawn", [{}, {"temperature": 0.5}, {"top_k": 3}, {"top_p": 0.5, "temperature": 1.5}])
+def test_logprobs_are_those_the_learner_computes_however_tokens_are_drawn(tiny_policy, drawn):
+    for rollout in draw(TransformersSampler(tiny_policy, 10, **drawn), requests(tiny_policy)).values():
         ids = rollout.token_ids
         sequence = WeightedSequence(rollout.prompt_ids, ids, np.ones(len(ids), np.float32))
         assert sequence_logprobs(tiny_policy, [sequence])[0].tolist() == pytest.approx(rollout.logprobs, abs=1e-4)
