@@ -30,14 +30,12 @@ PRESETS: dict[str, dict[str, object]] = {
     "rltf": {},
     "rltf_paper": {
         **_NO_RATIO,
-        "supervised": 1.0,
         "static": 0.0,
         "mask_unexecuted": False,
         "baseline": "historical_best",
     },
     "rltf_release": {
         **_NO_RATIO,
-        "supervised": 1.0,
         "static": 0.0,
         "mask_unexecuted": False,
         "baseline": "greedy",
@@ -48,7 +46,6 @@ PRESETS: dict[str, dict[str, object]] = {
     "dapo": {**_GRPO, "group_std": True, "normalisation": "token_mean", "clip_high": 0.28, "resampling": 2},
     "coderl": {
         **_NO_RATIO,
-        "supervised": 1.0,
         "fine": 0.0,
         "adaptive": 0.0,
         "static": 0.0,
@@ -71,7 +68,6 @@ PRESETS: dict[str, dict[str, object]] = {
     },
     "sft": {
         **_NO_RATIO,
-        "supervised": 1.0,
         "coarse": 0.0,
         "fine": 0.0,
         "adaptive": 0.0,
@@ -108,8 +104,8 @@ class ObjectiveSection(Section):
     algorithm: Algorithm = "rltf"
     """Sets the defaults of the other `objective` keys, of `buffer` and of feedback.mode (docs/objectives.md); each can
     still be given."""
-    supervised: Weight = 0.1
-    """Weight of the cross-entropy on reference solutions (eq. 7; the paper: 1)."""
+    supervised: Weight = 1.0
+    """Weight of the cross-entropy on reference solutions of training problems (eq. 7)."""
     coarse: Weight = 1.0
     """Weight of the outcome reward (eq. 8)."""
     fine: Weight = 1.0
