@@ -42,10 +42,16 @@ _IDLE = {
     "VariablesChecker": ("_loopvar_name",),
     "ComparisonChecker": ("_check_callable_comparison", "_check_constants_comparison", "_check_unidiomatic_typecheck"),
     "MethodArgsChecker": ("_check_missing_timeout",),
+    "BasicErrorChecker": ("_check_redefinition",),
     "RefactoringChecker": ("visit_functiondef",),
     "ImportsChecker": ("visit_import", "visit_functiondef", "visit_classdef", "visit_for", "visit_while"),
 }
 """Methods of checkers that look for nothing but messages that are switched off (a quarter of pylint's time)."""
+_ONLY_WITH = {
+    "BasicErrorChecker": (("_check_nonlocal_and_global", "nonlocal"), ("_check_name_used_prior_global", "global")),
+    "StdlibChecker": (("visit_call", "getenv"),),
+}
+"""Methods of checkers that find something only in programs with a certain word."""
 _NAME = "program"
 _PATH = "<program>"
 
@@ -120,17 +126,18 @@ class Linter:
         for name in _IDLE.get(type(checker).__name__, ()):
             getattr(checker, name)  # another pylint, another name: better to know
             setattr(checker, name, _nothing)
+        for name, word in _ONLY_WITH.get(type(checker).__name__, ()):
+            setattr(checker, name, partial(self._only_with, word, getattr(checker, name)))
         visits = {
             "BasicChecker": ("visit_call", _calls_of_reversed_and_format),
             "ImportsChecker": ("visit_importfrom", _relative_imports),
-            "StdlibChecker": ("visit_call", self._calls_of_getenv),
         }
         if type(checker).__name__ in visits:
             name, visit = visits[type(checker).__name__]
             setattr(checker, name, partial(visit, checker, getattr(checker, name)))
 
-    def _calls_of_getenv(self, _: BaseChecker, visit: Visit, node: Call) -> None:
-        if "getenv" in self._source:
+    def _only_with(self, word: str, visit: Visit, node: NodeNG) -> None:
+        if word in self._source:
             visit(node)
 
     def _names_of(self, prelude: str) -> tuple[str, ...]:
