@@ -5,7 +5,7 @@
        +------------------------- weights (one copy) ---------------------------+
 
 What this module does not do: sample, judge, reward or learn; it says in which order. Feedback on one batch runs while
-the next is sampled and while the supervised term is learned; every step learns from the policy's newest samples.
+the next is sampled, while the supervised term is learned, and while the step's first problems are learned from.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,12 @@ class DivergenceError(RuntimeError):
     """The gradient is not finite: training cannot go on."""
 
 
+Weights = list[NDArray[np.float32]]
+
+_PORTIONS = 8
+"""Parts of a step that are learned from one after the other, each as soon as it is judged."""
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """What one step did."""
@@ -59,14 +66,19 @@ def take_step(session: Session) -> Step:
     clock.lap("time/sample")
     supervised_loss = _supervised(session)
     clock.lap("time/learn")
-    judged = _judged(session, pending)
-    signal = with_signal(session, judged.experiences)
-    clock.lap("time/feedback_wait")
-    session.buffer.add(signal if config.objective.resampling else judged.experiences)
-    learned = session.buffer.batch(session.step, len(judged.experiences) if config.sampler.turns > 1 else 0)
-    weighted, metrics = _learned(session, learned)
+    if _learns_the_new(session, pending):
+        judged, learned, made, metrics = _learned_as_judged(session, pending, clock)
+        signal = with_signal(session, learned)
+        session.buffer.add(learned)
+    else:
+        judged = _judged(session, pending)
+        signal = with_signal(session, judged.experiences)
+        clock.lap("time/feedback_wait")
+        session.buffer.add(signal if config.objective.resampling else judged.experiences)
+        learned = session.buffer.batch(session.step, len(judged.experiences) if config.sampler.turns > 1 else 0)
+        made, metrics = _learned(session, learned)
+        clock.lap("time/learn")
     metrics["loss/supervised"] = supervised_loss
-    clock.lap("time/learn")
     metrics |= clock.laps
     metrics["time/other"] = clock.total - sum(clock.laps.values()) + session.recording_seconds
     metrics["time/step"] = clock.total + session.recording_seconds
@@ -82,8 +94,8 @@ def take_step(session: Session) -> Step:
         metrics["groups/without_signal"] = 1 - len(signal) / max(1, len(judged.experiences))
         metrics["samples_per_second"] = judged.programs / metrics["time/step"]
         metrics["feedback_wait_share"] = clock.laps["time/feedback_wait"] / metrics["time/step"]
-    made = {id(each): sequence.weights for each, sequence in zip(learned, weighted.sequences, strict=True)}
-    return Step(metrics, judged.experiences, judged.programs, [made.get(id(each)) for each in judged.experiences])
+    weights = {id(each): own for each, own in zip(learned, made, strict=True)}
+    return Step(metrics, judged.experiences, judged.programs, [weights.get(id(each)) for each in judged.experiences])
 
 
 def _judged(session: Session, pending: Pending) -> Judged:
@@ -103,22 +115,76 @@ def _judged(session: Session, pending: Pending) -> Judged:
     return judged
 
 
-def _learned(session: Session, learned: list[Experience]) -> tuple[Batch, dict[str, float]]:
+def _learns_the_new(session: Session, pending: Pending) -> bool:
+    """Whether this step learns from its own samples, all of them and no others, a problem at a time."""
+    config = session.config
+    own = config.sampler.problems_per_step * config.sampler.samples_per_problem
+    alone = session.critic is None and session.greedy is None and config.sampler.turns == 1
+    on_policy = config.buffer.capacity == config.buffer.batch_size == own == len(pending)
+    return alone and on_policy and not config.objective.resampling
+
+
+def _learned_as_judged(
+    session: Session, pending: Pending, clock: _Clock
+) -> tuple[Judged, list[Experience], Weights, dict[str, float]]:
+    """Learn from the first problems while the last ones are judged; then take the optimizer step.
+
+    Portions are in the order of sampling, never of judging, so that a resumed run adds up the same numbers. What the
+    sum is divided by counts samples that we failed to judge: they add nothing to it.
+    """
+    config, longest = session.config, session.config.sampler.max_new_tokens
+    lengths = [len(rollout.token_ids) for rollout, _ in pending]
+    _, divisor = sequence_scales(lengths, config.objective, longest)
+    judged, made, loss = Judged([], 0, 0), [], 0.0
+    for portion in _portions(pending):
+        found = judge(session, portion)
+        clock.lap("time/feedback_wait")
+        judged = Judged(
+            judged.experiences + found.experiences, judged.infra + found.infra, judged.programs + found.programs
+        )
+        if found.experiences:
+            batch = reinforced(session, found.experiences)
+            loss += session.learner.accumulate(batch.sequences, divisor, batch.terms)
+            made += [each.weights for each in batch.sequences]
+        clock.lap("time/learn")
+    try:
+        metrics = {"loss/reinforced": loss, **session.learner.update()}
+    except FloatingPointError as error:
+        raise _diverged(session, judged.experiences, error) from error
+    clock.lap("time/learn")
+    return judged, judged.experiences, made, metrics
+
+
+def _portions(pending: Pending) -> list[Pending]:
+    """Rollouts of the same problems together, in the order of sampling, in about `_PORTIONS` parts."""
+    problems: dict[str, Pending] = {}
+    for rollout, feedback in pending:
+        problems.setdefault(rollout.problem_id, []).append((rollout, feedback))
+    groups = list(problems.values())
+    size = -(-len(groups) // _PORTIONS)
+    return [list(chain(*groups[start : start + size])) for start in range(0, len(groups), size)]
+
+
+def _learned(session: Session, learned: list[Experience]) -> tuple[Weights, dict[str, float]]:
     """Take the optimizer step; the weights it was taken with, and metrics."""
     try:
         weighted = reinforced(session, learned)
         loss = session.learner.accumulate(weighted.sequences, weighted.divisor, weighted.terms)
-        return weighted, {"loss/reinforced": loss, **weighted.metrics, **session.learner.update()}
+        metrics = {"loss/reinforced": loss, **weighted.metrics, **session.learner.update()}
+        return [each.weights for each in weighted.sequences], metrics
     except FloatingPointError as error:
-        batch = session.path / f"bad-batch-{session.step + 1}.msgpack"
-        save_experiences(batch, learned)
-        rate = (
-            "optimizer.learning_rate" if session.critic is None else "optimizer.learning_rate or critic.learning_rate"
-        )
-        raise DivergenceError(
-            f"step {session.step + 1}: {error}; nothing was learned from it and its batch is kept in {batch}; "
-            f"lower {rate} and go on with --resume"
-        ) from error
+        raise _diverged(session, learned, error) from error
+
+
+def _diverged(session: Session, learned: list[Experience], error: FloatingPointError) -> DivergenceError:
+    """Keep the batch, and say what to do."""
+    batch = session.path / f"bad-batch-{session.step + 1}.msgpack"
+    save_experiences(batch, learned)
+    rate = "optimizer.learning_rate" if session.critic is None else "optimizer.learning_rate or critic.learning_rate"
+    return DivergenceError(
+        f"step {session.step + 1}: {error}; nothing was learned from it and its batch is kept in {batch}; "
+        f"lower {rate} and go on with --resume"
+    )
 
 
 def fill_buffer(session: Session, go_on: Callable[[], None]) -> Judged:
