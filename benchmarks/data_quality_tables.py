@@ -72,8 +72,8 @@ def _amplify(runs: dict[str, list[dict[str, Any]]], quixbugs_left_out: dict[str,
     tried = [line for line in mbpp if not line["left_out"]]
     return "\n\n".join(
         [
-            f"{_MADE}; seed 1, 60 mutants of each problem at most, one half to choose tests with, the other held out. Many"
-            " mutants that are left behave as the reference does. Times on a machine of 2 cores with a load of 7 to 14.",
+            f"{_MADE}; seed 1, 60 mutants of each problem at most, one half to choose tests with, the other held out.",
+            "Many mutants that are left behave as the reference does. The machine: 2 cores with a load of 7 to 14.",
             _scores({"MBPP test split": mbpp, "APPS, 5 samples": runs["apps"], "QuixBugs": runs["quixbugs"]}),
             _table(
                 ["wrong programs that passed the old tests", "programs", "caught by the new tests"],
