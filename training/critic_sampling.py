@@ -116,15 +116,18 @@ def critic_sampled(
 
 
 def cut(outcomes: NDArray[np.float32]) -> int:
-    """How many tokens of a program are kept: up to where it is likeliest to pass, less if it looks failed before.
+    """How many tokens of a program are kept: up to where it is likeliest to pass, less where it turned doubtful before.
+
+    Doubtful is a prefix likelier to fail than to pass, after one that was not: the first tokens of any program say
+    nothing yet, and published as it is (any doubtful token) the rule left nothing of 96 passing programs out of 96.
 
     Args:
         outcomes: [T, outcomes] of each prefix (`Critic.prefix_outcomes`).
     """
-    passed, failed = outcomes[:, PASSED], outcomes[:, _FAILED]
-    best = int(passed.argmax())
-    doubtful = np.flatnonzero(failed[: best + 1] > passed[: best + 1])
-    return int(doubtful[0]) if len(doubtful) else best + 1
+    best = int(outcomes[:, PASSED].argmax())
+    confident = outcomes[: best + 1, PASSED] >= outcomes[: best + 1, _FAILED]
+    turned = np.flatnonzero(~confident[1:] & confident[:-1]) + 1
+    return int(turned[0]) if len(turned) else best + 1
 
 
 @dataclass(frozen=True, slots=True)

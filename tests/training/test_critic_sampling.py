@@ -67,10 +67,11 @@ def test_a_program_is_cut_where_its_prefix_is_likeliest_to_pass():
     assert cut(rows) == 3
 
 
-def test_it_is_cut_before_the_first_token_that_looks_failed():
+def test_it_is_cut_before_the_first_token_that_turns_it_doubtful():
     rows = np.array([[0.5, 0.2], [0.3, 0.4], [0.9, 0.1]], dtype=np.float32)
     assert cut(rows) == 1
-    assert cut(rows[1:]) == 0
+    assert cut(rows[1:]) == 2  # doubtful from the start: nothing turned
+    assert cut(rows[::-1]) == 1
 
 
 def test_programs_that_pass_their_public_tests_get_new_ends(policy, critic, judge, problems):
