@@ -46,9 +46,11 @@ test("records are asked for once, when chosen", async () => {
   news(1, { samples: makeSamples(2) });
   await painted();
   assert.deepEqual(sent("record").map((message) => message.seq), [2]);
+  assert.equal(el.querySelector(".center").getAttribute("aria-busy"), "true");
   model.receive({ kind: "record", to: me, seq: 2, record: makeRecord("hello") });
   await painted();
   assert.equal(text(".code").includes("hello"), true);
+  assert.equal(el.querySelector(".center").getAttribute("aria-busy"), "false");
   el.querySelectorAll(".row")[1].click();
   await painted();
   model.receive({ kind: "record", to: me, seq: 1, failure: "gone" });

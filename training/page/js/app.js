@@ -56,8 +56,8 @@ function followRecord(store, source) {
     wanted = selected;
     const current = () => wanted === selected;
     source.record(selected).then(
-      (record) => current() && store.update({ record, failure: "", token: null, original: null }),
-      (error) => current() && store.update({ record: null, original: null, failure: String(error.message ?? error), token: null }),
+      (record) => current() && store.update({ record, shown: selected, failure: "", token: null, original: null }),
+      (error) => current() && store.update({ record: null, shown: selected, original: null, failure: String(error.message ?? error), token: null }),
     );
   });
 }

@@ -27,6 +27,7 @@ export function center(store, source) {
   const bar = h("div", { class: "tabs" }, h("div", { role: "tablist", "aria-label": "the chosen sample as", onkeydown: (event) => tabKey(store, buttons, event) }, buttons), source.kind === "run" ? pin : null);
   const element = h("section", { class: "center", "aria-label": "sample" }, bar, tabs.map(({ panel }) => panel.element));
   const paint = (state) => {
+    element.setAttribute("aria-busy", String(state.selected !== state.shown));
     for (const [place, { page, panel }] of tabs.entries()) {
       const shown = page === state.page;
       panel.element.hidden = !shown;

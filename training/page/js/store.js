@@ -16,6 +16,7 @@ export const EMPTY = {
   dropped: 0, // older samples that the view no longer lists
   selected: null,
   record: null,
+  shown: null, // the sample whose record (or failure) that is; another than `selected` while the record is on its way
   original: null, // the sampled record while an edited program is shown in its place
   failure: "", // why there is no record
   token: null,
