@@ -70,13 +70,12 @@ def warm_up() -> None:
     site.setcopyright()
     site.sethelper()
     standard_paths.install()
-    _rehearse()
 
 
-def _rehearse() -> None:
+def rehearse() -> None:
     """Runs a sample program as a child does, until the interpreter has settled on how to.
 
-    What is allocated, specialised and filled in here, children share and need not copy.
+    What is allocated, specialised and filled in here, children share and need not copy: so it comes last, before the filter.
     """
     watch_descriptors()
     kept = [os.dup(descriptor) for descriptor in (0, 1, 3)]

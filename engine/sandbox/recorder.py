@@ -37,6 +37,9 @@ def release_reserve() -> None:
     _reserve.clear()
 
 
+_TRACES = {"lines": LineTrace, "states": StateTrace}
+
+
 class Recorder:
     """Writes what each test did: where it stands (for the deadline), then a record of how it ended."""
 
@@ -45,7 +48,7 @@ class Recorder:
         self._output_bytes = task.output_bytes
         self._files = (os.fstat(STDIN).st_ino, os.fstat(STDOUT).st_ino)
         self._may_exit = task.mode == "stdin"
-        self._trace = {"": None, "lines": LineTrace(), "states": StateTrace()}[task.trace]
+        self._trace = _TRACES[task.trace]() if task.trace else None
         self._leaves = program.leaves_something(task.source)
         self._index, self._started, self._thread_started = -1, 0, 0
 

@@ -19,7 +19,7 @@ import time
 from typing import Any, NoReturn
 
 from engine.sandbox import child, landlock, namespaces, packages, privileges, seccomp
-from engine.sandbox.preparation import python_files, warm_up
+from engine.sandbox.preparation import python_files, rehearse, warm_up
 from engine.sandbox.wire import (
     CPU,
     EXITED,
@@ -59,8 +59,9 @@ def main() -> None:
     filtering = None
     if "seccomp" in hello["layers"]:
         shared, filtering = seccomp.filters(writable)
-        shared.install()
     _forget_ourselves()
+    if filtering is not None:
+        shared.install()
     control.sendall(dump_line(hello))
     try:
         _serve_tasks(control, filtering, bool(hello["spaces"]))
@@ -122,6 +123,7 @@ def _forget_ourselves() -> None:
     os.environ.clear()
     os.environ.update(_ENVIRONMENT)
     gc.collect()
+    rehearse()
     gc.freeze()
 
 
