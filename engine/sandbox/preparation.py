@@ -75,7 +75,8 @@ def warm_up() -> None:
 def rehearse() -> None:
     """Runs a sample program as a child does, until the interpreter has settled on how to.
 
-    What is allocated, specialised and filled in here, children share and need not copy: so it comes last, before the filter.
+    What is allocated, specialised and filled in here, children share and need not copy. So it comes last, before the
+    filter.
     """
     watch_descriptors()
     kept = [os.dup(descriptor) for descriptor in (0, 1, 3)]

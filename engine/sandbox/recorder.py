@@ -37,7 +37,7 @@ def release_reserve() -> None:
     _reserve.clear()
 
 
-_TRACES = {"lines": LineTrace, "states": StateTrace}
+_TRACES: dict[str, type[LineTrace] | type[StateTrace]] = {"lines": LineTrace, "states": StateTrace}
 
 
 class Recorder:
