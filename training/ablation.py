@@ -26,7 +26,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import json
 import shutil
 import tomllib
 from collections.abc import Callable, Iterator
@@ -94,8 +93,8 @@ class Outcome:
 
     arm: str
     seed: int
-    digest: str
-    """Of the configuration: an outcome of another configuration does not count."""
+    config: dict[str, Any]
+    """`section.key` -> value of the whole configuration: an outcome counts while all of these still hold."""
     curve: tuple[Point, ...]
     """Evaluations, the one before the first step first."""
     classes: dict[str, float]
@@ -146,10 +145,15 @@ def load_grid(path: Path, overrides: dict[str, object] | None = None) -> Grid:
     return grid
 
 
-def digest(config: TrainConfig) -> str:
-    """The same for runs of the same configuration, wherever they are kept."""
-    kept = config.model_dump(mode="json", exclude={"run": {"name", "folder", "threads"}})
-    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
+def settings(config: TrainConfig) -> dict[str, Any]:
+    """`section.key` -> value of all that can change what comes of a run: not where it is kept, nor its threads."""
+    return dict(_flat(config.model_dump(mode="json", exclude={"run": {"name", "folder", "threads"}})))
+
+
+def holds(config: TrainConfig, made_with: dict[str, Any]) -> bool:
+    """Whether a configuration still says what `made_with` said; keys that have come or gone since do not count."""
+    now = settings(config)
+    return all(now.get(key, value) == value for key, value in made_with.items())
 
 
 def read_outcomes(folder: Path) -> list[Outcome]:
@@ -163,9 +167,9 @@ def read_outcomes(folder: Path) -> list[Outcome]:
 
 def valid_outcomes(grid: Grid, outcomes: list[Outcome]) -> dict[tuple[str, int], Outcome]:
     """By (arm, seed): the newest outcome of each of the grid's runs that has the run's present configuration."""
-    wanted = {(arm.name, seed): digest(grid.run_config(arm, seed)) for arm in grid.arms for seed in grid.seeds}
+    wanted = {(arm.name, seed): grid.run_config(arm, seed) for arm in grid.arms for seed in grid.seeds}
     found = {(each.arm, each.seed): each for each in outcomes}
-    return {key: each for key, each in found.items() if wanted.get(key) == each.digest}
+    return {key: each for key, each in found.items() if key in wanted and holds(wanted[key], each.config)}
 
 
 def run_grid(
@@ -224,7 +228,7 @@ class RunFailed(RuntimeError):  # noqa: N818 - an outcome, told to the caller
     """A run of the grid ended without a result."""
 
 
-def outcome_of(run: Run, arm: str, seed: int, identity: str) -> Outcome:
+def outcome_of(run: Run, arm: str, seed: int) -> Outcome:
     """What a finished run's files say.
 
     Raises:
@@ -242,7 +246,7 @@ def outcome_of(run: Run, arm: str, seed: int, identity: str) -> Outcome:
     last = evaluations[-1]
     rates = ("step", "pass@1", "greedy", "samples_per_problem")
     classes = {name: share for name, share in last.items() if name not in rates}
-    return Outcome(arm, seed, identity, curve, classes, float(summary["seconds"]))
+    return Outcome(arm, seed, settings(run.config), curve, classes, float(summary["seconds"]))
 
 
 def _train_one(grid: Grid, arm: Arm, seed: int, folder: Path) -> Outcome:
@@ -251,8 +255,7 @@ def _train_one(grid: Grid, arm: Arm, seed: int, folder: Path) -> Outcome:
     config = base.model_copy(
         update={"run": base.run.model_copy(update={"name": path.name, "folder": str(path.parent)})}
     )
-    identity = digest(config)
-    if (path / "config.toml").exists() and digest(Run(path).config) != identity:
+    if (path / "config.toml").exists() and settings(Run(path).config) != settings(config):
         shutil.rmtree(path)  # begun with another configuration
     if Run(path).summary is None:
         run = launch(config, resume=True)
@@ -260,7 +263,7 @@ def _train_one(grid: Grid, arm: Arm, seed: int, folder: Path) -> Outcome:
             lines = (path / "trainer.log").read_text(errors="replace").split("\n")
             reason = next((line for line in reversed(lines) if line.strip()), "no message")
             raise RunFailed(f"exit status {status}: {reason.strip()} ({path / 'trainer.log'})")
-    return outcome_of(Run(path), arm.name, seed, identity)
+    return outcome_of(Run(path), arm.name, seed)
 
 
 def _run_path(folder: Path, arm: Arm, seed: int) -> Path:
