@@ -9,7 +9,7 @@ import signal
 import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -82,11 +82,11 @@ def inside_a_database_write(rng: random.Random, path: Path) -> Callable[[], bool
 
 def kill_when(reached: Callable[[], bool], process) -> None:
     while process.is_alive():
-        try:
+        with suppress(FileNotFoundError):  # the folder looked at has just been renamed
             if reached():
-                os.kill(process.pid, signal.SIGKILL)
-        except FileNotFoundError:  # the folder looked at has just been renamed
-            pass
+                with suppress(ProcessLookupError):  # it has just ended by itself
+                    os.kill(process.pid, signal.SIGKILL)
+                break
         time.sleep(0.001)
     process.join()
 
