@@ -17,9 +17,9 @@ from pathlib import Path
 from benchmarks.tables import write_between_markers
 from training.config import ModelSection
 from training.data import load_problems
-from training.evaluation_plan import EvaluationPlan
+from training.evaluation.plan import EvaluationPlan
+from training.evaluation.results import OVERALL, Row, rows_of
 from training.policy import set_threads
-from training.results import OVERALL, Row, rows_of
 
 PAGE = Path("docs/evaluation.md")
 MBPP = Path("../shared/data/mbpp.jsonl")

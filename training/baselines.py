@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from feedback import Feedback
-from training.config_objective import ObjectiveSection
+from training.config.objective import ObjectiveSection
 from training.records import Baseline, Rollout
 
 NO_BASELINE = Baseline(0.0, 0.0)

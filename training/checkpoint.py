@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 
-from training.critic import CriticLearner
+from training.critic.network import CriticLearner
 from training.files import sync_folder, write_bytes, write_text
 from training.learner import LocalLearner
 from training.models.adapters import save_weights

@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from training.config import TrainConfig
-from training.evaluation import PassRate
+from training.evaluation.rates import PassRate
 from training.rendering import render_record
 from training.store import SampleRow
 

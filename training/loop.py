@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 from training.config import TrainConfig
 from training.control import Control
 from training.display import Display
-from training.evaluation import PassRate, judged_samples, pass_rate
+from training.evaluation.rates import PassRate, judged_samples, pass_rate
 from training.files import write_text
 from training.policy import set_threads
 from training.run import RunError

@@ -20,8 +20,8 @@ from training.buffer import Buffer
 from training.checkpoint import Progress, load_experiences, load_learner, load_progress, newest_valid, save_checkpoint
 from training.config import TrainConfig
 from training.control import Control
-from training.critic import CriticLearner
-from training.critic_step import open_critic
+from training.critic.network import CriticLearner
+from training.critic.step import open_critic
 from training.data import DataError, LoadReport, load_problems
 from training.display import Display
 from training.feedback_pool import LocalFeedbackPool

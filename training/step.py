@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from training.baselines import HistoricalBest
 from training.checkpoint import save_experiences
-from training.critic_step import critic_weights, ppocoder_batch, warm_up
+from training.critic.step import critic_weights, ppocoder_batch, warm_up
 from training.experiences import (
     Judged,
     Pending,

@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from training.ablation import Outcome, Point, holds, load_grid, read_outcomes, settings, valid_outcomes
-from training.ablation_tables import area, draw, estimate, tables
+from training.ablation.grid import Outcome, Point, holds, load_grid, read_outcomes, settings, valid_outcomes
+from training.ablation.tables import area, draw, estimate, tables
 from training.cli import main
 from training.config import ConfigError, TrainConfig
 from training.run import RunError, launch

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from training.baselines import HistoricalBest, group_baselines
-from training.config_objective import ObjectiveSection
+from training.config.objective import ObjectiveSection
 from training.records import Baseline
 
 MEAN = ObjectiveSection(baseline="group_mean")

@@ -5,7 +5,7 @@ import tomllib
 import pytest
 
 from training.config import ConfigError, TrainConfig, keys
-from training.config_objective import PRESETS
+from training.config.objective import PRESETS
 
 
 def test_defaults_are_valid_and_survive_toml():

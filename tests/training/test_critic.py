@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from engine import ErrorKind, Execution, ProgramError, Verdict
-from training.critic import OUTCOMES, PASSED, Critic, CriticLearner, load_critic, outcome_of, value_loss
+from training.critic.network import OUTCOMES, PASSED, Critic, CriticLearner, load_critic, outcome_of, value_loss
 from training.policy import PolicyError
 
 

@@ -18,8 +18,8 @@ from feedback import COMPONENTS, Feedback, FinishReason
 from tests.training.families import build
 from training.checkpoint import load_experiences
 from training.config import ConfigError, ModelSection, TrainConfig
-from training.critic import OUTCOMES, Critic, CriticLearner, load_critic
-from training.critic_step import open_critic, ppocoder_batch
+from training.critic.network import OUTCOMES, Critic, CriticLearner, load_critic
+from training.critic.step import open_critic, ppocoder_batch
 from training.policy import load_policy
 from training.records import Baseline, Experience, Rollout
 from training.run import Run

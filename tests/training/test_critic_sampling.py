@@ -12,9 +12,9 @@ import torch
 from engine import Judge, Problem, StdinTest, Verdict
 from training import minicode
 from training.config import ModelSection
-from training.critic import OUTCOMES, Critic
-from training.critic_sampling import CriticSampling, critic_sampled, cut
-from training.evaluation import judged_samples
+from training.critic.network import OUTCOMES, Critic
+from training.evaluation.critic_sampling import CriticSampling, critic_sampled, cut
+from training.evaluation.rates import judged_samples
 from training.policy import PolicyError, load_policy
 from training.repair import complaint, split_tests
 from training.sampler import TransformersSampler

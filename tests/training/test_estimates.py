@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.estimates import mean_over_problems, n_at_k, paired_difference, pass_at_k
+from training.evaluation.estimates import mean_over_problems, n_at_k, paired_difference, pass_at_k
 
 
 @given(st.integers(1, 8), st.data())

@@ -9,7 +9,7 @@ import pytest
 from engine import AssertTest, Judge, StdinTest, Verdict, parse_problem
 from training import minicode
 from training.config import ModelSection
-from training.evaluation import evaluate, judged_requests, program_of
+from training.evaluation.rates import evaluate, judged_requests, program_of
 from training.policy import load_policy
 from training.records import Rollout, SampleRequest
 from training.sampler import TransformersSampler

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from training.config_objective import ObjectiveSection
+from training.config.objective import ObjectiveSection
 from training.objective import LossTerms, sequence_scales, token_losses, token_weights
 from training.records import Baseline
 

@@ -16,7 +16,7 @@ from feedback import FinishReason
 from tests.training.families import build
 from training.baselines import group_baselines
 from training.config import ModelSection, OptimizerSection
-from training.config_objective import ObjectiveSection
+from training.config.objective import ObjectiveSection
 from training.learner import LocalLearner, sequence_logprobs
 from training.objective import token_weights, weighted_batch
 from training.policy import load_policy

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from training.comparison import beside_published, common_ks, compared
-from training.published import published, published_for
-from training.results import Result, ResultError, ResultFolder, Sample, read_result, rows_of
+from training.evaluation.comparison import beside_published, common_ks, compared
+from training.evaluation.published import published, published_for
+from training.evaluation.results import Result, ResultError, ResultFolder, Sample, read_result, rows_of
 
 SETTINGS = {"model": "m", "data": "d", "samples": 2, "temperatures": [1.0], "seed": 0}
 
@@ -208,7 +208,7 @@ def test_tables_lose_nothing_in_a_narrow_terminal():
 
     from rich.console import Console
 
-    from training.result_tables import rates_table, show_comparisons
+    from training.evaluation.tables import rates_table, show_comparisons
 
     ours = Result(
         "runs/x/step-60",

@@ -7,7 +7,7 @@ import pytest
 
 from engine import Execution, Report, TestResult, Verdict
 from feedback import FinishReason, RewardSettings, assess
-from training.config_objective import ObjectiveSection
+from training.config.objective import ObjectiveSection
 from training.objective import shaped
 from training.objective.shaping import overlong_penalty, weights_of_tests
 from training.records import Rollout

@@ -21,7 +21,7 @@ __all__ = ["add_arguments", "explain_unknown", "run"]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own arguments; every configuration key may be given and goes over every arm."""
-    parser.add_argument("grid", metavar="GRID.toml", help="arms, seeds and configuration; see training/ablation.py")
+    parser.add_argument("grid", metavar="GRID.toml", help="arms, seeds, configuration (training/ablation/grid.py)")
     parser.add_argument("--out", metavar="DIR", help="where outcomes are kept and gone on with (default: runs/GRID)")
     parser.add_argument("--parallel", type=int, default=1, metavar="N", help="runs at a time (default 1)")
     parser.add_argument("--keep-runs", action="store_true", help="keep the run directories of finished runs")
@@ -31,8 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run what has not run yet, then write `tables.md` and `curves.svg`; see `training.cli` for the exit status."""
-    from training.ablation import Arm, Outcome, load_grid, read_outcomes, run_grid, valid_outcomes
-    from training.ablation_tables import draw, tables
+    from training.ablation.grid import Arm, Outcome, load_grid, read_outcomes, run_grid, valid_outcomes
+    from training.ablation.tables import draw, tables
 
     path = Path(arguments.grid)
     folder = Path(arguments.out or Path("runs") / path.stem)

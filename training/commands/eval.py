@@ -1,6 +1,6 @@
 """`rltf eval`: pass@k and n@k of a model on problems, beside other results and the paper's tables.
 
-What this module does not do: sample, judge or estimate (`training.evaluation`, `training.estimates`).
+What this module does not do: sample, judge or estimate (`training.evaluation.rates`, `training.evaluation.estimates`).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from engine import Problem
-    from training.evaluation_plan import EvaluationPlan
-    from training.results import Result, Sample
+    from training.evaluation.plan import EvaluationPlan
+    from training.evaluation.results import Result, Sample
 
 PAPER = "paper"
 
@@ -78,9 +78,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     from engine import SandboxError
     from training.data import DataError
+    from training.evaluation.results import ResultError, read_result
+    from training.evaluation.tables import show_comparisons
     from training.models import PolicyError
-    from training.result_tables import show_comparisons
-    from training.results import ResultError, read_result
 
     if fault := _usage_fault(arguments):
         print(f"rltf eval: {fault}", file=sys.stderr)
@@ -159,7 +159,7 @@ def _problems(arguments: argparse.Namespace, console: Console) -> tuple[list[Pro
 
 def _plan(arguments: argparse.Namespace) -> EvaluationPlan:
     from training.config import ModelSection
-    from training.evaluation_plan import EvaluationPlan
+    from training.evaluation.plan import EvaluationPlan
 
     return EvaluationPlan(
         ModelSection(
@@ -197,9 +197,9 @@ def _evaluated(arguments: argparse.Namespace) -> tuple[int, Result]:
     """Sample and judge what is missing, print what it adds up to; the exit status and the result."""
     from rich.console import Console
 
+    from training.evaluation.results import OVERALL, Result, ResultFolder, rows_of
+    from training.evaluation.tables import outcomes_table, rates_table
     from training.policy import set_threads
-    from training.result_tables import outcomes_table, rates_table
-    from training.results import OVERALL, Result, ResultFolder, rows_of
 
     console = Console()
     problems, malformed = _problems(arguments, console)

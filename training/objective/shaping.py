@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from engine import Verdict
 from feedback import Contribution, Feedback, RewardSettings, summed
-from training.config_objective import ObjectiveSection
+from training.config.objective import ObjectiveSection
 from training.records import Rollout
 
 Pairs = list[tuple[Rollout, Feedback]]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from training.config_objective import ObjectiveSection
+from training.config.objective import ObjectiveSection
 from training.objective.loss import LossTerms
 from training.records import Experience, WeightedSequence
 

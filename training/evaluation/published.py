@@ -14,7 +14,7 @@ from importlib.resources import files
 from typing import Any
 
 from training.data import APPS_DIFFICULTIES
-from training.results import OVERALL
+from training.evaluation.results import OVERALL
 
 _COLUMNS = (*APPS_DIFFICULTIES, OVERALL)
 

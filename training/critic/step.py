@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from training.config import TrainConfig
-from training.critic import OUTCOMES, PASSED, Critic, CriticLearner, Text, Written, outcome_of
+from training.critic.network import OUTCOMES, PASSED, Critic, CriticLearner, Text, Written, outcome_of
 from training.models.prompts import encode_reference
 from training.objective import Batch, weighted_batch
 from training.objective.ppocoder import (

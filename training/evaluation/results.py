@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from engine import Problem
-from training.estimates import Estimate, mean_over_problems, n_at_k, pass_at_k
+from training.evaluation.estimates import Estimate, mean_over_problems, n_at_k, pass_at_k
 from training.files import write_text
 
 OVERALL = "all"

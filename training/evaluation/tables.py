@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from training.comparison import Beside, Compared, beside_published, common_ks, compared
 from training.data import APPS_DIFFICULTIES
-from training.estimates import Estimate
-from training.published import published_for
-from training.results import OVERALL, Result, ResultError, Row, rows_of
+from training.evaluation.comparison import Beside, Compared, beside_published, common_ks, compared
+from training.evaluation.estimates import Estimate
+from training.evaluation.published import published_for
+from training.evaluation.results import OVERALL, Result, ResultError, Row, rows_of
 
 
 def rates_table(title: str, rows: Sequence[Row]) -> Table:

@@ -1,6 +1,7 @@
 """Sampling problems and judging what comes; the pass rate of a training run.
 
-What this module does not do: lint, reward or learn; estimate (`training.estimates`), keep results (`training.results`).
+What this module does not do: lint, reward or learn, judge how sure a rate is (`training.evaluation.estimates`), or keep
+results (`training.evaluation.results`). A training run needs no more than what is here.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from engine import Execution, Judge, Problem, Verdict
-from training.estimates import pass_at_k
+from training.evaluation.estimates import pass_at_k
+from training.evaluation.results import Sample
 from training.models.prompts import encode_prompt, program_place
 from training.policy import Policy
 from training.prompts import FORMATS
 from training.protocols import Sampler
 from training.records import Rollout, SampleRequest
-from training.results import Sample
 from training.rows import outcome_class
 from training.sampler import request_seed
 

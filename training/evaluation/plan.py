@@ -2,9 +2,9 @@
 
     plan = EvaluationPlan(ModelSection(name="embedded:short"), samples=10, temperatures=(0.0, 0.6))
     samples = list(plan.missing(problems))  # drawn and judged
-    rows = rows_of(samples, ks=[1, 5], ns=[1])  # training.results
+    rows = rows_of(samples, ks=[1, 5], ns=[1])  # training.evaluation.results
 
-What this module does not do: keep samples (`training.results`) or print.
+What this module does not do: keep samples (`training.evaluation.results`) or print.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import Any
 
 from engine import Judge, Problem
 from training.config import ModelSection
-from training.critic import load_critic
-from training.critic_sampling import critic_sampled
-from training.evaluation import evaluate, sample_of
+from training.critic.network import load_critic
+from training.evaluation.critic_sampling import critic_sampled
+from training.evaluation.rates import evaluate, sample_of
+from training.evaluation.results import Sample, fingerprint_of_model, fingerprint_of_problems
 from training.policy import Policy, load_policy, resolve
 from training.protocols import Sampler
-from training.results import Sample, fingerprint_of_model, fingerprint_of_problems
 from training.sampler import TransformersSampler
 
 _CRITIC_PROBLEMS = 16

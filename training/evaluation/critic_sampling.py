@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from engine import Execution, Judge, Problem, Verdict
 from feedback import FinishReason
-from training.critic import OUTCOMES, PASSED, Critic
-from training.evaluation import EVALUATION_STEP, Judged
+from training.critic.network import OUTCOMES, PASSED, Critic
+from training.evaluation.rates import EVALUATION_STEP, Judged
 from training.models import PolicyError
 from training.models.families import is_encoder_decoder
 from training.models.prompts import encode_prompt, program_place

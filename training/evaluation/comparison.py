@@ -1,6 +1,6 @@
 """One result beside another: paired differences on the problems that both have, and the paper's rows at the same k.
 
-What this module does not do: print (`training.result_tables`) or run anything.
+What this module does not do: print (`training.evaluation.tables`) or run anything.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from training.estimates import Difference, Estimate, paired_difference
-from training.published import Published
-from training.results import OVERALL, Result, ResultError, Row, Sample, by_problem, levels, pass_rates
+from training.evaluation.estimates import Difference, Estimate, paired_difference
+from training.evaluation.published import Published
+from training.evaluation.results import OVERALL, Result, ResultError, Row, Sample, by_problem, levels, pass_rates
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,20 @@
+"""The one typed configuration of a training run: `TrainConfig` and its sections.
+
+What this package does not do: read problems or models, or hold anything that changes during a run.
+"""
+
+from training.config.config import ConfigError, TrainConfig, keys, unknown_key
+from training.config.objective import CriticSection, ObjectiveSection
+from training.config.sections import Extract, ModelSection, OptimizerSection
+
+__all__ = [
+    "ConfigError",
+    "CriticSection",
+    "Extract",
+    "ModelSection",
+    "ObjectiveSection",
+    "OptimizerSection",
+    "TrainConfig",
+    "keys",
+    "unknown_key",
+]
