@@ -35,7 +35,7 @@ class Published:
 @cache
 def published() -> tuple[Published, ...]:
     """All rows, in the paper's order."""
-    tables = tomllib.loads((files("training") / "published.toml").read_text(encoding="utf-8"))
+    tables = tomllib.loads((files("training.evaluation") / "published.toml").read_text(encoding="utf-8"))
     return tuple(
         Published(data, row["method"], row["size"], row.get("note", ""), dict(_rates(row["rates"])))
         for data in ("apps", "mbpp")
