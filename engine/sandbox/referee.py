@@ -191,7 +191,7 @@ def _cut(failure: dict[str, Any]) -> dict[str, Any]:
     cut: dict[str, Any] = {name: str(failure.get(name))[:_SHOWN] for name in ("type", "message")}
     cut |= {name: failure.get(name) is True for name in ("memory", "exit")}
     frames = failure.get("frames")
-    places = [frame for frame in frames if isinstance(frame, list)] if isinstance(frames, list) else []
+    places = [frame for frame in frames if isinstance(frame, list | tuple)] if isinstance(frames, list) else []
     return {**cut, "frames": [_place(*frame) for frame in places[-_FRAMES:] if len(frame) == 5]}
 
 

@@ -108,6 +108,8 @@ def _encode_other(value: Any, sender: Sender | None, depth: int) -> object:
         items = list(itertools.islice(value, _ITEMS + 1))
         if len(items) <= _ITEMS:
             return _tagged("iterator", items, sender, depth)
+    if value is Ellipsis or value is NotImplemented:
+        return {"t": "builtin", "v": repr(value)}
     if kind in (type, BuiltinFunctionType) and vars(builtins).get(name := str(value.__name__)) is value:
         return {"t": "builtin", "v": name}
     return {"t": "object", "v": kind_name(value)} if sender is None else sender.keep(value)

@@ -139,6 +139,7 @@ VALUES = {
         "def f():\n    yield 1\n    raise ValueError('no')",
         "g = f()\nassert next(g) == 1\ntry:\n    next(g)\n    assert False\nexcept ValueError as e:\n    assert str(e) == 'no'",
     ),
+    "singletons": ("def f(x): return x is ..., NotImplemented", "assert f(...) == (True, NotImplemented)\nassert f(0)[0] is False"),
     "map": ("def f(l): return map(str, l)", "assert list(f([1])) == ['1']"),
     "keys": ("def f(d): return d.keys()", "assert f({1: 2}) == {1} and list(f({1: 2})) == [1]"),
     "named tuple": (POINT + "def f(): return P(1, 2)", "assert f() == (1, 2) and f().x == 1"),
@@ -285,6 +286,14 @@ def test_a_subclass_that_nobody_expects_keeps_its_name(judge):
 def test_imports_of_the_set_up_are_known_to_the_program(judge):
     execution = run(judge, "def f(x): return math.sqrt(x)", "assert f(4) == 2", setup="import math")
     assert execution.verdict is Verdict.PASSED, execution
+
+
+def test_an_error_in_a_generator_that_the_test_steps_through_has_its_place(judge):
+    program = "def f(n):\n    yield 1\n    yield 1 // n"
+    for test in ("assert list(f(0)) == [1, 1]", "assert sum(f(0)) == 2", "for x in f(0):\n    assert x == 1"):
+        error = run(judge, program, test).error
+        assert error.type == "ZeroDivisionError", error
+        assert program[error.span.start_byte : error.span.end_byte] == "1 // n"
 
 
 def test_a_returned_value_that_cannot_be_compared_is_wrong_and_never_our_fault(judge):
