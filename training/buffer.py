@@ -39,6 +39,10 @@ class Buffer:
         """Append; the oldest fall out when the buffer is full."""
         self._experiences.extend(experiences)
 
+    def newest(self, count: int) -> list[Experience]:
+        """The newest `count`, oldest of them first; all where there are fewer."""
+        return list(self._experiences)[max(0, len(self) - count) :]
+
     def batch(self, step: int, at_least: int = 0) -> list[Experience]:
         """What to learn from in a step: the newest, oldest of them first; offline, a store's part in turn.
 
@@ -46,7 +50,7 @@ class Buffer:
         """
         count = min(max(self._config.buffer.batch_size, at_least), len(self))
         if not self._offline:
-            return list(self._experiences)[len(self) - count :]
+            return self.newest(count)
         chosen = in_turn(self._config.run.seed, 4, step * count, count, len(self))
         return [self._experiences[index] for index in chosen]
 

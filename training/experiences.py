@@ -47,6 +47,9 @@ def sample(session: Session, requests: Sequence[SampleRequest]) -> Pending:
     """Sample, and hand each rollout to the feedback pool at once: it is judged while the next batch is sampled.
 
     With `sampler.turns` above 1, programs that fail their public tests come again, with a prompt of their own.
+
+    Raises:
+        Stopping: training was asked to stop.
     """
     pending: Pending = []
 
@@ -57,6 +60,7 @@ def sample(session: Session, requests: Sequence[SampleRequest]) -> Pending:
     for turn in range(1, session.config.sampler.turns + 1):
         before = len(pending)
         for batch in session.sampler.sample(asked, policy_version=session.step):
+            session.go_on()
             for rollout in batch:
                 submit(rollout)
         if turn < session.config.sampler.turns:

@@ -14,12 +14,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import torch
 from filelock import FileLock, Timeout
 
+from training.baselines import HistoricalBest
 from training.config import TrainConfig
 from training.control import Control
 from training.display import Display
@@ -29,8 +30,10 @@ from training.policy import set_threads
 from training.run import RunError
 from training.sampler import TransformersSampler
 from training.samples import step_metrics
-from training.session import Session, load_data, open_session
+from training.session import Session, Stopping, load_data, open_session
 from training.step import fill_buffer, take_step
+
+T = TypeVar("T")
 
 
 class Interrupted(Exception):  # noqa: N818
@@ -108,13 +111,13 @@ def _loop(session: Session) -> Summary:
         session.before = _evaluate(session, config.evaluation.samples_per_problem)
         session.save()
     if session.step == 0 and config.initial_samples:
-        filled = fill_buffer(session, lambda: _obey(session))
+        filled = _undone_if_stopped(session, lambda: fill_buffer(session, lambda: _obey(session)))
         session.samples = filled.programs
         if config.training.rollouts == "offline":  # there are no others to show
             session.record(step_metrics(filled.experiences, filled.infra), filled.experiences)
     while session.step < config.training.steps:
         _obey(session)
-        done = take_step(session)
+        done = _undone_if_stopped(session, lambda: take_step(session))
         session.step += 1
         session.samples += done.programs
         session.record({**done.metrics, "samples/judged": session.samples}, done.experiences, done.weights)
@@ -171,6 +174,16 @@ def _evaluate(session: Session, samples: int) -> dict[str, float]:
     )
     session.display.evaluation(session.step, sampled, greedy)
     return rates
+
+
+def _undone_if_stopped(session: Session, work: Callable[[], T]) -> T:
+    """What `work` gives; if training is asked to stop meanwhile, a checkpoint of what was before it is written."""
+    best = HistoricalBest(session.best.best)
+    try:
+        return work()
+    except Stopping:
+        session.best = best
+        raise Interrupted(_stop(session, None)) from None
 
 
 def _obey(session: Session) -> None:

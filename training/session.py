@@ -40,6 +40,10 @@ from training.tracking import open_tracking
 from training.turns import public_and_hidden
 
 
+class Stopping(Exception):  # noqa: N818
+    """Training was asked to stop in the middle of a step, which then does not count."""
+
+
 @dataclass
 class Session:
     """The parts of a running loop and where it stands."""
@@ -90,6 +94,15 @@ class Session:
     def seconds(self) -> float:
         """Wall time of all sessions of this run."""
         return self.earlier_seconds + time.monotonic() - self.started
+
+    def go_on(self) -> None:
+        """Asked in the middle of a step.
+
+        Raises:
+            Stopping: training was asked to stop.
+        """
+        if self.should_stop():
+            raise Stopping
 
     def prompt(self, problem: Problem) -> tuple[int, ...]:
         """Token ids of what the policy reads, encoded once."""

@@ -66,10 +66,10 @@ def take_step(session: Session) -> Step:
     clock.lap("time/sample")
     supervised_loss = _supervised(session)
     clock.lap("time/learn")
-    if _learns_the_new(session, pending):
+    if _learns_all_its_own(session, pending):
         judged, learned, made, metrics = _learned_as_judged(session, pending, clock)
-        signal = with_signal(session, learned)
-        session.buffer.add(learned)
+        signal = with_signal(session, judged.experiences)
+        session.buffer.add(judged.experiences)
     else:
         judged = _judged(session, pending)
         signal = with_signal(session, judged.experiences)
@@ -115,44 +115,57 @@ def _judged(session: Session, pending: Pending) -> Judged:
     return judged
 
 
-def _learns_the_new(session: Session, pending: Pending) -> bool:
-    """Whether this step learns from its own samples, all of them and no others, a problem at a time."""
+def _learns_all_its_own(session: Session, pending: Pending) -> bool:
+    """Whether this step learns from all of its own samples, whatever they turn out to be: it can then begin at once."""
     config = session.config
     own = config.sampler.problems_per_step * config.sampler.samples_per_problem
     alone = session.critic is None and session.greedy is None and config.sampler.turns == 1
-    on_policy = config.buffer.capacity == config.buffer.batch_size == own == len(pending)
-    return alone and on_policy and not config.objective.resampling
+    room = min(config.buffer.capacity, config.buffer.batch_size) >= own == len(pending)
+    return alone and room and not config.objective.resampling
 
 
 def _learned_as_judged(
     session: Session, pending: Pending, clock: _Clock
 ) -> tuple[Judged, list[Experience], Weights, dict[str, float]]:
-    """Learn from the first problems while the last ones are judged; then take the optimizer step.
+    """Learn from older samples, then from the new ones problem by problem, while the last are judged; then update.
 
     Portions are in the order of sampling, never of judging, so that a resumed run adds up the same numbers. What the
     sum is divided by counts samples that we failed to judge: they add nothing to it.
     """
     config, longest = session.config, session.config.sampler.max_new_tokens
-    lengths = [len(rollout.token_ids) for rollout, _ in pending]
+    older = session.buffer.newest(min(config.buffer.capacity, config.buffer.batch_size) - len(pending))
+    lengths = [len(each.rollout.token_ids) for each in older] + [len(rollout.token_ids) for rollout, _ in pending]
     _, divisor = sequence_scales(lengths, config.objective, longest)
-    judged, made, loss = Judged([], 0, 0), [], 0.0
+    learned: list[Experience] = []
+    made: Weights = []
+    loss = 0.0
+
+    def learn(experiences: list[Experience]) -> float:
+        session.go_on()
+        if not experiences:
+            return 0.0
+        batch = reinforced(session, experiences)
+        learned.extend(experiences)
+        made.extend(each.weights for each in batch.sequences)
+        return session.learner.accumulate(batch.sequences, divisor, batch.terms)
+
+    loss += learn(older)
+    clock.lap("time/learn")
+    judged = Judged([], 0, 0)
     for portion in _portions(pending):
         found = judge(session, portion)
         clock.lap("time/feedback_wait")
         judged = Judged(
             judged.experiences + found.experiences, judged.infra + found.infra, judged.programs + found.programs
         )
-        if found.experiences:
-            batch = reinforced(session, found.experiences)
-            loss += session.learner.accumulate(batch.sequences, divisor, batch.terms)
-            made += [each.weights for each in batch.sequences]
+        loss += learn(found.experiences)
         clock.lap("time/learn")
     try:
         metrics = {"loss/reinforced": loss, **session.learner.update()}
     except FloatingPointError as error:
-        raise _diverged(session, judged.experiences, error) from error
+        raise _diverged(session, learned, error) from error
     clock.lap("time/learn")
-    return judged, judged.experiences, made, metrics
+    return judged, learned, made, metrics
 
 
 def _portions(pending: Pending) -> list[Pending]:
