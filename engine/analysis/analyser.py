@@ -17,7 +17,8 @@ from types import TracebackType
 import msgspec
 
 from engine.analysis.facts import facts_of
-from engine.analysis.worker import Answer, Limits, Request, receive, send
+from engine.analysis.worker import Answer, Limits, Request
+from engine.framing import receive, send
 from engine.records import Diagnostic, Problem, Similarity
 
 _ROOT = Path(__file__).resolve().parents[2]

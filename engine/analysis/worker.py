@@ -11,21 +11,18 @@ import gc
 import os
 import resource
 import signal
-import struct
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import IO
 
 import msgspec
 
 from engine.analysis.facts import ProblemFacts
 from engine.analysis.source import UnreadableError, parsable_part, readable_source
+from engine.framing import receive, send
 from engine.records import Diagnostic, Similarity
 from engine.text import ProgramText
-
-_LENGTH = struct.Struct("<I")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,23 +52,6 @@ class Answer:
     similarity: Similarity | None = None
     last: bool = False
     resident_bytes: int = 0
-
-
-def send(stream: IO[bytes], message: Request | Answer | Limits) -> None:
-    """Write one message."""
-    data = msgspec.msgpack.encode(message)
-    stream.write(_LENGTH.pack(len(data)) + data)
-    stream.flush()
-
-
-def receive(stream: IO[bytes]) -> bytes | None:
-    """Read one message, still encoded; None where the other side is gone."""
-    head = stream.read(_LENGTH.size)
-    if len(head) < _LENGTH.size:
-        return None
-    (length,) = _LENGTH.unpack(head)
-    data = stream.read(length)
-    return data if len(data) == length else None
 
 
 def main() -> None:

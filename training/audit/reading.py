@@ -8,22 +8,20 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
-import struct
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO
 
 import msgspec
 
+from engine.framing import receive, send
 from training.audit.mutants import Mutant
 
 _ROOT = Path(__file__).resolve().parents[2]
 _START = "import sys; sys.path.insert(0, {root!r}); from training.audit.reading_process import main; main()"
-_LENGTH = struct.Struct("<I")
 _LONGEST = 200_000
 """Characters of text that are read at all."""
 
@@ -153,20 +151,3 @@ class _Process:
             self._to.close()
         self._from.close()
         self._process.wait()
-
-
-def send(stream: IO[bytes], message: Request | Answer | Limits) -> None:
-    """Write one message."""
-    data = msgspec.msgpack.encode(message)
-    stream.write(_LENGTH.pack(len(data)) + data)
-    stream.flush()
-
-
-def receive(stream: IO[bytes]) -> bytes | None:
-    """Read one message, still encoded; None where the other side is gone."""
-    head = stream.read(_LENGTH.size)
-    if len(head) < _LENGTH.size:
-        return None
-    (length,) = _LENGTH.unpack(head)
-    data = stream.read(length)
-    return data if len(data) == length else None

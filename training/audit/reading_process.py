@@ -14,8 +14,9 @@ import warnings
 
 import msgspec
 
+from engine.framing import receive, send
 from training.audit.mutants import mutants_of
-from training.audit.reading import Answer, Limits, Request, receive, send
+from training.audit.reading import Answer, Limits, Request
 
 
 def main() -> None:
