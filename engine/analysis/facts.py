@@ -34,6 +34,7 @@ class ProblemFacts:
     wants_output: bool = False
     """Every test compares standard output with text that is not blank."""
     prelude: str = ""
+    """Source that binds what the program finds there before its first line."""
 
 
 def facts_of(problem: Problem) -> ProblemFacts:
@@ -48,8 +49,17 @@ def facts_of(problem: Problem) -> ProblemFacts:
         or any(isinstance(test, AssertTest) for test in problem.tests),
         reads_input=only_streams and all(test.stdin.strip() for test in streams),
         wants_output=only_streams and all(test.expected.strip() for test in streams),
-        prelude=problem.prelude,
+        prelude="\n".join([problem.prelude, *(f"class {name}: ..." for name in _given_classes(problem.setup))]),
     )
+
+
+def _given_classes(setup: str) -> Iterator[str]:
+    """Classes of the set-up that only hold data: the referee gives them to the program (`engine.sandbox.referee`)."""
+    for node in ast.parse(setup).body:
+        if isinstance(node, ast.ClassDef):
+            methods = [item.name for item in node.body if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef)]
+            if all(name.startswith("__") for name in methods):
+                yield node.name
 
 
 def _calls(test: StdinTest | CallTest | AssertTest, entry_point: str | None) -> Iterator[Call]:

@@ -66,6 +66,14 @@ def test_comments_cannot_switch_a_linter_off(analyser: Analyser, pragma: str) ->
     assert "E0602" in codes(found)
 
 
+def test_classes_that_the_set_up_gives_the_program_are_known_and_no_others(analyser: Analyser) -> None:
+    setup = "class Node:\n    def __init__(self, v): self.v = v\nclass Oracle:\n    def answer(self): return 2"
+    problem = parse_problem({"test_list": ["assert f(1) == 2"], "test_setup_code": setup})
+    program = b"def f(x):\n    return Node(x).v + Oracle().answer()"
+    found = {item.message for item in analyser.submit(program, problem).result() if item.code == "undefined-name"}
+    assert found == {"Oracle is never bound"}
+
+
 def test_names_of_the_prelude_are_known(analyser: Analyser) -> None:
     prelude = "from typing import *\nfrom collections import Counter\nimport math as m\nclass Node: pass\n"
     problem = parse_problem({"fn_name": "f", "inputs": [[1]], "outputs": [2], "prelude": prelude})
