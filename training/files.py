@@ -24,6 +24,13 @@ def write_bytes(path: Path, data: bytes) -> None:
     aside.replace(path)
 
 
+def why_unwritable(path: Path) -> str:
+    """What is known against writing a file, before the work whose result it is to hold; empty where nothing is."""
+    if path.is_dir():
+        return f"{path}: cannot be written: is a folder"
+    return "" if path.parent.is_dir() else f"{path}: cannot be written: no folder {path.parent}"
+
+
 def sync_folder(folder: Path) -> None:
     """Flush a folder and every file below it to disk."""
     for path in [*folder.rglob("*"), folder]:

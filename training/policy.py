@@ -71,6 +71,10 @@ def resolve(name: str) -> str:
             return str(minicode.checkpoint(tier))
         case ["embedded", *_]:
             raise PolicyError(f"model {name!r}: allowed: embedded:short, embedded:long, a hub name or a folder")
+    if name.startswith(("/", ".", "~")) and not Path(name).is_dir():
+        raise PolicyError(
+            f"model {name!r}: no such folder; allowed: embedded:short, embedded:long, a hub name or a folder"
+        )
     return name
 
 
@@ -98,7 +102,8 @@ def load_policy(section: ModelSection, path: Path | None = None) -> Policy:
         model = model.to(device)
     except (AssertionError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
-        raise PolicyError(f"model.device {section.device!r}: cannot be used here: {reason}") from error
+        message = f"model.device {section.device!r}: cannot be used here; allowed: auto, cpu, cuda, cuda:N: {reason}"
+        raise PolicyError(message) from error
     try:
         return _policy(model, tokenizer, section, adapter)
     except PolicyError as error:

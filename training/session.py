@@ -229,8 +229,8 @@ def open_session(
         display.message(problem)
     policy = load_policy(config.model, newest)
     begun = int(newest.name.removeprefix("step-")) if newest else 0
-    track, end_tracking = open_tracking(config, path, begun)
-    store = RunStore(path, track)
+    encode_prompt(policy, problems[0])  # a malformed format is refused before there is a run of this name
+    learner = LocalLearner(policy, config.optimizer, config.training.steps)
     limits = Limits(
         cpu_seconds=config.engine.time_limit,
         memory_bytes=config.engine.memory_limit_mb << 20,
@@ -243,12 +243,14 @@ def open_session(
         require=config.engine.require,
         trace_lines=needs_lines(config),
     )
+    track, end_tracking = open_tracking(config, path, begun)
+    store = RunStore(path, track)
     public, hidden = public_and_hidden(problems, config.sampler.turns, config.sampler.public_tests)
     session = Session(
         config=config,
         path=path,
         policy=policy,
-        learner=LocalLearner(policy, config.optimizer, config.training.steps),
+        learner=learner,
         sampler=TransformersSampler(
             policy,
             config.sampler.max_new_tokens,

@@ -38,6 +38,8 @@ def test_help_of_train_documents_every_key_with_its_default(here):
         (["eval", "embedded:short", "--data", "x.jsonl", "--k", "1,x"], "'1,x'"),
         (["train", "--run", "../../elsewhere"], "run.name"),
         (["nonsense"], "nonsense"),
+        (["train", "one.toml", "two.toml"], "no such argument: two.toml"),
+        (["plan", "--gpus", "many"], "'many': must be a whole number from 1"),
     ],
 )
 def test_bad_input_exits_with_2_and_one_clear_line(here, arguments, part):

@@ -30,6 +30,9 @@ def test_file_and_overrides_are_laid_over_the_defaults(tmp_path):
         ({"training.steps": "many"}, ["training.steps", "integer", "'many'"]),
         ({"feedback.alpha_cap": 0}, ["feedback.alpha_cap is 0", "allowed: 1 or more"]),
         ({"feedback.taxonomy": "nowhere.toml"}, ["feedback.taxonomy: cannot read nowhere.toml"]),
+        ({"optimizer.learning_rate": "inf"}, ["optimizer.learning_rate", "finite number", "'inf'"]),
+        ({"sampler.temperature": "inf"}, ["sampler.temperature", "finite number"]),
+        ({"model.stop": [1]}, ["model.stop", "string"]),
         ({"feedback.no_such": 1}, ["feedback.no_such", "allowed", "feedback.mode"]),
     ],
 )
@@ -109,12 +112,25 @@ def test_an_algorithm_of_the_paper_has_the_papers_rewards(algorithm, mode):
     assert TrainConfig.load(overrides={"objective.algorithm": algorithm}).feedback.mode == mode
 
 
-@pytest.mark.parametrize("text", ["[sampler\n", "sampler = 3\n"])
-def test_a_malformed_file_is_named(tmp_path, text):
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        (b"[sampler\n", "not TOML"),
+        (b"sampler = 3\n", r"sampler: must be a table, as in \[sampler\], not 3"),
+        (b"feedback = 3\n", r"feedback: must be a table"),
+        (b"\xff\xfe", "not TOML"),
+    ],
+)
+def test_a_malformed_file_is_named(tmp_path, content, part):
     file = tmp_path / "bad.toml"
-    file.write_text(text)
-    with pytest.raises(ConfigError, match=r"bad\.toml"):
+    file.write_bytes(content)
+    with pytest.raises(ConfigError, match=part) as caught:
         TrainConfig.load(file)
+    assert "bad.toml" in str(caught.value)
+
+
+def test_one_stop_string_may_stand_alone_as_the_command_line_gives_it():
+    assert TrainConfig.load(overrides={"model.stop": "\nclass"}).model.stop == ("\nclass",)
 
 
 def test_a_missing_file_is_named(tmp_path):

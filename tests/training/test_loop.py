@@ -189,3 +189,14 @@ def test_two_trainers_on_one_run_are_refused(tmp_path):
 def test_nothing_of_a_run_is_left_running(finished):
     listing = subprocess.run(["ps", "-eo", "ppid,args"], capture_output=True, text=True, check=True).stdout
     assert str(os.getpid()) not in [line.split()[0] for line in listing.splitlines() if "zygote" in line]
+
+
+@pytest.mark.parametrize("wrong", [("--model.prompt_format", "{nothing}"), ("--optimizer.eight_bit", "true")])
+def test_a_run_that_cannot_begin_leaves_no_run_of_its_name(tmp_path, wrong):
+    from training.cli import main
+    from training.run import new_run_path, runs_in
+
+    folder = ["--run.folder", str(tmp_path), "--run", "one", "--data.limit", "2", "--data.held_out_limit", "1"]
+    assert main(["train", *folder, *wrong]) == 2
+    assert runs_in(tmp_path) == []  # --resume would go on with the newest
+    assert new_run_path(TrainConfig.load(overrides={"run.folder": str(tmp_path), "run.name": "one"}))

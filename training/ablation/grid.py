@@ -27,7 +27,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import shutil
-import tomllib
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -36,7 +35,7 @@ from typing import Any
 
 import msgspec
 
-from training.config import ConfigError, TrainConfig
+from training.config import ConfigError, TrainConfig, read_toml
 from training.run import Run, launch
 
 OUTCOMES = "outcomes.jsonl"
@@ -108,12 +107,7 @@ def load_grid(path: Path, overrides: dict[str, object] | None = None) -> Grid:
     Raises:
         ConfigError: it cannot be read, or what is wrong in it.
     """
-    try:
-        data = tomllib.loads(path.read_text())
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not TOML: {error}") from None
+    data = read_toml(path)
     if unknown := sorted(set(data) - set(_ALLOWED)):
         raise ConfigError(f"{path}: {unknown[0]}: no such key; allowed: {', '.join(_ALLOWED)}")
     seeds = data.get("seeds", [0])

@@ -15,6 +15,7 @@ from pathlib import Path
 from rich.console import Console
 
 from engine import Problem, SandboxError
+from training.files import why_unwritable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,11 +51,9 @@ def run(arguments: argparse.Namespace) -> int:
     from training.audit.writing import write_records
     from training.data import DataError, LoadReport, load_problems
 
-    for name, least in (("candidates", 1), ("mutants", 0), ("most", 1), ("proposals", 1), ("workers", 1), ("limit", 0)):
-        if getattr(arguments, name) < least:
-            value = getattr(arguments, name)
-            print(f"rltf amplify: --{name} is {value}; allowed: {least} or more", file=sys.stderr)
-            return 2
+    if problem := _usage_problem(arguments):
+        print(f"rltf amplify: {problem}", file=sys.stderr)
+        return 2
     settings = AmplifySettings(
         arguments.workers, arguments.candidates, arguments.mutants, arguments.most, arguments.seed
     )
@@ -92,6 +91,15 @@ def run(arguments: argparse.Namespace) -> int:
         Console().print(render(figures))
         print(f"written to {arguments.out}")
     return 1 if report.malformed or strangers or failures else 0
+
+
+def _usage_problem(arguments: argparse.Namespace) -> str:
+    """What is wrong with the arguments; empty if nothing is."""
+    positive = ("candidates", "most", "proposals", "max_new_tokens", "workers")
+    for name, least in (*((name, 1) for name in positive), ("mutants", 0), ("limit", 0), ("seed", 0)):
+        if getattr(arguments, name) < least:
+            return f"--{name.replace('_', '-')} is {getattr(arguments, name)}; allowed: {least} or more"
+    return why_unwritable(arguments.out)
 
 
 def _proposals(arguments: argparse.Namespace, problems: Sequence[Problem]) -> dict[str, list[str]]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from rich.console import Console
 
 from engine import Problem, SandboxError
+from training.files import why_unwritable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -84,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _usage_problem(arguments: argparse.Namespace) -> str:
     """What is wrong with the arguments; empty if nothing is."""
-    for name, least in (("runs", 1), ("mutants", 0), ("workers", 1), ("show", 0), ("limit", 0)):
+    for name, least in (("runs", 1), ("mutants", 0), ("workers", 1), ("show", 0), ("limit", 0), ("seed", 0)):
         if getattr(arguments, name) < least:
             return f"--{name} is {getattr(arguments, name)}; allowed: {least} or more"
     for name in ("min_score", "near"):
@@ -92,4 +93,4 @@ def _usage_problem(arguments: argparse.Namespace) -> str:
             return f"--{name.replace('_', '-')} is {getattr(arguments, name)}; allowed: 0 to 1"
     if not arguments.near:
         return "--near is 0; allowed: above 0 to 1"
-    return ""
+    return why_unwritable(arguments.out) if arguments.out else ""

@@ -105,14 +105,17 @@ def _usage_fault(arguments: argparse.Namespace) -> str:
         return "MODEL and --data SPEC belong together"
     if not arguments.model and (len(arguments.compare) < 2 or set(arguments.compare) == {PAPER}):
         return "needs MODEL and --data SPEC, or --compare with two results (`paper` may be one)"
-    samples = arguments.samples if max(arguments.temperature) > 0 else 1
-    if arguments.model and samples < max(arguments.k or [1]):
-        return f"--k {max(arguments.k)} needs at least that many samples, not {samples}"
-    if arguments.critic_sampling and min(arguments.temperature) == 0:
-        return "--critic-sampling needs temperatures above 0: greedy ends would all be the same"
-    counts = {name: getattr(arguments, name) for name in ("samples", "max_new_tokens", "batch_size", "workers")}
-    below = (f"--{name.replace('_', '-')} {count}: must be at least 1" for name, count in counts.items() if count < 1)
-    return next(below, "")
+    least = {"samples": 1, "max_new_tokens": 1, "batch_size": 1, "workers": 1, "limit": 0, "seed": 0}
+    for name, bound in least.items():
+        if getattr(arguments, name) < bound:
+            return f"--{name.replace('_', '-')} {getattr(arguments, name)}: must be at least {bound}"
+    samples, largest = arguments.samples if max(arguments.temperature) > 0 else 1, max(arguments.k or [1])
+    if arguments.model and samples < largest:
+        return f"--k {largest} needs at least that many samples, not {samples}"
+    if max(arguments.n) > largest:
+        return f"--n {max(arguments.n)} is above the largest k, {largest}: n of k samples are submitted"
+    greedy_refined = arguments.critic_sampling and min(arguments.temperature) == 0
+    return "--critic-sampling needs temperatures above 0: greedy ends would all be the same" if greedy_refined else ""
 
 
 def _numbers(text: str) -> list[int]:

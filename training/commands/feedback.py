@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
             return run_batch(arguments.batch, arguments.out, workers, tokenization)
         return _single(arguments, tokenization)
     except OSError as error:
-        done = "written" if arguments.out is not None and error.filename == str(arguments.out) else "read"
+        done = "written" if error.filename in (str(arguments.out), str(arguments.html)) else "read"
         what = f"{error.filename}: cannot be {done}: {error.strerror}" if error.filename else str(error)
         print(f"rltf feedback: {what}", file=sys.stderr)
         return 2

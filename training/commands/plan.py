@@ -81,7 +81,7 @@ def rows(found: Plan, work: Work) -> list[tuple[str, str]]:
 
 
 def _positive(text: str) -> int:
-    value = int(text)
+    value = int(text) if text.isdecimal() else 0
     if value < 1:
-        raise argparse.ArgumentTypeError(f"{text}: must be 1 or more")
+        raise argparse.ArgumentTypeError(f"{text!r}: must be a whole number from 1")
     return value

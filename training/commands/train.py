@@ -47,6 +47,8 @@ def given_keys(arguments: argparse.Namespace) -> dict[str, object]:
 
 def explain_unknown(word: str) -> str:
     """What to say of an option that is not one."""
+    if not word.startswith("-"):
+        return f"no such argument: {word}; one CONFIG.toml at most; see --help"
     return unknown_key(word.lstrip("-").partition("=")[0])
 
 

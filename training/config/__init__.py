@@ -3,7 +3,7 @@
 What this package does not do: read problems or models, or hold anything that changes during a run.
 """
 
-from training.config.config import ConfigError, TrainConfig, keys, unknown_key
+from training.config.config import ConfigError, TrainConfig, keys, read_toml, unknown_key
 from training.config.objective import CriticSection, ObjectiveSection
 from training.config.sections import Extract, ModelSection, OptimizerSection
 
@@ -16,5 +16,6 @@ __all__ = [
     "OptimizerSection",
     "TrainConfig",
     "keys",
+    "read_toml",
     "unknown_key",
 ]

@@ -90,7 +90,7 @@ class TrainConfig(Section):
         Raises:
             ConfigError: the file cannot be read, a key is unknown or a value is not allowed.
         """
-        data = _read(Path(path)) if path is not None else {}
+        data = read_toml(Path(path)) if path is not None else {}
         for dotted, value in (overrides or {}).items():
             section, _, key = dotted.partition(".")
             table = data.setdefault(section, {})
@@ -156,12 +156,13 @@ def keys() -> list[Key]:
     return found
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
+    """A TOML file's content; ConfigError says why it cannot be had."""
     try:
-        return tomllib.loads(path.read_text())
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not TOML: {error}") from None
 
 
@@ -182,4 +183,6 @@ def _explain(problem: Mapping[str, Any]) -> str:
         return unknown_key(name)
     if problem["type"] == "value_error":  # a section's own check, whose message starts with the key
         return f"{name}.{problem['ctx']['error']}".removeprefix(".")
+    if problem["type"] in ("model_type", "dataclass_type"):
+        return f"{name}: must be a table, as in [{name}], not {problem['input']!r}"
     return f"{name}: {problem['msg'][0].lower()}{problem['msg'][1:]}, not {problem['input']!r}"

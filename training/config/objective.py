@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Weight = Annotated[float, Field(ge=0)]
 Algorithm = Literal["rltf", "rltf_paper", "rltf_release", "grpo", "dr_grpo", "dapo", "coderl", "ppocoder", "sft"]
 
 _NO_RATIO: dict[str, object] = {"clip_low": 0.0, "clip_high": 0.0}
@@ -95,7 +95,7 @@ BUFFERS: dict[str, dict[str, object]] = {
 class Section(BaseModel):
     """A section: keys it does not know are refused, and its docstrings are the help texts."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 class ObjectiveSection(Section):

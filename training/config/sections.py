@@ -8,11 +8,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from training.config.objective import Count, Fraction, Positive, Section
 
 Extract = Literal["whole", "fence"]
+
+
+def _as_list(value: object) -> object:
+    """A string alone, as a command line gives it, stands for a list of one."""
+    return (value,) if isinstance(value, str) else value
 
 
 class RunSection(Section):
@@ -44,9 +49,9 @@ class ModelSection(Section):
     """Longer prompts lose the end of the problem's text (counted in the metrics); 0: never."""
     extract: Extract = "whole"
     """The program in a completion: all of it, or its last Markdown block of Python."""
-    stop: tuple[str, ...] = ()
+    stop: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ()
     """Strings that end a completion; the program is what comes before the first of them. A published format has its
-    own where none are given."""
+    own where none are given. On the command line, one string."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     """Type that is computed in; trained weights and log-probabilities are always float32."""
     gradient_checkpointing: bool = False

@@ -76,11 +76,14 @@ class ResultFolder:
         """Opens a new folder, or one to go on with.
 
         Raises:
-            ResultError: it holds an evaluation with other settings, or is not ours.
+            ResultError: it holds an evaluation with other settings, is not ours, or cannot be made.
         """
         self.path = path
         self.settings = dict(settings)
-        path.mkdir(parents=True, exist_ok=True)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ResultError(f"--out {path}: cannot be made: {error.strerror}") from None
         file = path / "settings.json"
         if file.exists():
             _check_same(file, self.settings, self.CHANGEABLE)

@@ -227,7 +227,15 @@ def test_the_command_writes_the_set_with_provenance_and_counts_what_it_did(tmp_p
     assert len(line["provenance"]) == len(line["test_list"]) == figures["tests_before"] + figures["tests_added"]
 
 
-@pytest.mark.parametrize("wrong", [["nothing", "--out", "x"], ["minicode:short:train", "--out", "x", "--most", "0"]])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["nothing", "--out", "x"],
+        ["minicode:short:train", "--out", "x", "--most", "0"],
+        ["minicode:short:train", "--out", "x", "--seed", "-1"],
+        ["minicode:short:train", "--out", "/no/folder/x"],  # before the hours whose result it would hold
+    ],
+)
 def test_a_usage_error_is_one_line_and_status_2(capsys, wrong):
     assert main(["amplify", *wrong]) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1

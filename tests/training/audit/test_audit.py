@@ -141,7 +141,14 @@ def test_the_command_says_what_it_found_and_writes_what_it_keeps(tmp_path, capsy
 
 
 @pytest.mark.parametrize(
-    "wrong", [["nothing"], ["minicode:short:train", "--runs", "0"], ["minicode:short:train", "--near", "0"]]
+    "wrong",
+    [
+        ["nothing"],
+        ["minicode:short:train", "--runs", "0"],
+        ["minicode:short:train", "--near", "0"],
+        ["minicode:short:train", "--seed", "-1"],
+        ["minicode:short:train", "--out", "/no/folder/kept.jsonl"],  # before the hours whose result it would hold
+    ],
 )
 def test_a_usage_error_is_one_line_and_status_2(capsys, wrong):
     assert main(["audit", *wrong]) == 2
