@@ -60,7 +60,10 @@ def _memory(file: str) -> int:
     try:
         config = TrainConfig.load(file)
         described = AutoConfig.from_pretrained(resolve(config.model.name))
-    except (ConfigError, PolicyError, OSError, ValueError) as error:
+    except ConfigError as error:  # names the file
+        print(f"rltf doctor: {error}", file=sys.stderr)
+        return 2
+    except (PolicyError, OSError, ValueError) as error:
         print(f"rltf doctor: {file}: {' '.join(str(error).split())[:300]}", file=sys.stderr)
         return 2
     shape = shape_of(described, config.model.lora_rank)

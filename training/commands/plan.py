@@ -22,18 +22,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", choices=tuple(MODELS), default="7b", help="size of the policy (default 7b)")
     parser.add_argument("--gpu", choices=tuple(GPUS), default="h100", help="kind of GPU (default h100)")
     parser.add_argument("--samples", type=_positive, default=_WORK.samples, help="programs in each step")
-    parser.add_argument("--prompt-tokens", type=_positive, default=_WORK.prompt_tokens)
-    parser.add_argument("--response-tokens", type=_positive, default=_WORK.response_tokens)
-    parser.add_argument("--longest-tokens", type=_positive, default=_WORK.longest_tokens)
+    parser.add_argument("--prompt-tokens", type=_positive, default=_WORK.prompt_tokens, help="on average")
+    parser.add_argument("--response-tokens", type=_positive, default=_WORK.response_tokens, help="on average")
     parser.add_argument(
-        "--judge-seconds", type=float, default=_WORK.judge_seconds, help="CPU seconds of a program that ends by itself"
+        "--longest-tokens", type=_positive, default=_WORK.longest_tokens, help="of the longest response"
     )
-    parser.add_argument("--timeout-share", type=float, default=_WORK.timeout_share, help="programs that do not")
-    parser.add_argument("--time-limit", type=float, default=_WORK.time_limit, help="CPU seconds such a program takes")
+    parser.add_argument(
+        "--judge-seconds",
+        type=_seconds,
+        default=_WORK.judge_seconds,
+        help="CPU seconds of a program that ends by itself",
+    )
+    parser.add_argument(
+        "--timeout-share", type=_share, default=_WORK.timeout_share, help="share of programs that do not, 0 to 1"
+    )
+    parser.add_argument(
+        "--time-limit", type=_seconds, default=_WORK.time_limit, help="CPU seconds such a program takes"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the plan; see `training.cli` for the exit status."""
+    if arguments.longest_tokens < arguments.response_tokens:
+        longest, average = arguments.longest_tokens, arguments.response_tokens
+        print(f"rltf plan: --longest-tokens {longest}: below the average, --response-tokens {average}", file=sys.stderr)
+        return 2
     work = Work(
         arguments.samples,
         arguments.prompt_tokens,
@@ -84,4 +97,22 @@ def _positive(text: str) -> int:
     value = int(text) if text.isdecimal() else 0
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text!r}: must be a whole number from 1")
+    return value
+
+
+def _share(text: str) -> float:
+    return _number(text, 1.0, "must be a number from 0 to 1")
+
+
+def _seconds(text: str) -> float:
+    return _number(text, sys.float_info.max, "must be a number from 0")
+
+
+def _number(text: str, most: float, allowed: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= most:
+        raise argparse.ArgumentTypeError(f"{text!r}: {allowed}")
     return value

@@ -26,6 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print; see `training.cli` for the exit status."""
+    if arguments.samples < 0:
+        print(f"rltf show: --samples {arguments.samples}: must be at least 0", file=sys.stderr)
+        return 2
     console = Console()
     if arguments.run is None:
         return _list(console)
