@@ -85,6 +85,11 @@ def test_axes_multiply_the_arms(grid_file):
         ('reference = "b"\n[arms.a]', "reference 'b': allowed: a"),
         ("arm = 1", "arm: no such key; allowed: config, seeds, reference, common, axes, arms"),
         ("= 1", "not TOML"),
+        ("arms = 1", "arms: must be a table, as in [arms], not 1"),
+        ("common = 1\n[arms.a]", "common: must be a table"),
+        ("axes = 1\n[arms.a]", "axes: must be a table"),
+        ("config = 1\n[arms.a]", "config: must be a file's name, not 1"),
+        ("seeds = [0, 0]\n[arms.a]", "seeds: each may stand there once, not [0, 0]"),
     ],
 )
 def test_what_is_wrong_in_a_grid_is_said_in_one_line(grid_file, text, said):

@@ -200,3 +200,24 @@ def test_a_run_that_cannot_begin_leaves_no_run_of_its_name(tmp_path, wrong):
     assert main(["train", *folder, *wrong]) == 2
     assert runs_in(tmp_path) == []  # --resume would go on with the newest
     assert new_run_path(TrainConfig.load(overrides={"run.folder": str(tmp_path), "run.name": "one"}))
+
+
+def test_what_a_resumed_run_would_not_do_is_refused_and_named(finished, tmp_path, capsys):
+    from training.cli import main
+
+    path, _ = finished
+    file = tmp_path / "own.toml"
+    file.write_text(f'[run]\nname = "{path.name}"\nfolder = "{path.parent}"\n[training]\nsteps = 77\n')
+    resume = ["train", "--resume", "--run", path.name, "--run.folder", str(path.parent)]
+    refused = {
+        "model.name cannot be changed": [*resume, "--model.name", "embedded:long"],
+        "the run is at step": [*resume, "--training.steps", "1"],
+        "training.steps": ["train", str(file), "--resume"],  # which names the run, too
+    }
+    before = (path / "config.toml").read_text()
+    for part, words in refused.items():
+        assert main(words) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert part in line
+        assert path.name in line
+    assert (path / "config.toml").read_text() == before

@@ -108,11 +108,8 @@ def load_grid(path: Path, overrides: dict[str, object] | None = None) -> Grid:
         ConfigError: it cannot be read, or what is wrong in it.
     """
     data = read_toml(path)
-    if unknown := sorted(set(data) - set(_ALLOWED)):
-        raise ConfigError(f"{path}: {unknown[0]}: no such key; allowed: {', '.join(_ALLOWED)}")
+    _check_shape(path, data)
     seeds = data.get("seeds", [0])
-    if not (isinstance(seeds, list) and seeds and all(type(seed) is int and seed >= 0 for seed in seeds)):
-        raise ConfigError(f"{path}: seeds: must be a list of whole numbers from 0, not {seeds!r}")
     common = dict(_flat(data.get("common", {})))
     axes = dict(_flat(data.get("axes", {})))
     for key, values in axes.items():
@@ -137,6 +134,22 @@ def load_grid(path: Path, overrides: dict[str, object] | None = None) -> Grid:
     for arm in grid.arms:
         grid.run_config(arm, seeds[0])
     return grid
+
+
+def _check_shape(path: Path, data: dict[str, Any]) -> None:
+    """Refuse a grid whose top-level keys are not what they should be."""
+    if unknown := sorted(set(data) - set(_ALLOWED)):
+        raise ConfigError(f"{path}: {unknown[0]}: no such key; allowed: {', '.join(_ALLOWED)}")
+    for name in ("common", "axes", "arms"):
+        if not isinstance(data.get(name, {}), dict):
+            raise ConfigError(f"{path}: {name}: must be a table, as in [{name}], not {data[name]!r}")
+    if not isinstance(data.get("config", ""), str):
+        raise ConfigError(f"{path}: config: must be a file's name, not {data['config']!r}")
+    seeds = data.get("seeds", [0])
+    if not (isinstance(seeds, list) and seeds and all(type(seed) is int and seed >= 0 for seed in seeds)):
+        raise ConfigError(f"{path}: seeds: must be a list of whole numbers from 0, not {seeds!r}")
+    if len(set(seeds)) < len(seeds):
+        raise ConfigError(f"{path}: seeds: each may stand there once, not {seeds!r}")
 
 
 def settings(config: TrainConfig) -> dict[str, Any]:

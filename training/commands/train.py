@@ -9,10 +9,11 @@ import argparse
 import signal
 import sqlite3
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
-from training.config import ConfigError, TrainConfig, keys, unknown_key
+from training.config import ConfigError, TrainConfig, keys, read_toml, unknown_key
 from training.files import write_text
 from training.run import Run, RunError, new_run_path, runs_in
 
@@ -71,14 +72,36 @@ def _fresh(arguments: argparse.Namespace, overrides: dict[str, object]) -> tuple
 
 
 def _resumed(arguments: argparse.Namespace, overrides: dict[str, object]) -> tuple[TrainConfig, Path]:
-    folder = Path(TrainConfig.load(arguments.config, overrides).run.folder)
-    if arguments.run:
-        path = Run.open(folder / arguments.run).path
+    asked = TrainConfig.load(arguments.config, overrides)
+    folder = Path(asked.run.folder)
+    if asked.run.name:
+        run = Run.open(folder / asked.run.name)
     elif runs := runs_in(folder):
-        path = runs[-1].path
+        run = runs[-1]
     else:
         raise RunError(f"{folder}: no run to resume")
-    return TrainConfig.load(path / "config.toml", overrides), path
+    config = TrainConfig.load(run.path / "config.toml", overrides)
+    for change in _changes(run, asked, config, arguments.config):
+        raise RunError(f"{run.path}: {change}")
+    return config, run.path
+
+
+def _changes(run: Run, asked: TrainConfig, config: TrainConfig, file: str | None) -> Iterator[str]:
+    """What is asked of a resumed run that would not be done."""
+    kept, wanted, new = (each.model_dump(mode="json") for each in (run.config, asked, config))
+    for section, table in (read_toml(Path(file)) if file else {}).items():
+        for key in table if section != "run" else ():
+            if wanted[section][key] != new[section][key]:
+                yield (
+                    f"the run has {section}.{key} {new[section][key]!r} and not {wanted[section][key]!r} as {file};"
+                    f" to change it give --{section}.{key} on the command line"
+                )
+    for key in ("name", "lora_rank"):
+        if kept["model"][key] != new["model"][key]:
+            yield f"model.{key} cannot be changed: the run's checkpoints have {kept['model'][key]!r}"
+    step = run.state["step"]
+    if config.training.steps < step:
+        yield f"training.steps {config.training.steps}: the run is at step {step} already"
 
 
 def _train(config: TrainConfig, path: Path, arguments: argparse.Namespace) -> int:
