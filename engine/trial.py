@@ -13,6 +13,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -20,7 +21,7 @@ from typing import Any, NamedTuple
 from engine.claims import Claims
 from engine.comparison import outputs_match, values_match
 from engine.limits import Limits
-from engine.records import ErrorKind, Execution, Problem, ProgramError, TestResult, Verdict
+from engine.records import ErrorKind, Execution, Problem, ProgramError, StdinTest, TestResult, Verdict
 from engine.sandbox.values import decode
 from engine.sandbox.wire import EXITED, OUT_OF_MEMORY, PROGRESS, Reply, Request, Task, load_line
 from engine.sandbox.worker import Outcome, Worker, WorkerError
@@ -71,16 +72,31 @@ class Trial:
         except CompilerError as refused:
             seconds = refused.reply.cpu_ns / 1e9
             return Execution(Verdict.ERROR, (), refused.error, seconds, isolation, refused.reply.peak_memory)
+        seconds = sum(one.cpu_ns for one in rounds) / 1e9
+        if fault := self._prelude_fault(worker, results):
+            return Execution(Verdict.INFRA, (), None, seconds, isolation, infra_reason=fault)
         return Execution(
             verdict=worst(result.verdict for result in results),
             tests=tuple(results),
             error=next((result.error for result in results if result.error is not None), None),
-            seconds=sum(one.cpu_ns for one in rounds) / 1e9,
+            seconds=seconds,
             isolation=isolation,
             peak_memory_bytes=max(one.peak_memory for one in rounds),
             stdout_tail=self._claims.shown(rounds[-1].output[-_TAIL:]),
             infra_reason=self._infra_reason if any(r.verdict is Verdict.INFRA for r in results) else "",
         )
+
+    def _prelude_fault(self, worker: Worker, results: Sequence[TestResult]) -> str:
+        """What the prelude raises without the program, where no test came as far as a line of the program's own."""
+        errors = [result.error for result in results]
+        if not (self._problem.prelude and self._program) or any(error is None or error.frames for error in errors):
+            return ""
+        first = self._problem.tests[0]
+        test = first if isinstance(first, StdinTest) else StdinTest("", "")
+        error = Trial(b"", replace(self._problem, tests=(test,)), self._limits).run(worker, None, "").error
+        if error is None or error.kind is not ErrorKind.RUNTIME:
+            return ""
+        return f"the prelude fails before the program begins ({error.type}: {error.message})"
 
     def _run_steps(self, worker: Worker, referee: Worker | None) -> tuple[list[TestResult], list[_Round]]:
         results: list[TestResult] = []
@@ -262,6 +278,10 @@ class Trial:
         actual = self._claims.text(record.get("actual", ""))
         if record.get("unsent") and record.get("passed") is not True:
             self._infra_reason = f"a test gives the program a {record['unsent']}, which cannot be sent to it"
+            return TestResult(Verdict.INFRA, seconds, None, actual, lines)
+        if record.get("alone") is True:  # what no program had a part in, none can be blamed for
+            error = self._claims.error(record["wrong"])
+            self._infra_reason = f"a test fails before it asks anything of the program ({error.type}: {error.message})"
             return TestResult(Verdict.INFRA, seconds, None, actual, lines)
         if len(played.output) > self._output_bytes:
             return TestResult(Verdict.ERROR, seconds, output_limit(self._output_bytes), actual, lines)

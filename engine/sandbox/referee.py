@@ -10,6 +10,7 @@ What this module does not do: trust the tests (it is confined as programs are), 
 
 from __future__ import annotations
 
+import ast
 import builtins
 import sys
 from types import CodeType
@@ -49,6 +50,7 @@ def referee(task: Task, recorder: Recorder) -> None:
 
 def _run_test(client: _Client, task: Task, source: str) -> dict[str, object]:
     record: dict[str, object] = {"passed": False}
+    looked_up: set[str] = set()
     try:
         setup, test = (compile(text, "<test>", "exec", dont_inherit=True) for text in (task.setup, source))
         namespace: dict[str, Any] = {"__name__": _TESTS, "__settle__": client.settle}
@@ -60,7 +62,7 @@ def _run_test(client: _Client, task: Task, source: str) -> dict[str, object]:
         if task.entry_point:
             namespace[task.entry_point] = Remote(client, "function", None, task.entry_point)
         exec(setup, namespace)  # noqa: S102
-        _look_up(client, namespace, task.entry_point)
+        looked_up = _look_up(client, namespace, task.entry_point)
         client.patient = True
         exec(test, namespace)  # noqa: S102
         record["passed"] = not client.lost
@@ -71,6 +73,7 @@ def _run_test(client: _Client, task: Task, source: str) -> dict[str, object]:
             record["error"] = failure
         else:
             record["wrong"] = describe(error)
+            record["alone"] = not client.asked and looked_up.isdisjoint(_loaded(task.setup + "\n" + source))
     client.quiet = True
     record["actual"] = _shown(client.last)
     record["unsent"] = client.unsent
@@ -90,14 +93,27 @@ def _holds_data_only(kind: type) -> bool:
     return all(name.startswith("__") for name in methods)
 
 
-def _look_up(client: _Client, namespace: dict[str, Any], entry_point: str) -> None:
-    """Puts the program's constants in place of stand-ins for them, and gives it the classes of the set-up."""
+def _look_up(client: _Client, namespace: dict[str, Any], entry_point: str) -> set[str]:
+    """Puts the program's constants in place of stand-ins for them, and gives it the classes of the set-up.
+
+    Returns:
+        The names that it was asked for.
+    """
     asked = [name for name, value in namespace.items() if isinstance(value, Remote) and name != entry_point]
     given = {name: kind for name, kind in _classes(namespace).items() if _holds_data_only(kind)}
     if asked or given:
         found = client.ask("names", None, given, asked)
         if isinstance(found, dict):
             namespace.update((name, value) for name, value in found.items() if name in asked)
+    return set(asked)
+
+
+def _loaded(source: str) -> set[str]:
+    """Names that `source` reads, save those that it imports."""
+    nodes = list(ast.walk(ast.parse(source)))
+    read = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    imported = [alias for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names]
+    return read - {alias.asname or alias.name.split(".")[0] for alias in imported}
 
 
 def _names(code: CodeType) -> set[str]:
@@ -123,6 +139,8 @@ class _Client(Peer):
         super().__init__(channel)
         self._index = index
         self._failures: list[tuple[BaseException, dict[str, Any]]] = []
+        self.asked = False
+        """Whether anything but the values of names has been asked for."""
         self.lost = False
         self._exceptions: dict[int, type[Exception]] = {}
         self.unsent = ""
@@ -130,6 +148,7 @@ class _Client(Peer):
     def ask(self, do: str, on: object, *arguments: object, **keywords: object) -> Any:
         if self.lost:
             raise Lost
+        self.asked |= do != "names"
         try:
             return super().ask(do, on, *arguments, **keywords)
         except Lost:

@@ -306,3 +306,37 @@ def test_an_answer_that_takes_too_long_to_check_is_an_error():
     with Judge(limits=Limits(cpu_seconds=0.3)) as hasty:
         execution = run(hasty, "def f():\n    while True: yield 1", "assert sum(f()) == 3")
     assert execution.error.kind is ErrorKind.TIMEOUT
+
+
+@pytest.mark.parametrize(
+    ("test", "setup", "named"),
+    [
+        ("assert f(1) == 1", "table = {}[1]", "KeyError"),
+        ("import no_such_library\nassert f(1) == 1", "", "ModuleNotFoundError"),
+        ("import no_such_library as lib\nassert lib.close(f(1), 1)", "", "ModuleNotFoundError"),
+        ("assert [] == 1\nassert f(1) == 1", "", "AssertionError"),
+    ],
+)
+def test_a_test_that_fails_before_it_asks_anything_is_our_fault_and_no_programs(judge, test, setup, named):
+    for program in ("def f(x): return x", "def f(x): return -x", ""):
+        execution = run(judge, program, test, setup=setup)
+        assert (execution.verdict, execution.error) == (Verdict.INFRA, None)
+        assert named in execution.infra_reason
+    assert run(judge, "def f(x", test, setup=setup).error.kind is ErrorKind.SYNTAX
+
+
+def test_what_a_test_makes_of_a_wrong_answer_is_never_our_fault(judge):
+    for test in ("assert f(1)[0] == 1", "assert f.none == 1", "x = f(1)\nassert {}[x]", "assert CONSTANT == 1"):
+        for program in ("CONSTANT = 2\ndef f(x): return x", "def f(x): return x", ""):
+            assert run(judge, program, test).verdict in (Verdict.FAILED, Verdict.ERROR), (test, program)
+
+
+def test_a_prelude_that_fails_is_our_fault_and_no_programs(judge):
+    for shape in ({"fn_name": "f", "inputs": [[1]], "outputs": [1]}, {"inputs": ["1\n"], "outputs": ["1\n"]}, {"test_list": ["assert f(1) == 1"]}):  # fmt: skip
+        broken = parse_problem({**shape, "prelude": "import math\nimport no_such_library"})
+        execution = judge.submit(b"def f(x): return x\nprint(1)", broken).result(60)
+        assert (execution.verdict, execution.error) == (Verdict.INFRA, None), shape
+        assert "no_such_library" in execution.infra_reason
+        sound = parse_problem({**shape, "prelude": "import math"})
+        for program in (b"import no_such_library\n", b"raise SystemExit(3)\n", b"def g(x): return x\n1/0\n"):
+            assert judge.submit(program, sound).result(60).verdict is Verdict.ERROR, (shape, program)
