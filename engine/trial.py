@@ -276,12 +276,8 @@ class Trial:
             return self._interrupted(step, played, b"", played.reply.cpu_ns / 1e9)
         seconds, lines = self._claims.seconds(said), self._claims.lines(said)
         actual = self._claims.text(record.get("actual", ""))
-        if record.get("unsent") and record.get("passed") is not True:
-            self._infra_reason = f"a test gives the program a {record['unsent']}, which cannot be sent to it"
-            return TestResult(Verdict.INFRA, seconds, None, actual, lines)
-        if record.get("alone") is True:  # what no program had a part in, none can be blamed for
-            error = self._claims.error(record["wrong"])
-            self._infra_reason = f"a test fails before it asks anything of the program ({error.type}: {error.message})"
+        if fault := self._fault_of_test(record):
+            self._infra_reason = fault
             return TestResult(Verdict.INFRA, seconds, None, actual, lines)
         if len(played.output) > self._output_bytes:
             return TestResult(Verdict.ERROR, seconds, output_limit(self._output_bytes), actual, lines)
@@ -291,6 +287,16 @@ class Trial:
             return TestResult(Verdict.ERROR, seconds, self._claims.error(said["unheard"]), actual, lines)
         verdict = Verdict.PASSED if record.get("passed") is True else Verdict.FAILED
         return TestResult(verdict, seconds, None, actual, lines)
+
+    def _fault_of_test(self, record: dict[str, Any]) -> str:
+        """Why no program can be blamed for what came of a test; empty where one can."""
+        if record.get("passed") is True:
+            return ""
+        if record.get("alone") is True:
+            error = self._claims.error(record["wrong"])
+            return f"a test fails before it asks anything of the program ({error.type}: {error.message})"
+        unsent = record.get("unsent")
+        return f"a test gives the program a {unsent}, which cannot be sent to it" if unsent else ""
 
     def _referee_failed(self, judged: Outcome, played: Outcome, step: Step) -> TestResult:
         """A test that the referee did not finish: too slow for what it was given, or our own fault."""
