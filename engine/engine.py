@@ -89,7 +89,13 @@ class Engine:
         return self.judge.isolation
 
     def submit(self, program: bytes, problem: Problem) -> Future[Report]:
-        """The report on `program` as an answer to `problem`; blocks while very many submissions wait."""
+        """The report on `program` as an answer to `problem`; blocks while very many submissions wait.
+
+        Raises:
+            TypeError: the program is text: places are counted in the bytes that were sampled.
+        """
+        if not isinstance(program, bytes):
+            raise TypeError(f"program: must be bytes, as from text.encode(), not {type(program).__name__}")
         key = (program, id(problem))
         with self._lock:
             if key in self._cache:

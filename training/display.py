@@ -72,13 +72,14 @@ class Display:
             style="bold",
             highlight=False,
             markup=False,
+            soft_wrap=True,  # here and below: a path that is cut cannot be copied
         )
         self.console.print(f"sandbox isolation {isolation}", style="dim", highlight=False, markup=False)
         self._progress.update(self._task, total=config.training.steps, completed=step)
 
     def message(self, text: str) -> None:
         """One line."""
-        self.console.print(text, style="dim", highlight=False, markup=False)
+        self.console.print(text, style="dim", highlight=False, markup=False, soft_wrap=True)
 
     def evaluation(self, step: int, sampled: PassRate, greedy: PassRate) -> None:
         """Held-out pass rates; and, once there are any, the newest samples with their error spans."""
@@ -134,7 +135,10 @@ class Display:
             table.add_row(label, f"{before[name]:.1%}", f"{after[name]:.1%}", f"{change:+.1f} points")
         self.console.print(Panel(table, expand=False))
         self.console.print(
-            f"report  {path / 'report.html'}\nsummary {path / 'summary.json'}", highlight=False, markup=False
+            f"report  {path / 'report.html'}\nsummary {path / 'summary.json'}",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
         )
 
     def _show_samples(self) -> None:

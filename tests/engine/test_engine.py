@@ -24,6 +24,11 @@ def test_a_passing_program_is_not_read(engine: Engine) -> None:
     assert report.diagnostics == ()
 
 
+def test_a_program_as_text_is_refused_in_plain_words(engine: Engine) -> None:
+    with pytest.raises(TypeError, match=r"program: must be bytes, as from text\.encode\(\), not str"):
+        engine.submit("def f(x): ...", PROBLEM)  # type: ignore[arg-type]
+
+
 def test_run_time_and_static_findings_meet_in_one_report(engine: Engine) -> None:
     report = engine.submit(b"def f(x):\n    if x > 1:\n        return xs\n    return x + 1\n", PROBLEM).result()
     assert [(d.source.value, d.code, d.span.line) for d in report.diagnostics if d.span] == [

@@ -113,6 +113,14 @@ def test_the_terminal_shows_before_and_after_and_names_the_report(finished):
     assert "report.html" in output
 
 
+def test_lines_with_a_path_are_not_cut_when_piped(capsys):
+    from training.display import Display
+
+    line = f"go on with: rltf train --run one --run.folder /{'long/' * 30} --resume"
+    Display().message(line)
+    assert line in capsys.readouterr().out
+
+
 def test_stopping_and_going_on_gives_the_same_weights_bit_for_bit(finished, tmp_path):
     from training.loop import Interrupted
 

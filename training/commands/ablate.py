@@ -61,13 +61,14 @@ def run(arguments: argparse.Namespace) -> int:
         console.print(f"{ended} of {total}  {escape(arm.name)}, seed {seed}: {said}")
 
     if not arguments.tables:
-        console.print(f"{ended} of {total} runs are done already; {folder}")
+        console.print(f"{ended} of {total} runs are done already; {escape(str(folder))}", soft_wrap=True)
         run_grid(grid, folder, arguments.parallel, done, keep_runs=arguments.keep_runs)
     outcomes = valid_outcomes(grid, read_outcomes(folder))
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "tables.md", tables(grid, outcomes))
     draw(grid, outcomes, folder / "curves.svg")
-    console.print(f"tables {folder / 'tables.md'}\ncurves {folder / 'curves.svg'}")
+    written = f"tables {folder / 'tables.md'}\ncurves {folder / 'curves.svg'}"
+    console.print(written, highlight=False, markup=False, soft_wrap=True)
     for failure in failures:
         print(f"rltf ablate: {failure}", file=sys.stderr)
     return 1 if failures else 0

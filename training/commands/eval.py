@@ -153,7 +153,7 @@ def _problems(arguments: argparse.Namespace, console: Console) -> tuple[list[Pro
     report = LoadReport()
     problems = load_problems(arguments.data, arguments.limit, report)
     for line in report.lines():
-        console.print(f"{arguments.data}: {line}", markup=False, highlight=False)
+        console.print(f"{arguments.data}: {line}", markup=False, highlight=False, soft_wrap=True)
     if arguments.comparison:
         rule = ComparisonRule(arguments.comparison)
         problems = [replace(problem, comparison=rule) for problem in problems]
@@ -214,7 +214,8 @@ def _evaluated(arguments: argparse.Namespace) -> tuple[int, Result]:
         before, started = len(samples), time.monotonic()
         missing = plan.missing(problems, list(samples), workers=arguments.workers, batch_size=arguments.batch_size)
         if before:
-            console.print(f"going on: {before} samples are in {arguments.out}", highlight=False, markup=False)
+            said = f"going on: {before} samples are in {arguments.out}"
+            console.print(said, highlight=False, markup=False, soft_wrap=True)
         try:
             for sample in _shown(missing, plan.size(problems), before):
                 folder.add(sample) if folder else samples.append(sample)

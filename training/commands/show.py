@@ -47,8 +47,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _list(console: Console) -> int:
+    if not (runs := runs_in(Path("runs"))):
+        console.print("runs: no runs here yet; name one's folder to show it", highlight=False)
+        return 0
     table = Table("run", "state", "step", "held-out pass@1", show_edge=False)
-    for each in runs_in(Path("runs")):
+    for each in runs:
         rates = [row["value"] for row in each.metrics() if row["name"] == "held_out/pass@1"]
         change = f"{rates[0]:.1%} -> {rates[-1]:.1%}" if rates else ""
         table.add_row(str(each.path), each.state["state"], str(each.state["step"]), change)
