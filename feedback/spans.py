@@ -23,8 +23,9 @@ def refine(text: ProgramText, span: Span, granularity: Granularity) -> Span:
     """The text that a finding at `span` blames.
 
     `expression` keeps the span; `line` takes the line it starts on; `statement` takes the logical line it starts
-    on (a header with its continuation lines, never a block). Indentation and line ends are left out. A span without
-    text (end of file, a blank line) moves back to the last line that has some.
+    on (a header with its continuation lines, never a block). Indentation and line ends are left out, save a line end
+    that is the finding itself (where a colon or an operand is missing: the token that ends the line is the wrong one). A
+    span without text (end of file, a blank line) moves back to the last line that has some.
     """
     if (
         granularity == "expression"
@@ -39,7 +40,9 @@ def refine(text: ProgramText, span: Span, granularity: Granularity) -> Span:
         line = end_line = line - 1
     if granularity != "line":
         line, end_line = logical_lines(text.program).get(line, (line, end_line))
-    return text.line_span(line, end_line)
+    placed = text.line_span(line, end_line)
+    ends_line = placed.end_byte <= span.start_byte < span.end_byte == text.line_end(span.line) + 1
+    return text.span(placed.start_byte, span.end_byte) if granularity != "line" and ends_line else placed
 
 
 def token_range(span: Span, offsets: NDArray[np.int32]) -> tuple[int, int]:

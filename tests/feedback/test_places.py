@@ -23,7 +23,7 @@ def engine() -> Iterator[Engine]:
 
 GOLDENS = [
     ("def f(x:\n    return x\n", "SyntaxError", "def f(x:"),
-    ("def f(x)\n    return x\n", "SyntaxError", "def f(x)"),
+    ("def f(x)\n    return x\n", "SyntaxError", "def f(x)\n"),
     ("def f(x):\n    return f'{x'\n", "SyntaxError", "return f'{x'"),
     ("def f(x):\n    return f'{x!}'\n", "SyntaxError", "return f'{x!}'"),
     ("def f(x):\n    return f'''{x}\n", "SyntaxError", None),
@@ -33,7 +33,7 @@ GOLDENS = [
     ("def f(x):\n  if x:\n\treturn 1\n        return 2\n", "TabError", None),
     ("def f(x):\nreturn 1\n", "IndentationError", None),
     ("def f(x, x):\n    return 1\n", "SyntaxError", "def f(x, x):"),
-    ("def f(x):\n    return x +\n", "SyntaxError", "return x +"),
+    ("def f(x):\n    return x +\n", "SyntaxError", "return x +\n"),
     ("def f(x):\n    x = 'abc\n    return x\n", "SyntaxError", "x = 'abc"),
     ("def f(x):\n    é = 1 2\n", "SyntaxError", "é = 1 2"),
     ("def f(x):\n    return 0777\n", "SyntaxError", "return 0777"),

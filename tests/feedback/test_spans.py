@@ -45,6 +45,14 @@ CASES = [
 ]
 
 
+def test_the_token_that_ends_a_line_is_blamed_where_the_line_end_is_the_finding() -> None:
+    program = b"if a\n    b = 1\n"
+    place = refine(ProgramText(program), ProgramText(program).span(4, 5), "statement")
+    pieces = [b"if", b" a", b"\n    ", b"b", b" = 1\n"]
+    assert token_range(place, token_offsets(pieces, slice(0, len(program)))) == (0, 3)
+    assert blamed(program, b"b = 1", "statement") == b"b = 1"
+
+
 @pytest.mark.parametrize(("program", "part", "line", "statement", "expression"), CASES)
 def test_granularities(program, part, line, statement, expression) -> None:
     assert blamed(program, part, "line") == line
