@@ -24,7 +24,7 @@ def refine(text: ProgramText, span: Span, granularity: Granularity) -> Span:
 
     `expression` keeps the span; `line` takes the line it starts on; `statement` takes the logical line it starts
     on (a header with its continuation lines, never a block). Indentation and line ends are left out, save a line end
-    that is the finding itself (where a colon or an operand is missing: the token that ends the line is the wrong one). A
+    that is the finding itself (where a colon or an operand is missing: the token that ends the line is wrong). A
     span without text (end of file, a blank line) moves back to the last line that has some.
     """
     if (
