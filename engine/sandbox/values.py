@@ -36,7 +36,9 @@ _ITERATORS: tuple[type, ...] = (
     *(GeneratorType, map, zip, filter, enumerate, reversed),
     *(type(iter(empty)) for empty in _NOTHING),
 )
-_VIEWS = {type({}.keys()): "keys", type({}.values()): "values", type({}.items()): "items"}
+_ITERATOR_IDS = frozenset(map(id, _ITERATORS))
+"""Types are told by identity: a metaclass may have an `__eq__` of the program's."""
+_VIEWS = {id(type({}.keys())): "keys", id(type({}.values())): "values", id(type({}.items())): "items"}
 CONTAINERS = (list, dict, set, deque, bytearray)
 """What a call may change in place."""
 
@@ -102,15 +104,15 @@ def _encode_other(value: Any, sender: Sender | None, depth: int) -> object:
     kind = type(value)
     if kind is range:
         return {"t": "range", "v": [encode(part) for part in (value.start, value.stop, value.step)]}
-    if kind in _VIEWS:
-        return _tagged(_VIEWS[kind], value, sender, depth)
-    if sender is None and (kind in _ITERATORS or kind.__module__ == "itertools"):
+    if (view := _VIEWS.get(id(kind))) is not None:
+        return _tagged(view, value, sender, depth)
+    if sender is None and is_iterator(value):
         items = list(itertools.islice(value, _ITEMS + 1))
         if len(items) <= _ITEMS:
             return _tagged("iterator", items, sender, depth)
     if value is Ellipsis or value is NotImplemented:
         return {"t": "builtin", "v": repr(value)}
-    if kind in (type, BuiltinFunctionType) and vars(builtins).get(name := str(value.__name__)) is value:
+    if (kind is type or kind is BuiltinFunctionType) and vars(builtins).get(name := str(value.__name__)) is value:
         return {"t": "builtin", "v": name}
     return {"t": "object", "v": kind_name(value)} if sender is None else sender.keep(value)
 
@@ -122,7 +124,7 @@ def kind_name(value: object) -> str:
 
 def is_iterator(value: object) -> bool:
     """Whether `value` is one of Python's own iterators: stepping through it shows its items and nothing else."""
-    return type(value) in _ITERATORS or type(value).__module__ == "itertools"
+    return id(type(value)) in _ITERATOR_IDS or type(value).__module__ == "itertools"
 
 
 def _tagged(tag: str, items: Any, sender: Sender | None, depth: int) -> object:

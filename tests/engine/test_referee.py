@@ -340,3 +340,10 @@ def test_a_prelude_that_fails_is_our_fault_and_no_programs(judge):
         sound = parse_problem({**shape, "prelude": "import math"})
         for program in (b"import no_such_library\n", b"raise SystemExit(3)\n", b"def g(x): return x\n1/0\n"):
             assert judge.submit(program, sound).result(60).verdict is Verdict.ERROR, (shape, program)
+
+
+def test_a_metaclass_that_equals_everything_is_never_asked_and_the_answer_is_wrong(judge):
+    program = "class M(type):\n    def __eq__(s, o): return True\n    def __hash__(s): return 1\nclass A(metaclass=M): pass\ndef f(x): return A()"
+    assert run(judge, program, "assert f(1) == 1").verdict is Verdict.FAILED
+    called = parse_problem({"fn_name": "f", "inputs": [[1]], "outputs": [1]})
+    assert judge.submit(program.encode(), called).result(60).verdict is Verdict.FAILED
