@@ -7,7 +7,14 @@ from training.config import TrainConfig
 
 
 def buffer(rollouts, **changes):
-    overrides = {"training.rollouts": rollouts, "buffer.batch_size": 3, "buffer.capacity": 4, **changes}
+    overrides = {
+        "training.rollouts": rollouts,
+        "buffer.batch_size": 3,
+        "buffer.capacity": 4,
+        "sampler.problems_per_step": 2,
+        "sampler.samples_per_problem": 2,
+        **changes,
+    }
     return Buffer(TrainConfig.load(overrides=overrides))
 
 

@@ -67,6 +67,8 @@ def test_a_bad_key_or_value_is_named_with_what_is_allowed(overrides, parts):
         ({"objective.algorithm": "rltf_paper", "feedback.mode": "release"}, ["feedback.mode", "'paper'", "'release'"]),
         ({"objective.algorithm": "grpo", "sampler.samples_per_problem": 1}, ["objective.baseline", "2 or more"]),
         ({"objective.resampling": 1, "training.rollouts": "offline"}, ["objective.resampling", "must be 0"]),
+        ({"buffer.capacity": 127}, ["buffer.capacity", "127", "at least 128"]),
+        ({"objective.algorithm": "grpo", "sampler.problems_per_step": 32}, ["buffer.capacity", "128", "at least 256"]),
     ],
 )
 def test_keys_that_mean_nothing_together_are_refused_in_one_line(overrides, parts):

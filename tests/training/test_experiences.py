@@ -27,7 +27,7 @@ def configured(**changes):
 
 def session(step=0, **parts):
     given = {"greedy": None, "best": HistoricalBest(), "problems": problems(10), "prompt": lambda problem: (1, 2)}
-    return SimpleNamespace(**{"config": configured(), "step": step, **given, **parts})
+    return SimpleNamespace(**{"config": configured(), "step": step, "go_on": lambda: None, **given, **parts})
 
 
 def chosen(step):

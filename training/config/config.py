@@ -117,10 +117,10 @@ def _misfits(config: TrainConfig) -> Iterator[str]:
     if objective.baseline in ("group_mean", "leave_one_out") and sampler.samples_per_problem < 2:
         yield f"objective.baseline: {objective.baseline!r} needs sampler.samples_per_problem of 2 or more"
     most = sampler.problems_per_step * sampler.samples_per_problem * sampler.turns
-    if sampler.turns > 1 and config.buffer.capacity < most:
+    if config.samples_online and config.buffer.capacity < most:
         yield (
             f"buffer.capacity: {config.buffer.capacity} must be at least {most} (problems_per_step *"
-            " samples_per_problem * turns), or a step's first tries fall out before they are learned from"
+            " samples_per_problem * turns), or a step's first samples fall out before they are learned from"
         )
     if objective.overlong >= sampler.max_new_tokens:
         yield f"objective.overlong: {objective.overlong} must be below sampler.max_new_tokens {sampler.max_new_tokens}"
