@@ -2,7 +2,7 @@
 
 With four outputs it says how a program will end (CodeRL, Le et al. 2022, section 3.2), with one what is still to be
 earned (PPO). It has weights and an optimizer of its own. What this module does not do: judge programs, or turn its
-numbers into weights on the policy's tokens (`training.objective.coderl`, `training.objective.ppocoder`).
+numbers into weights on the policy's tokens (`training.critic.step`, `training.objective.ppocoder`).
 """
 
 from __future__ import annotations
