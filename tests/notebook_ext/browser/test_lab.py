@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.notebook_ext.made_run import make_run, record, reports
-from training import Run
+from tests.notebook_ext.test_real_trainer import SHORT, wait_until
+from training import Run, TrainConfig, launch
 
 pytestmark = pytest.mark.browser
 
@@ -67,6 +68,26 @@ def test_a_live_run_can_be_watched_paused_resumed_and_stopped_and_its_frozen_out
     page.reload()
     frame.locator(".rltf .row").nth(1).click()
     frame.locator(".rltf .segment[data-token='0']").first.wait_for()
+
+
+def test_a_real_trainer_holds_still_goes_on_and_leaves_a_checkpoint_when_told_so_from_jupyterlab(
+    lab, page, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    run = launch(TrainConfig.load(overrides={**SHORT, "run.folder": str(tmp_path), "run.name": "real"}))
+    wait_until(lambda: len(run.samples()) >= 8)
+    show_run(lab, page, "real", run.path)
+    button(page, "Pause").click()
+    page.wait_for_selector(".rltf .status[data-state=paused]")
+    still = len(run.metrics())
+    page.wait_for_timeout(1000)
+    assert len(run.metrics()) == still
+    button(page, "Resume").click()
+    wait_until(lambda: len(run.metrics()) > still)
+    button(page, "Stop").click()
+    page.frame_locator("iframe[title=rltf]").locator(".rltf .status[data-state=stopped]").wait_for()
+    assert run.wait(timeout=60) == 130  # interrupted, with a checkpoint written
+    assert (run.path / "checkpoints" / f"step-{run.state['step']}").is_dir()
 
 
 def test_a_page_reloaded_in_mid_run_is_whole_again(lab, page, paced_run):
