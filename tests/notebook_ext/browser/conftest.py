@@ -30,7 +30,7 @@ def page(browser):
     context.set_default_timeout(30_000)
     page = context.new_page()
     page.errors = []
-    page.on("pageerror", lambda error: page.errors.append(str(error)))
+    page.on("pageerror", lambda error: page.errors.append(f"{error} {error.stack}"))
     yield page
     context.close()
 
