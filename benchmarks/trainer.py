@@ -30,6 +30,7 @@ from typing import Any
 
 import torch
 
+from benchmarks.growth import GPU, GROUP, Row, finish, growth
 from benchmarks.tables import write_between_markers
 from engine import Execution, Problem, Report, Verdict
 from feedback import Feedback, assess, extract_program, token_offsets
@@ -37,10 +38,8 @@ from training import minicode
 from training.config import TrainConfig
 from training.control import Control
 from training.display import Display
-from training.records import Rollout, SampleRequest, WeightedSequence
+from training.records import Rollout
 
-GPU = torch.cuda.is_available()
-GROUP = 8
 PROBLEMS = 8
 TOKENS = 256 if GPU else 40
 STEPS = 8
@@ -64,8 +63,8 @@ def main() -> None:
                 turns[name].append(run(model, Path(folder), arguments.steps))
                 gc.collect()
                 print(name, {phase: round(value, 4) for phase, value in turns[name][-1].items()}, file=sys.stderr)
-        growth = _growth()
-    text = _tables(turns, growth, arguments.steps)
+        grown = growth()
+    text = _tables(turns, grown, arguments.steps)
     print(text)
     if arguments.write:
         write_between_markers(Path("docs/performance.md"), "trainer", text)
@@ -169,7 +168,7 @@ def _ours(model: str, folder: Path, steps: int) -> Times:
         pool.seconds = 0.0
         begin = time.perf_counter()
         metrics = take_step(session).metrics
-        _finish()
+        finish()
         session.step += 1
         if step:
             times["step"] += time.perf_counter() - begin
@@ -200,7 +199,7 @@ def _trl(model: str, folder: Path, steps: int) -> Times:
             self.begin = time.perf_counter()
 
         def on_step_end(self, *_: object, **__: object) -> None:
-            _finish()
+            finish()
             if counted[0]:
                 times["step"] += time.perf_counter() - self.begin
             counted[0] += 1
@@ -247,7 +246,7 @@ def _timed(owner: object, method: str, name: str, times: Times, counted: list[in
     def timed(*inputs: object, **options: object) -> object:
         begin = time.perf_counter()
         result = inner(*inputs, **options)
-        _finish()
+        finish()
         if counted[0]:
             times[name] += time.perf_counter() - begin
         return result
@@ -255,67 +254,10 @@ def _timed(owner: object, method: str, name: str, times: Times, counted: list[in
     setattr(owner, method, timed)
 
 
-def _finish() -> None:
-    if GPU:
-        torch.cuda.synchronize()
-
-
-# How cost grows
-
-
-def _growth() -> list[tuple[str, int, int, int, float, float]]:
-    """What is varied, samples, tokens, vocabulary, and milliseconds a sample for sampling and for learning."""
-    base = {"samples": 64, "tokens": 32, "vocabulary": 2048}
-    varied = {"samples": (16, 64, 256), "tokens": (16, 32, 64, 128), "vocabulary": (2048, 16384, 65536)}
-    rows = []
-    for what, values in varied.items():
-        for value in values:
-            setting = {**base, what: value}
-            rows.append((what, *setting.values(), *_cost(**setting)))
-    return rows
-
-
-def _cost(samples: int, tokens: int, vocabulary: int) -> tuple[float, float]:
-    import numpy as np
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    from training.config import OptimizerSection
-    from training.learner import LocalLearner
-    from training.policy import Policy
-    from training.sampler import TransformersSampler
-
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=vocabulary, hidden_size=128, intermediate_size=320, num_hidden_layers=3, num_attention_heads=4
-    )
-    model = LlamaForCausalLM(config).eval().to("cuda" if GPU else "cpu")
-    policy = Policy(model, None, lambda _: [], (vocabulary,), 0)  # nothing ends a text
-    prompts = [tuple(1 + (7 * index + place) % 1000 for place in range(16)) for index in range(samples // GROUP)]
-    requests = [SampleRequest(str(index), prompt, GROUP, (0, index)) for index, prompt in enumerate(prompts)]
-    learner = LocalLearner(policy, OptimizerSection(learning_rate=1e-9), steps=9)
-    sampling, learning = [], []
-    for _ in range(2):
-        begin = time.perf_counter()
-        batches = list(TransformersSampler(policy, tokens, batch_size=256).sample(requests, 0))
-        _finish()
-        sampling.append(time.perf_counter() - begin)
-        sequences = [
-            WeightedSequence(each.prompt_ids, each.token_ids, np.ones(tokens, np.float32))
-            for batch in batches
-            for each in batch
-        ]
-        begin = time.perf_counter()
-        learner.accumulate(sequences, float(samples))
-        learner.update()
-        _finish()
-        learning.append(time.perf_counter() - begin)
-    return 1000 * min(sampling) / samples, 1000 * min(learning) / samples
-
-
 # Tables
 
 
-def _tables(turns: dict[str, list[Times]], growth: list[tuple[str, int, int, int, float, float]], steps: int) -> str:
+def _tables(turns: dict[str, list[Times]], grown: list[Row], steps: int) -> str:
     import transformers
     import trl
 
@@ -352,7 +294,7 @@ def _tables(turns: dict[str, list[Times]], growth: list[tuple[str, int, int, int
     ]
     lines += [
         f"| {what} | {count} | {tokens} | {vocabulary} | {sampling:.2f} | {learning:.2f} |"
-        for what, count, tokens, vocabulary, sampling, learning in growth
+        for what, count, tokens, vocabulary, sampling, learning in grown
     ]
     return "\n".join(lines)
 

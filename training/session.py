@@ -296,6 +296,6 @@ def _reference(config: TrainConfig, policy: Policy) -> Reference | None:
 
 
 def needs_lines(config: TrainConfig) -> bool:
-    """Whether anything is made of the lines that tests run; finding them costs failing programs two more runs."""
+    """Whether anything is made of the lines that tests run; finding them costs failing programs one more run."""
     spectrum = config.feedback.mode == "default" and config.feedback.spectrum != "none" and config.objective.fine > 0
     return spectrum or config.objective.mask_unexecuted

@@ -13,6 +13,7 @@ import contextlib
 import itertools
 import operator
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,7 +25,7 @@ _MOST_AHEAD = 1024
 """Items of an iterator that are asked for at a time, once it has shown that many are wanted."""
 
 
-class Peer:
+class Peer(ABC):
     """One end of the exchange."""
 
     def __init__(self, channel: Channel) -> None:
@@ -49,13 +50,13 @@ class Peer:
         """Whether the other end may do so with an object of this one."""
         return True
 
+    @abstractmethod
     def describe(self, error: BaseException) -> dict[str, Any]:
         """What the other end is told of an exception."""
-        raise NotImplementedError
 
+    @abstractmethod
     def exception(self, failure: dict[str, Any]) -> BaseException:
         """What is raised here where the other end told of an exception."""
-        raise NotImplementedError
 
     # Asking
 
@@ -83,6 +84,7 @@ class Peer:
                 self.last = value
             return value
 
+    @abstractmethod
     def heard(self, answer: dict[str, Any]) -> None:
         """Called with every answer."""
 

@@ -49,6 +49,9 @@ class _Session(Peer):
         self._given: dict[str, object] = {}
         self._printed = os.fstat(STDOUT).st_size
 
+    def heard(self, answer: dict[str, Any]) -> None:
+        """The referee says nothing besides its answer."""
+
     def answer_all(self, waiting: list[dict[str, Any]]) -> dict[str, object]:
         """Answers the requests of one test, from the one in `waiting` on; leaves there what comes after them."""
         (message,) = waiting

@@ -1,25 +1,14 @@
 """Problem sets by their short specs: every published layout, and nothing dropped without being counted."""
 
-import base64
-import gzip
 import json
-import pickle
-import zlib
 
 import pytest
 
-from engine import AssertTest, CallTest, Judge, Problem, StdinTest, Verdict
-from training.data import APPS_PRELUDE, NO_TESTS, DataError, LoadReport, load_problems, stream_problems
+from engine import AssertTest, CallTest, Problem, StdinTest
+from tests.training.data_files import HUMANEVAL, MBPP, jsonl, loaded
+from training.data import APPS_PRELUDE, NO_TESTS, DataError, load_problems, stream_problems
 from training.data.shapes import MBPP_SPLITS
 
-MBPP = {"task_id": 7, "text": "Double it.", "code": "def f(x): return 2 * x", "test_list": ["assert f(2) == 4"]}
-HUMANEVAL = {
-    "task_id": "HumanEval/0",
-    "prompt": 'def f(x):\n    """Double.\n    >>> f(1)\n    2\n    """\n',
-    "canonical_solution": "    return 2 * x\n",
-    "entry_point": "f",
-    "test": "def check(c):\n    assert c(3) == 6\n",
-}
 APPS_ROW = {
     "problem_id": 3,
     "question": "Echo.\n-----Example-----\nInput\n1\n\nOutput\n1\n",
@@ -28,17 +17,6 @@ APPS_ROW = {
     "difficulty": "interview",
     "starter_code": "",
 }
-
-
-def jsonl(path, *records):
-    text = "".join(json.dumps(record) + "\n" for record in records)
-    path.write_bytes(gzip.compress(text.encode())) if path.suffix == ".gz" else path.write_text(text)
-    return path
-
-
-def loaded(spec):
-    report = LoadReport()
-    return load_problems(spec, report=report), report
 
 
 def test_minicode_is_loaded_by_tier_and_split():
@@ -79,100 +57,6 @@ def test_sanitized_mbpp_is_an_array_with_prompt_and_imports(tmp_path):
     file.write_text(json.dumps([record, {**record, "task_id": 601}]))
     (problem,) = load_problems(f"mbpp:{file}:test")
     assert (problem.prompt, problem.setup, problem.entry_point) == ("Root.", "import math", "g")
-
-
-# HumanEval and EvalPlus
-
-
-@pytest.mark.parametrize("name", ["HumanEval.jsonl", "HumanEval.jsonl.gz"])
-def test_humaneval_is_read_gzipped_or_not(tmp_path, name):
-    (problem,) = load_problems(f"humaneval:{jsonl(tmp_path / name, HUMANEVAL)}")
-    assert (problem.id, problem.references) == ("HumanEval/0", (HUMANEVAL["prompt"] + "    return 2 * x\n",))
-    assert problem.public_tests == (AssertTest("assert f(1) == 2"),)
-
-
-EVALPLUS = {**HUMANEVAL, "base_input": [[1], [2]], "plus_input": [[-5], [0]], "atol": 0, "contract": ""}
-del EVALPLUS["test"]
-
-
-def test_evalplus_outputs_come_from_the_canonical_solution(tmp_path):
-    file = jsonl(tmp_path / "HumanEvalPlus.jsonl.gz", EVALPLUS)
-    (problem,) = load_problems(f"evalplus:{file}")
-    assert problem.tests == (CallTest((1,), 2), CallTest((2,), 4), CallTest((-5,), -10), CallTest((0,), 0))
-    (base,) = load_problems(f"evalplus:{file}:base")
-    assert base.tests == problem.tests[:2]
-    assert base.public_tests == (AssertTest("assert f(1) == 2"),)
-
-
-def test_mbpp_plus_arguments_get_back_the_types_that_json_lost(tmp_path):
-    code = "def similar_elements(a, b):\n    assert type(a) is tuple\n    return tuple(set(a) & set(b))"
-    record = {
-        "task_id": "Mbpp/2",
-        "prompt": '"""\nFind them.\nassert set(similar_elements((3, 4), (5, 4))) == set((4,))\n"""\n',
-        "entry_point": "similar_elements",
-        "canonical_solution": code,
-        "base_input": [[[3, 4], [5, 4]]],
-        "plus_input": [[[1, 2, 3], [3, 2]]],
-        "atol": 0,
-    }
-    (problem,) = load_problems(f"evalplus:{jsonl(tmp_path / 'MbppPlus.jsonl', record)}")
-    assert len(problem.tests) == 2
-    assert len(problem.public_tests) == 1
-    with Judge() as judge:
-        another_order = b"def similar_elements(a, b): return sorted(set(a) & set(b), reverse=True)"
-        assert judge.submit(another_order, problem).result().verdict is Verdict.PASSED
-        assert judge.submit(b"def similar_elements(a, b): return a", problem).result().verdict is Verdict.FAILED
-
-
-def test_types_come_from_the_assert_with_the_same_values_or_from_what_all_asserts_share(tmp_path):
-    record = {
-        **EVALPLUS,
-        "prompt": "",
-        "canonical_solution": "def f(x):\n    return repr(x)\n",
-        "assertion": "assert f(([1], (2, {'k'}))) == 0\nassert f([(3,)]) == 0\nassert f({1: (4,)}) == 0\nassert f(2.5) == 0",
-        "base_input": [[[[1], [2, ["k"]]]], [[[3]]], [{"1": [4]}]],
-        "plus_input": [[{"5": [6, 7]}], [8]],
-    }
-    (problem,) = load_problems(f"evalplus:{jsonl(tmp_path / 'plus.jsonl', record)}")
-    arguments = [test.args[0] for test in problem.tests]
-    assert arguments == [([1], (2, {"k"})), [(3,)], {1: (4,)}, {5: (6, 7)}, 8]
-    assert [test.expected for test in problem.tests] == [repr(each) for each in arguments]  # so the program saw them
-
-
-@pytest.mark.parametrize(
-    ("change", "what"),
-    [
-        ({"canonical_solution": ""}, "canonical_solution"),
-        ({"base_input": [[1], 2]}, "base_input"),
-        ({"base_input": [], "plus_input": {}}, "base_input"),
-        ({"atol": "much"}, "atol"),
-        ({"entry_point": 3}, "entry_point"),
-        ({"assertion": "assert f({1}) == 0", "base_input": [[[[1]]]]}, "unhashable"),
-    ],
-)
-def test_a_malformed_evalplus_record_is_named_and_the_others_used(tmp_path, change, what):
-    good = {**EVALPLUS, "task_id": "HumanEval/9"}
-    problems, report = loaded(f"evalplus:{jsonl(tmp_path / 'plus.jsonl', {**EVALPLUS, **change}, good)}")
-    assert [problem.id for problem in problems] == ["HumanEval/9"]
-    assert what in str(report.examples[0])
-    assert ":1: " in str(report.examples[0])
-
-
-def test_evalplus_forgives_what_the_record_forgives(tmp_path):
-    file = jsonl(tmp_path / "plus.jsonl", {**EVALPLUS, "canonical_solution": "    return [x / 3]\n", "atol": 0.01})
-    (problem,) = load_problems(f"evalplus:{file}")
-    with Judge() as judge:
-        assert judge.submit(b"def f(x): return [x / 3 + 0.005]", problem).result().verdict is Verdict.PASSED
-        assert judge.submit(b"def f(x): return [x / 3 + 0.02]", problem).result().verdict is Verdict.FAILED
-
-
-def test_an_input_without_an_answer_is_left_out_and_counted(tmp_path):
-    fails = {**EVALPLUS, "canonical_solution": "    return 2 // x\n"}
-    never = {**EVALPLUS, "task_id": "HumanEval/1", "canonical_solution": "    return y\n"}
-    problems, report = loaded(f"evalplus:{jsonl(tmp_path / 'plus.jsonl', fails, never)}")
-    assert [len(problem.tests) for problem in problems] == [3]
-    assert report.left_out == {"tests whose reference gave no answer": 5}
-    assert "never answers" in str(report.examples[0])
 
 
 # APPS
@@ -218,69 +102,6 @@ def test_apps_rows_of_the_hub_layout(tmp_path):
     assert (problems[0].references, problems[0].public_indices) == (("print(input())",), (0,))
     assert report.left_out == {NO_TESTS: 1}
     assert [problem.id for problem in load_problems(f"apps:{file}:introductory")] == ["apps/test/0005"]
-
-
-# LiveCodeBench
-
-
-def packed(tests):
-    return base64.b64encode(zlib.compress(pickle.dumps(json.dumps(tests)))).decode()
-
-
-def lcb(public, private, **more):
-    return {
-        "question_id": "abc1",
-        "question_content": "Echo.",
-        "starter_code": "",
-        "difficulty": "easy",
-        "public_test_cases": json.dumps(public),
-        "private_test_cases": private,
-        "metadata": "{}",
-        **more,
-    }
-
-
-STDIN = {"input": "1\n", "output": "1\n", "testtype": "stdin"}
-CALL = {"input": "[1, 2]\n3", "output": "true", "testtype": "functional"}
-
-
-@pytest.mark.parametrize("private", [packed([STDIN, STDIN]), json.dumps([STDIN, STDIN])])
-def test_livecodebench_has_public_and_private_tests(tmp_path, private):
-    (problem,) = load_problems(
-        f"livecodebench:{jsonl(tmp_path / 'test.jsonl', lcb([{**STDIN, 'input': '0'}], private))}"
-    )
-    assert (problem.id, len(problem.tests), problem.public_indices) == ("livecodebench/abc1", 3, (0,))
-
-
-def test_livecodebench_calls_take_json_values_line_by_line(tmp_path):
-    record = lcb([CALL], packed([CALL]), metadata='{"func_name": "f"}', starter_code="class Solution:\n    def f")
-    (problem,) = load_problems(str(jsonl(tmp_path / "lcb.jsonl", record)))
-    assert problem.tests[0] == CallTest(([1, 2], 3), True)
-    assert (problem.entry_point, problem.prelude) == ("f", APPS_PRELUDE)
-
-
-class Attack:
-    def __reduce__(self):
-        return (print, ("owned",))
-
-
-@pytest.mark.parametrize(
-    ("private", "what"),
-    [
-        (base64.b64encode(zlib.compress(pickle.dumps(Attack()))).decode(), "pickle has the instruction"),
-        (base64.b64encode(zlib.compress(pickle.dumps(["a", "b"]))).decode(), "pickle has the instruction"),
-        (base64.b64encode(zlib.compress(b"nothing")).decode(), "not a pickle"),
-        (base64.b64encode(zlib.compress(pickle.dumps("x" * 5000))[:20]).decode(), "cut short"),
-        ("?", "neither JSON nor base64"),
-    ],
-)
-def test_a_pickle_of_private_tests_is_never_executed(tmp_path, capsys, private, what):
-    _, report = loaded(
-        f"livecodebench:{jsonl(tmp_path / 'lcb.jsonl', lcb([STDIN], private), lcb([STDIN], '', question_id='2'))}"
-    )
-    assert what in str(report.examples[0])
-    assert "private_test_cases" in str(report.examples[0])
-    assert "owned" not in capsys.readouterr().out
 
 
 # Hub, parquet, Python

@@ -24,7 +24,7 @@ _HERE, _THERE = "#0072b2", "#999999"
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class SeedMean:
     """A mean over seeds."""
 
     mean: float
@@ -35,7 +35,7 @@ class Estimate:
     seeds: int
 
 
-def estimate(values: Sequence[float]) -> Estimate:
+def estimate(values: Sequence[float]) -> SeedMean:
     """Mean, standard error and Student interval of independent values.
 
     Raises:
@@ -45,10 +45,10 @@ def estimate(values: Sequence[float]) -> Estimate:
         raise ValueError("no values to sum up")
     count = len(values)
     if count == 1:
-        return Estimate(float(values[0]), float("nan"), float("nan"), 1)
+        return SeedMean(float(values[0]), float("nan"), float("nan"), 1)
     error = float(np.std(values, ddof=1) / np.sqrt(count))
     quantile = float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1))
-    return Estimate(float(np.mean(values)), error, quantile * error, count)
+    return SeedMean(float(np.mean(values)), error, quantile * error, count)
 
 
 def area(outcome: Outcome) -> float:
@@ -145,10 +145,10 @@ def _row(*cells: str) -> str:
     return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
 
 
-def _plain(value: Estimate) -> str:
+def _plain(value: SeedMean) -> str:
     return f"{100 * value.mean:.1f}" + (f" ± {100 * value.error:.1f}" if value.seeds > 1 else "")
 
 
-def _signed(value: Estimate) -> tuple[str, str]:
+def _signed(value: SeedMean) -> tuple[str, str]:
     low, high = 100 * (value.mean - value.half_width), 100 * (value.mean + value.half_width)
     return f"{100 * value.mean:+.1f}", f"{low:+.1f} to {high:+.1f}" if value.seeds > 1 else "one pair: none"
