@@ -9,10 +9,10 @@ may touch (`Peer.may`).
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import itertools
 import operator
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any
@@ -30,7 +30,7 @@ class Peer(ABC):
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
-        self._lock = threading.RLock()
+        self._lock = _thread.RLock()
         self._kept: list[object] = []
         self._numbers: dict[int, int] = {}
         self._remotes: dict[int, object] = {}

@@ -22,6 +22,8 @@ LENGTH = struct.Struct("<I")
 
 STDIN, STDOUT, STDERR, RECORDS, REPORT, CHANNEL = range(6)
 """Descriptors of a child. `REPORT` is closed before the program's first line; `CHANNEL` exists with a referee only."""
+PLACES = (STDIN, STDOUT, RECORDS, CHANNEL)
+"""Of those, the ones that arrive with a task, in this order."""
 REFUSED = 3
 """Exit status of a worker that may not enter name spaces: it may be half inside; another is started."""
 OUT_OF_MEMORY = 77

@@ -23,9 +23,12 @@ from engine.sandbox.preparation import python_files, rehearse, warm_up
 from engine.sandbox.wire import (
     CPU,
     EXITED,
+    PLACES,
     PROGRESS,
+    RECORDS,
     REFUSED,
     REPLY,
+    REPORT,
     REPORT_LIMIT,
     REQUEST,
     WALL,
@@ -130,15 +133,20 @@ def _forget_ourselves() -> None:
 def _serve_tasks(control: socket.socket, filtering: seccomp.Filter | None, temporary: bool) -> None:
     report_read, report_write = (_move_up(descriptor) for descriptor in os.pipe())
     os.set_blocking(report_read, False)
+    os.dup2(report_write, REPORT)
+    for place in PLACES:  # what arrives takes the lowest free descriptors: the child finds each in its place
+        os.close(place)
     while True:
-        header, descriptors, _flags, _address = socket.recv_fds(control, REQUEST.size, 8)
+        header, descriptors, _flags, _address = socket.recv_fds(control, REQUEST.size, len(PLACES))
         if len(header) < REQUEST.size:
             return
+        if tuple(descriptors) != PLACES[: len(descriptors)]:
+            raise OSError(f"descriptors arrived as {descriptors}")
         request = Request(*REQUEST.unpack(header))
         started = time.monotonic()
         pid = os.fork()
         if pid == 0:
-            _enter_child(request, descriptors, report_write, filtering)
+            _enter_child(request, len(descriptors) == len(PLACES), filtering)
         reply = _supervise(control, pid, request, descriptors, started)
         try:
             report = os.read(report_read, REPORT_LIMIT)
@@ -155,22 +163,17 @@ def _move_up(descriptor: int) -> int:
     return moved
 
 
-def _enter_child(request: Request, descriptors: list[int], report: int, filtering: seccomp.Filter | None) -> NoReturn:
-    """Puts the child's descriptors in place: task, output, records, report, channel."""
+def _enter_child(request: Request, channel: bool, filtering: seccomp.Filter | None) -> NoReturn:
     if os.getppid() != 1:  # process 1 takes its children along
         privileges.die_with_parent()
-    stdin, stdout, records, *channel = descriptors
-    for source, target in zip((stdin, stdout, records, report, *channel), (0, 1, 3, 4, 5), strict=False):
-        os.dup2(source, target)
     pid = os.getpid()
-    child.run_child(request, lambda: filtering.install(pid) if filtering else None, bool(channel))
+    child.run_child(request, lambda: filtering.install(pid) if filtering else None, channel)
 
 
 def _supervise(control: socket.socket, pid: int, request: Request, descriptors: list[int], started: float) -> Reply:
     """Waits for the child, stops it at its deadline, and leaves nothing of it."""
-    records = descriptors[2]
     for descriptor in descriptors:
-        if descriptor != records:
+        if descriptor != RECORDS:
             os.close(descriptor)
     handle = os.pidfd_open(pid)
     poller = select.poll()
@@ -184,7 +187,7 @@ def _supervise(control: socket.socket, pid: int, request: Request, descriptors: 
             os._exit(0)  # the supervisor is gone, and so are we
         if handle in ready:
             break
-        stopped, wait = _time_left(pid, records, request, started)
+        stopped, wait = _time_left(pid, request, started)
         if stopped != EXITED:
             os.kill(pid, signal.SIGKILL)
             break
@@ -192,7 +195,7 @@ def _supervise(control: socket.socket, pid: int, request: Request, descriptors: 
     if os.getpid() == 1:
         _kill_all()
     os.close(handle)
-    os.close(records)
+    os.close(RECORDS)
     cpu = int((usage.ru_utime + usage.ru_stime) * 1e9)
     wall = int((time.monotonic() - started) * 1e9)
     return Reply(status, stopped, cpu, wall, usage.ru_maxrss * 1024, 0)
@@ -208,13 +211,13 @@ def _kill_all() -> None:
         return
 
 
-def _time_left(pid: int, records: int, request: Request, started: float) -> tuple[int, float]:
+def _time_left(pid: int, request: Request, started: float) -> tuple[int, float]:
     """Why to stop the child now (`EXITED`: do not), and how long to wait before looking again.
 
     Where a test began is the child's word: a program that lies about it gets the time of the whole child, no more.
     """
     cpu, now = time.clock_gettime((~pid << 3) | 2), time.monotonic()
-    data = os.pread(records, PROGRESS.size, 0)
+    data = os.pread(RECORDS, PROGRESS.size, 0)
     _index, cpu_start, wall_start = PROGRESS.unpack(data) if len(data) == PROGRESS.size else (-1, 0, 0)
     cpu_left = min(request.test_cpu - (cpu - cpu_start / 1e9), request.total_cpu - cpu)
     total_wall = request.total_cpu * request.test_wall / request.test_cpu
