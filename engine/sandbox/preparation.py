@@ -16,7 +16,7 @@ from engine.sandbox.recorder import watch_descriptors
 from engine.sandbox.wire import Task, pack_task
 
 MODULES = (
-    "array", "bisect", "collections", "copy", "ctypes", "decimal", "fractions", "functools", "heapq", "io", "itertools",
+    "array", "bisect", "collections", "copy", "ctypes", "functools", "heapq", "io", "itertools",
     "json", "math", "operator", "random", "re", "string", "threading", "typing",
 )  # fmt: skip
 """Imported before the first fork, because programs import them; a program still has to import them itself."""

@@ -7,7 +7,6 @@ bounded in number, and a long one ends in a checksum. What this module does not 
 
 from __future__ import annotations
 
-import binascii
 import sys
 from collections import deque
 from types import FrameType
@@ -85,7 +84,7 @@ class StateTrace:
         self._left -= 1 + _MOST_PARTS - room[0]
         if text == _UNKNOWN or len(text) <= _MOST_CHARACTERS:
             return None if text == _UNKNOWN else text
-        return f"{text[:_MOST_CHARACTERS]}... {binascii.crc32(text.encode('utf-8', 'replace')):08x}"
+        return f"{text[:_MOST_CHARACTERS]}... {hash(text):016x}"
 
 
 _UNKNOWN = "?"
