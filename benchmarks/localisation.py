@@ -1,11 +1,13 @@
 """How well blame finds known buggy lines: `python -m benchmarks.localisation [CORPUS.jsonl ...] [--write]`.
 
 A corpus line has `program`, `fixed_program`, `tests` (`{call, args, expected}` or `{assert}`), `buggy_lines` and,
-where its tests need it, `support` source. Every method lays its fine and static penalties on the lines, one token
-each. Blamed lines are those with at least half the largest penalty; `top-1` is the chance that a line with the largest
-penalty is a buggy one, `recall` the share of buggy lines that are blamed, `program` the share of lines that are blamed
-(a whole-program blame is all of them; where a method blames nothing, none), `where it blames` the same over the
-programs that it blames something in. Without corpora it scores QuixBugs and the held-out half of `benchmarks.mutants`.
+where its tests need it, `support` source. Every method lays its fine and static penalties on the program's tokens
+(words, numbers and signs). Blamed are those with at least half the largest penalty, and their lines. `top-1` is the
+chance that a line with the largest penalty is a buggy one, `recall` the share of buggy lines that are blamed, `lines`
+and `tokens` the shares of the program that are blamed (a whole-program blame is all of it; where a method blames
+nothing, none). `fused, no larger` is the top-1 of the fused method where it may blame no larger share of the corpus's
+tokens than this method does: it leaves out the programs of which it is least certain for each token that it blames.
+Without corpora it scores QuixBugs and the held-out half of `benchmarks.mutants`.
 What this does not do: time.
 """
 
@@ -13,9 +15,9 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Container
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,12 +27,15 @@ from benchmarks import mutants
 from benchmarks.tables import write_between_markers
 from engine import CallTest, Engine, ErrorKind, Limits, Problem, Report, Source
 from engine.text import ProgramText
-from feedback import RewardSettings, assess, token_offsets
+from feedback import RewardSettings, assess
 from feedback.spectrum import suspicion
 
 QUIXBUGS = Path("../shared/data/quixbugs.jsonl")
 INTRODUCTION = """Made by `python -m benchmarks.localisation --write`. What there is to choose (tie-breaks, weights) was
-chosen on QuixBugs and on the other half of the MBPP mutants; mutants of problems with even numbers are held out."""
+chosen on QuixBugs and on the other half of the MBPP mutants; mutants of problems with even numbers are held out.
+
+A method that says nothing of most programs penalises little: *fused, no larger* is what the fused method finds
+(top-1) where it may penalise no larger a share of all tokens than the row's, most certainty for each token first."""
 _PRELUDE = """
 import types as _types
 _TESTS = {tests!r}
@@ -49,8 +54,19 @@ def run_case(index):
     return value
 """
 
-Method = Callable[[Report], np.ndarray]
-"""A report -> one penalty (0 or less) per line."""
+_TOKEN = re.compile(rb"\w+|[^\w\s]")
+
+
+class Blamed(NamedTuple):
+    """What one method says of one program."""
+
+    penalties: np.ndarray
+    """One (0 or less) per token."""
+    certainty: float
+    """Strength of the strongest blame, 0..1."""
+
+
+Method = Callable[[Report], Blamed]
 
 
 class Score(NamedTuple):
@@ -58,7 +74,8 @@ class Score(NamedTuple):
 
     top1: float
     recall: float
-    share: float
+    lines: float
+    tokens: float
 
 
 def main() -> None:
@@ -106,88 +123,117 @@ def table(name: str, rows: list[dict[str, Any]]) -> list[str]:
         ]
         reports, repaired = ([future.result() for future in futures] for futures in programs)
     failing = [(row, report) for row, report in zip(rows, reports, strict=True) if report.execution.verdict != "passed"]
+    blamed = {method: [blame(report) for _, report in failing] for method, blame in METHODS.items()}
+    scores = {
+        method: np.array([score(one.penalties, row, report) for one, (row, report) in zip(found, failing, strict=True)])
+        for method, found in blamed.items()
+    }
+    certainty = np.array([one.certainty for one in blamed["fused"]])
     lines = [
         f"{name}: {len(failing)} failing programs.",
         "",
-        "| method | top-1 | recall | program | where it blames | blames something in |",
-        "| --- | ---: | ---: | ---: | ---: | ---: |",
+        "| method | top-1 | recall | lines | tokens | blames something in | fused, no larger |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
-    for method, penalties_of in METHODS.items():
-        penalties = [penalties_of(report) for _, report in failing]
-        scores = [score(penalty, row, report) for penalty, (row, report) in zip(penalties, failing, strict=True)]
-        blaming = sum(bool(penalty.any()) for penalty in penalties)
-        top1, recall, share = np.mean(scores, axis=0)
-        where = share * len(failing) / max(blaming, 1)
-        lines.append(f"| {method} | {top1:.1%} | {recall:.1%} | {share:.1%} | {where:.1%} | {blaming} |")
+    for method, found in scores.items():
+        top1, recall, of_lines, of_tokens = found.mean(axis=0)
+        blaming = sum(bool(one.penalties.any()) for one in blamed[method])
+        fused = top1_within(scores["fused"], certainty, found[:, 3].sum())
+        shares = f"{of_lines:.1%} | {of_tokens:.1%} | {blaming} | {fused:.1%}"
+        lines.append(f"| {method} | {top1:.1%} | {recall:.1%} | {shares} |")
     passed = [report for report in repaired if report.execution.verdict == "passed"]
-    penalised = sum(bool(_penalties(report, RewardSettings()).any()) for report in passed)
+    penalised = sum(bool(_blamed(report, RewardSettings()).penalties.any()) for report in passed)
     counts = f"{len(passed)} of {len(repaired)} pass their tests; {penalised} of those are penalised."
     return [*lines, "", f"Correct programs: {counts}"]
 
 
-def score(penalty: np.ndarray, row: dict[str, Any], report: Report) -> Score:
-    """Score penalties against the known buggy lines."""
+def score(penalties: np.ndarray, row: dict[str, Any], report: Report) -> Score:
+    """Score the penalties of a program's tokens against its known buggy lines."""
+    if not penalties.any():
+        return Score(0.0, 0.0, 0.0, 0.0)
     known = set(row["buggy_lines"])
-    count = sum(bool(line.strip()) for line in report.program.splitlines())
-    if not penalty.any():
-        return Score(0.0, 0.0, 0.0)
-    worst = penalty.min()
-    top = {int(index) + 1 for index in np.flatnonzero(penalty == worst)}
-    blamed = {int(index) + 1 for index in np.flatnonzero(penalty <= worst / 2)}
-    return Score(len(top & known) / len(top), len(blamed & known) / len(known), len(blamed) / count)
+    lines = _lines_of_tokens(report.program)
+    blamed = penalties <= penalties.min() / 2
+    top, hit = set(lines[penalties == penalties.min()]), set(lines[blamed])
+    return Score(len(top & known) / len(top), len(hit & known) / len(known), len(hit) / len(set(lines)), blamed.mean())
 
 
-def _penalties(report: Report, settings: RewardSettings) -> np.ndarray:
-    """Fine and static penalty of each line."""
-    text = ProgramText(report.program)
-    starts = [text.line_start(line) for line in range(1, text.line_count + 2)]
-    pieces = [report.program[first:last] for first, last in pairwise(starts)]
-    feedback = assess(report, token_offsets(pieces, slice(0, len(report.program))), settings=settings)
-    penalty = feedback.rewards["fine"] + feedback.rewards["static"]
-    return np.where([bool(piece.strip()) for piece in pieces], penalty, 0.0)
+def top1_within(scores: np.ndarray, certainty: np.ndarray, budget: float) -> float:
+    """Top-1 of a method that may blame `budget` programs' worth of tokens, the most certainty for each token first.
+
+    Args:
+        scores: float [programs, 4], of `Score`.
+        certainty: float [programs].
+        budget: sum of shares of tokens.
+    """
+    order = np.argsort(-certainty / np.maximum(scores[:, 3], 1e-9), kind="stable")
+    affordable = np.cumsum(scores[order, 3]) <= budget + 1e-9
+    return float(scores[order[affordable], 0].sum() / len(scores))
+
+
+def _tokens(program: bytes) -> np.ndarray:
+    """Offsets of the program's words, numbers and signs, int32 [T, 2]."""
+    return np.array([match.span() for match in _TOKEN.finditer(program)], dtype=np.int32).reshape(-1, 2)
+
+
+def _lines_of_tokens(program: bytes) -> np.ndarray:
+    text = ProgramText(program)
+    return np.array([text.span(start, start).line for start in _tokens(program)[:, 0].tolist()])
+
+
+def _blamed(report: Report, settings: RewardSettings) -> Blamed:
+    """Fine and static penalty of each token."""
+    feedback = assess(report, _tokens(report.program), settings=settings)
+    certainty = max((blame.strength for blame in feedback.blames), default=0.0)
+    return Blamed(feedback.rewards["fine"] + feedback.rewards["static"], certainty)
 
 
 def _only(*sources: Source, spectrum: str = "none") -> Method:
-    def method(report: Report) -> np.ndarray:
+    def method(report: Report) -> Blamed:
         kept = tuple(item for item in report.diagnostics if item.source in sources)
-        return _penalties(replace(report, diagnostics=kept), RewardSettings(spectrum=spectrum))
+        return _blamed(replace(report, diagnostics=kept), RewardSettings(spectrum=spectrum))
 
     return method
 
 
-def _textbook(report: Report) -> np.ndarray:
+def _on_lines(report: Report, lines: Container[int]) -> Blamed:
+    """Whole lines (1-based), alike."""
+    return Blamed(np.array([-0.3 if line in lines else 0.0 for line in _lines_of_tokens(report.program)]), 1.0)
+
+
+def _textbook(report: Report) -> Blamed:
     """Ochiai as in the literature: all lines of the highest suspicion, alike."""
     scores = suspicion(report.program, report.execution)
     top = max(scores.values(), default=0.0)
-    lines = range(1, ProgramText(report.program).line_count + 1)
-    return np.array([-0.3 if top and scores.get(line, 0.0) == top else 0.0 for line in lines])
+    return _on_lines(report, {line for line, score in scores.items() if top and score == top})
 
 
-def _released(report: Report) -> np.ndarray:
+def _line_of_error(report: Report) -> Blamed:
+    """RLTF's paper: the line of the first error, or the whole program."""
+    return _blamed(report, RewardSettings(mode="paper"))
+
+
+def _released(report: Report) -> Blamed:
     """The published RLTF code, re-stated: the reported line's text, looked for as a substring from the top.
 
     Time-outs, signals and every `RuntimeError` are ignored; a syntax error on the last line blames the whole program.
     """
     lines = report.program.decode(errors="replace").splitlines()
-    penalty = np.zeros(ProgramText(report.program).line_count)
     error = report.execution.error
     if error is None or error.span is None or error.kind not in (ErrorKind.RUNTIME, ErrorKind.SYNTAX):
-        return penalty
+        return _on_lines(report, ())
     if error.type == "RuntimeError" or error.type == "TabError":
-        return penalty
+        return _on_lines(report, ())
     if error.type == "RecursionError" or (error.kind is ErrorKind.SYNTAX and error.span.line >= len(lines)):
-        penalty[: len(lines)] = [-0.3 if line.strip() else 0.0 for line in lines]
-        return penalty
+        return _on_lines(report, range(1, len(lines) + 1))
     wanted = lines[error.span.line - 1].strip()
-    place = next((index for index, line in enumerate(lines) if wanted in line), None)
-    if place is not None:
-        penalty[place] = -0.3
-    return penalty
+    return _on_lines(report, [next((number for number, line in enumerate(lines, 1) if wanted in line), 0)])
 
 
 FUSED = (Source.RUNTIME, Source.SYNTAX, Source.PYLINT, Source.LIBCST)
 METHODS: dict[str, Method] = {
     "released RLTF (substring)": _released,
+    "RLTF's paper (line of the error)": _line_of_error,
     "runtime only": _only(Source.RUNTIME, Source.SYNTAX),
     "static only": _only(Source.PYLINT, Source.LIBCST),
     "spectrum only (textbook Ochiai)": _textbook,

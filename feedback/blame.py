@@ -35,12 +35,15 @@ def decide_blames(
     taxonomy: Taxonomy,
     *,
     truncated: bool = False,
-    granularity: Granularity = "statement",
+    granularity: Granularity = "expression",
     spectrum: str | None = None,
+    table_2: bool = False,
 ) -> tuple[Blame, ...]:
     """One blame for each finding or group of findings that agree: errors, the suspect, then the linters' own.
 
     A program that passed is blamed for nothing, whatever is found in it; so is one that our own fault left unjudged.
+    One that was cut off is blamed as a whole for whatever it did: the place of an error that more text might have
+    averted says little, and so does a linter that read a part.
 
     Args:
         report: What the engine found.
@@ -48,6 +51,7 @@ def decide_blames(
         truncated: Whether generation hit the length limit.
         granularity: How much text a place takes.
         spectrum: Formula that finds a suspect where no error has a sure place (`feedback.spectrum`); None for none.
+        table_2: Of programs that were cut off, blame only those that do not parse as a whole: the paper's Table 2.
     """
     verdict = report.execution.verdict
     if verdict in (Verdict.PASSED, Verdict.INFRA):
@@ -56,6 +60,8 @@ def decide_blames(
     text = ProgramText(report.program)
     observed = [item for item in report.diagnostics if item.source not in STATIC_SOURCES]
     static = [item for item in report.diagnostics if item.source in STATIC_SOURCES]
+    if truncated and not table_2:
+        return tuple(_of_unfinished(observed, static, taxonomy.rules["outcome", "truncated"]))
     blames: list[Blame] = []
     for diagnostic in observed:
         rule = taxonomy.rule_for(diagnostic, truncated=truncated)
@@ -75,6 +81,16 @@ def decide_blames(
     return tuple(_whole_program_where_unlocated(blames))
 
 
+def _of_unfinished(observed: list[Diagnostic], static: list[Diagnostic], rule: Rule) -> Iterable[Blame]:
+    """The whole program's blame, for each error or, of a wrong answer, for its being cut off."""
+    cut = Diagnostic(Source.RUNTIME, rule.code, "generation ended at the length limit", None)
+    for diagnostic in [item for item in observed if item.source in _ERRORS] or [cut]:
+        yield _blame(diagnostic, rule, rule.strength, rule.reason)
+    for diagnostic in observed + static:
+        if diagnostic.source not in _ERRORS:
+            yield _ignored(diagnostic, f"{rule.reason}: no place in it is blamed")
+
+
 def _ignored(diagnostic: Diagnostic, reason: str) -> Blame:
     return Blame(diagnostic, Category.IGNORE, None, 0.0, reason)
 
@@ -87,7 +103,11 @@ def _blame(diagnostic: Diagnostic, rule: Rule, strength: float, reason: str) -> 
 
 
 def _placed(blame: Blame, text: ProgramText, granularity: Granularity) -> Blame:
-    return blame if blame.span is None else replace(blame, span=refine(text, blame.span, granularity))
+    """The blame with as much text as its place takes; a parser says where it gave up, not what is wrong there."""
+    if blame.span is None:
+        return blame
+    at_least = "statement" if blame.diagnostic.source is Source.SYNTAX and granularity == "expression" else granularity
+    return replace(blame, span=refine(text, blame.span, at_least))
 
 
 def _gated(diagnostic: Diagnostic, rule: Rule, observed: Iterable[Diagnostic], verdict: Verdict) -> tuple[float, str]:

@@ -55,8 +55,10 @@ class RewardSettings:
     """As `fine_penalty`, for findings of the linters; `default` mode only (ours)."""
     alpha_cap: float = 10.0
     """Largest alpha = T / (E - S) in `default` mode (ours): a one-token blame would weigh as much as T tokens."""
-    granularity: Granularity = "statement"
-    """How much text a place takes in `default` mode (ours)."""
+    granularity: Granularity = "expression"
+    """How much text a place takes in `default` mode (ours): `line`, `statement` (with its continuation lines, never a
+    block), or `expression`: what the error or the linter points at; the statement where that is a line or where the
+    parser gave up."""
     spectrum: Literal["ochiai", "tarantula", "dstar", "none"] = "ochiai"
     """Formula that finds a suspicious line where no error has a sure place (ours, `default` mode); `none` for none."""
     taxonomy: str = ""
@@ -96,7 +98,8 @@ def assess(
     Args:
         report: What the engine found out about the program.
         offsets: int32 [T, 2], the byte range of each sampled token in `report.program` (`feedback.token_offsets`).
-        finish_reason: Why generation ended; `length` makes a syntax error a truncation (U_global).
+        finish_reason: Why generation ended; `length` makes any failure of the program a truncation (U_global); in
+            `paper` and `release` mode a syntax error alone, as Table 2 has it.
         settings: Rewards and mode.
 
     Returns:
@@ -110,6 +113,7 @@ def assess(
         truncated=FinishReason(finish_reason) is FinishReason.LENGTH,
         granularity=settings.granularity if ours else "line",
         spectrum=settings.spectrum if ours and settings.spectrum != "none" else None,
+        table_2=not ours,
     )
     contributions = tuple(_contributions(report.execution, blames, offsets, settings))
     rewards = summed(contributions, len(offsets))

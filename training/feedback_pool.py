@@ -8,7 +8,7 @@ from __future__ import annotations
 from concurrent.futures import Future
 
 from engine import Engine, Problem, Report
-from feedback import Feedback, RewardSettings, assess, token_offsets
+from feedback import Feedback, FinishReason, RewardSettings, assess, token_offsets
 from training.models.prompts import program_place
 from training.policy import Policy
 from training.records import Rollout
@@ -34,14 +34,14 @@ class LocalFeedbackPool:
         completion = b"".join(pieces)
         place = program_place(completion, self._policy.section)
         offsets = token_offsets(pieces, place)
+        cut = rollout.finish_reason is FinishReason.LENGTH and place.stop == len(completion)
+        finish_reason = FinishReason.LENGTH if cut else FinishReason.STOP  # what came after the program was cut off
         feedback: Future[Feedback] = Future()
 
         def finish(reported: Future[Report]) -> None:
             try:
                 report = reported.result()
-                feedback.set_result(
-                    assess(report, offsets, finish_reason=rollout.finish_reason, settings=self._settings)
-                )
+                feedback.set_result(assess(report, offsets, finish_reason=finish_reason, settings=self._settings))
             except BaseException as error:  # handed to whoever waits for the feedback
                 feedback.set_exception(error)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from engine import Engine, Limits, parse_problem
-from feedback import assess, token_offsets
+from feedback import RewardSettings, assess, token_offsets
 
 PROBLEM = parse_problem({"fn_name": "f", "inputs": [[1], [2]], "outputs": [1, 2]})
 
@@ -70,7 +70,33 @@ GOLDENS = [
 
 @pytest.mark.parametrize(("program", "code", "blamed"), GOLDENS)
 def test_the_statement_that_is_blamed(engine, program: str, code: str, blamed: str | None) -> None:
+    assert blamed_text(engine, program, code, RewardSettings(granularity="statement")) == blamed
+
+
+EXPRESSIONS = [
+    ("def f(x):\n    return [y for y in zz\n        if y]\n", "NameError", "zz"),
+    ("def f(x):\n    return f'é {x} {zz + 1}'\n", "NameError", "zz"),
+    ('def f(x):\n    return f"""{x}\n  {zz} b"""\n', "NameError", "zz"),
+    ("def f(x):\n    del x\n    return (1,\n        x)\n", "UnboundLocalError", "x"),
+    ("class A:\n    pass\ndef f(x):\n    return A().foo.bar\n", "AttributeError", "A().foo"),
+    ("def f(x):\n    return [1] + [[x][x] + x]\n", "IndexError", "[x][x]"),
+    ("def f(x):\n    return 'é' * (x + 'a')\n", "TypeError", "x + 'a'"),
+    ("def f(x):\n    return 2 * (x // (1 - 1))\n", "ZeroDivisionError", "x // (1 - 1)"),
+    ("def f(x):\n    return len(int('x'))\n", "ValueError", "int('x')"),
+    ("def g(y): return (lambda: y + 'a')()\ndef f(x): return g(x)\n", "TypeError", "y + 'a'"),
+    ("def f(x):\n    return 1 +* x\n", "SyntaxError", "return 1 +* x"),  # the parser's place is no culprit
+]
+
+
+@pytest.mark.parametrize(("program", "code", "blamed"), EXPRESSIONS)
+def test_the_expression_at_fault_is_blamed_by_default_and_the_statement_of_a_syntax_error(
+    engine, program: str, code: str, blamed: str
+) -> None:
+    assert blamed_text(engine, program, code, RewardSettings()) == blamed
+
+
+def blamed_text(engine: Engine, program: str, code: str, settings: RewardSettings) -> str | None:
     report = engine.submit(program.encode(), PROBLEM).result()
-    first = assess(report, token_offsets([], slice(0, 0))).blames[0]
+    first = assess(report, token_offsets([], slice(0, 0)), settings=settings).blames[0]
     assert first.diagnostic.code == code
-    assert blamed == (program.encode()[first.span.start_byte : first.span.end_byte].decode() if first.span else None)
+    return program.encode()[first.span.start_byte : first.span.end_byte].decode() if first.span else None

@@ -13,10 +13,15 @@ from tests.feedback.programs import crashed, execution, failed, passed, span_of
 
 PAPER = RewardSettings(mode="paper")
 PROGRAM = b"x = 1\ny = zz\nprint(y)\n"  # 22 bytes
+DIVERGED = Diagnostic(Source.REFERENCE, "diverged", "m", span_of(PROGRAM, b"y = zz"))
 
 
 def byte_tokens(program: bytes) -> np.ndarray:
     return token_offsets([bytes([byte]) for byte in program], slice(0, len(program)))
+
+
+def lint(code: str, part: bytes, source: Source = Source.PYLINT) -> Diagnostic:
+    return Diagnostic(source, code, "message", span_of(PROGRAM, part))
 
 
 def row(feedback: Feedback, index: int) -> list[float]:
@@ -73,18 +78,54 @@ def test_expression_granularity_with_strength_and_capped_alpha() -> None:
         ("syntax", "IndentationError", True, "stop", -1.0, 0.0, 0.0),
         ("timeout", "TimeoutError", True, "stop", -0.6, -0.3, -0.3),
         ("runtime", "RecursionError", True, "stop", -0.6, -0.3, -0.3),
-        ("runtime", "NameError", True, "length", -0.6, 0.0, -0.3 * 22 / 6),
+        ("runtime", "NameError", True, "stop", -0.6, 0.0, -0.3 * 22 / 6),
         ("crashed", "SIGSEGV", False, "stop", -0.6, -0.3, -0.3),
     ],
 )
 def test_table_2(mode, kind, type, located, finish, coarse, fine_at_0, fine_at_8) -> None:
     span = span_of(PROGRAM, b"zz") if located else None
     report = crashed(PROGRAM, type, span, tests="ee", kind=kind)
-    settings = RewardSettings(mode=mode, alpha_cap=100)
+    settings = RewardSettings(mode=mode, alpha_cap=100, granularity="statement")
     feedback = assess(report, byte_tokens(PROGRAM), finish_reason=finish, settings=settings)
     assert float(feedback.rewards["coarse"][0]) == pytest.approx(coarse)
     assert float(feedback.rewards["fine"][0]) == pytest.approx(fine_at_0)
     assert float(feedback.rewards["fine"][8]) == pytest.approx(fine_at_8)
+
+
+CUT = [
+    crashed(PROGRAM, "NameError", span_of(PROGRAM, b"zz"), tests="ee"),
+    crashed(PROGRAM, "IndentationError", None, kind="syntax"),
+    crashed(PROGRAM, "TimeoutError", None, kind="timeout"),
+    failed(PROGRAM),
+]
+
+
+@pytest.mark.parametrize("report", CUT)
+def test_whatever_a_truncated_program_does_wrong_it_is_blamed_as_a_whole(report) -> None:
+    linted = Report(PROGRAM, report.execution, (*report.diagnostics, lint("E0602", b"zz"), DIVERGED))
+    feedback = assess(linted, byte_tokens(PROGRAM), finish_reason="length")
+    assert np.allclose(feedback.rewards["fine"], -0.3)
+    assert (feedback.rewards["static"] == 0).all()
+    first, *others = feedback.blames
+    assert (first.category, first.strength) == ("U_global", 1.0)
+    assert first.diagnostic.code == (report.diagnostics[0].code if report.diagnostics else "truncated")
+    assert {blame.category.value for blame in others} == {"U_ignore"}
+    assert [entry["category"] for entry in to_json(feedback, 1)["diagnostics"]] == ["U_global", "U_ignore", "U_ignore"]
+
+
+def test_of_truncated_programs_the_paper_blames_only_those_that_do_not_parse_as_a_whole() -> None:
+    for mode in ("paper", "release"):
+        settings = RewardSettings(mode=mode)
+        named = assess(CUT[0], byte_tokens(PROGRAM), finish_reason="length", settings=settings)
+        assert np.flatnonzero(named.rewards["fine"]).tolist() == list(range(6, 12))
+        wrong = assess(CUT[3], byte_tokens(PROGRAM), finish_reason="length", settings=settings)
+        assert (wrong.rewards["fine"] == 0).all()
+
+
+def test_a_truncated_program_that_passes_is_blamed_for_nothing() -> None:
+    feedback = assess(passed(PROGRAM, lint("E0602", b"zz")), byte_tokens(PROGRAM), finish_reason="length")
+    assert (feedback.rewards["fine"] == 0).all()
+    assert [blame.category for blame in feedback.blames] == ["U_ignore"]
 
 
 def test_an_unknown_exception_blames_its_line() -> None:
@@ -129,10 +170,6 @@ def test_a_timeout_never_scores_better_than_a_wrong_answer() -> None:
             wrong = assess(failed(PROGRAM, tests=tests), byte_tokens(PROGRAM), settings=settings)
             late = crashed(PROGRAM, "TimeoutError", None, tests=tests.replace("f", "e"), kind="timeout")
             assert assess(late, byte_tokens(PROGRAM), settings=settings).total.sum() < wrong.total.sum()
-
-
-def lint(code: str, part: bytes, source: Source = Source.PYLINT) -> Diagnostic:
-    return Diagnostic(source, code, "message", span_of(PROGRAM, part))
 
 
 def test_agreeing_sources_are_one_stronger_blame() -> None:
@@ -220,7 +257,6 @@ LINTS = st.lists(
 OFFSETS = st.lists(st.integers(1, 5), min_size=1, max_size=22).map(
     lambda sizes: token_offsets([b"x" * size for size in sizes], slice(0, min(sum(sizes), 22)))
 )
-DIVERGED = Diagnostic(Source.REFERENCE, "diverged", "m", span_of(PROGRAM, b"y = zz"))
 FAILING = st.sampled_from(
     [failed(PROGRAM, tests="ppppf"), failed(PROGRAM, tests="f"), failed(PROGRAM, DIVERGED)]
     + [crashed(PROGRAM, name, span_of(PROGRAM, b"zz"), tests="pe") for name in ("NameError", "IndexError", "Odd")]

@@ -13,8 +13,7 @@ def test_a_program_is_judged_and_its_words_are_rewarded():
     assert wrong["verdict"] == "error"
     assert [test["expected"] for test in wrong["tests"]] == ["4", "10"]
     blamed = "".join(token["text"] for token in wrong["tokens"] if token["components"]["fine"] < 0)
-    assert "return m * 2" in blamed
-    assert "def" not in blamed
+    assert blamed == "m"
     right = assess_program("def solve(n):\n    return n * 2\n", as_problem(PROBLEM))
     assert right["verdict"] == "passed"
     assert min(token["reward"] for token in right["tokens"]) > 0

@@ -168,7 +168,7 @@ def test_batch_with_a_tokenizer_has_tokens_that_add_up(tmp_path, tokenizer) -> N
     assert "".join(token["text"] for token in tokens) == WRONG
     for token in tokens:
         assert token["reward"] == pytest.approx(sum(token["components"].values()), abs=1e-6)
-        blamed = token["start_byte"] < 41 and token["end_byte"] > 32  # the statement `return xs`
+        blamed = token["start_byte"] < 41 and token["end_byte"] > 39  # the name `xs`
         assert (token["components"]["fine"] < 0) == blamed
 
 
