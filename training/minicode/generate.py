@@ -24,7 +24,7 @@ Shape = Literal["stdin", "call"]
 
 TESTS = 6
 """Hidden tests of a problem."""
-TIME_LIMIT = 0.5
+TIME_LIMIT = 0.2
 """CPU seconds for one test; references need well under a millisecond."""
 _HELD_OUT_PERCENT = 20
 _NAMES = ("solve", "compute", "process", "answer")

@@ -56,14 +56,17 @@ def listeners() -> list[socket.socket]:
 
 
 def files() -> dict[str, str]:
-    """Every file that a program might change: mode, size, times and, for small ones, content."""
+    """Every file that a program might change: mode, size, times and, for small ones, content.
+
+    Of the checkout only its source: other tests, outside the jail, write caches and build there at the same time.
+    """
     found = {}
-    folders = [HOME, Path("/tmp"), Path("/dev/shm"), Path.cwd() / "tests", Path.cwd() / "engine"]
-    for folder in folders:
-        for path in sorted(folder.rglob("*")):
-            facts = path.lstat()
-            text = path.read_text(errors="replace") if path.is_file() and HOME in path.parents else ""
-            found[str(path)] = f"{facts.st_mode} {facts.st_size} {facts.st_mtime_ns} {text}"
+    scratch = [path for folder in (HOME, Path("/tmp"), Path("/dev/shm")) for path in folder.rglob("*")]
+    source = [path for folder in ("engine", "tests/engine") for path in Path.cwd().joinpath(folder).rglob("*.py")]
+    for path in scratch + source:
+        facts = path.lstat()
+        text = path.read_text(errors="replace") if path.is_file() and HOME in path.parents else ""
+        found[str(path)] = f"{facts.st_mode} {facts.st_size} {facts.st_mtime_ns} {text}"
     return found
 
 
@@ -83,6 +86,14 @@ def host() -> dict[str, Any]:
     shared = [Path(f"/proc/sysvipc/{kind}").read_text() for kind in ("shm", "sem", "msg")]
     priority = [os.getpriority(os.PRIO_PROCESS, 0), sorted(os.sched_getaffinity(0))]
     return {"files": files(), "processes": processes(), "shared": shared, "priority": priority}
+
+
+def differing(before: Any, after: Any) -> Any:
+    """What was and what is, of files only those that differ."""
+    if not isinstance(before, dict):
+        return [before, after]
+    names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    return {name: [before.get(name), after.get(name)] for name in names}
 
 
 def main() -> None:
@@ -105,7 +116,7 @@ def main() -> None:
             print(json.dumps({**answer, "isolation": execution.isolation, "infra": execution.infra_reason}), flush=True)
     after = host()
     contacted = [str(listener.getsockname()) for listener in select.select(network, [], [], 0)[0]]
-    changed = {name: [before[name], after[name]] for name in before if before[name] != after[name]}
+    changed = {name: differing(before[name], after[name]) for name in before if before[name] != after[name]}
     print(json.dumps({"id": "host", "changed": changed, "contacted": contacted}))
 
 

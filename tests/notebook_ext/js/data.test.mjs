@@ -75,7 +75,7 @@ test("curves: bins keep the mean, smoothing keeps a constant, stacks add up", ()
   assert.ok(bins.every((point) => point[1] === 0.5));
   assert.ok(smoothed([[1, 3], [2, 3], [3, 3]]).every((point) => Math.abs(point[1] - 3) < 1e-9));
   const metrics = new Map([["outcome/passed", [[1, 0.25]]], ["outcome/failed", [[1, 0.75]]], ["outcome/infra", [[1, 0]]]]);
-  assert.deepEqual(stacked(metrics, ["passed", "failed", "infra"], 10).map((band) => [band.key, ...band.points[0].slice(1)]), [["passed", 0, 0.25], ["failed", 0.25, 1]]);
+  assert.deepEqual(stacked(metrics, ["outcome/passed", "outcome/failed", "outcome/infra"], 10).map((band) => [band.key, ...band.points[0].slice(1)]), [["outcome/passed", 0, 0.25], ["outcome/failed", 0.25, 1]]);
   assert.equal(valueAt([[1, 5], [9, 7]], 4), 5);
   assert.equal(valueAt([[1, 5], [9, 7]], null), 7);
 });

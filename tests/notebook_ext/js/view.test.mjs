@@ -33,6 +33,24 @@ test("a single sample shows its program, marks, banner and failing test", async 
   assert.match(find(".test").textContent, /expected1actual2/);
 });
 
+test("the seconds of a step are stacked by phase, with what they bought, at the step pointed at", async () => {
+  const at = (step, seconds) => Object.entries(seconds).map(([name, value]) => [step, name, value]);
+  const metrics = [
+    ...at(1, { "time/sample": 1, "time/feedback_wait": 0.25, "time/learn": 2, "time/other": 0, tokens_per_second: 100, padding_share: 0.5 }),
+    ...at(2, { "time/sample": 1, "time/feedback_wait": 0, "time/learn": 3, "time/other": 0, tokens_per_second: 120, padding_share: 0.25 }),
+  ];
+  const pack = (data) => gzipSync(JSON.stringify(data)).toString("base64");
+  const run = { name: "made", state: "finished", step: 2, steps: 2 };
+  const { all } = await show({ run, rows: pack({ metrics, samples: [] }), records: pack({}) });
+  const chart = all(".chart").find((each) => each.querySelector(".title").textContent === "Step time");
+  assert.deepEqual([...chart.querySelectorAll(".band")].map((band) => band.getAttribute("class")), ["band time-sample", "band time-wait", "band time-learn"]);
+  const plot = chart.querySelector(".plot");
+  assert.equal(plot.getAttribute("aria-valuetext"), "step 2: sample 1 s, feedback wait 0 s, learn 3 s, tokens/s 120, padding 25%");
+  press(plot, "Home");
+  await painted();
+  assert.equal(plot.getAttribute("aria-valuetext"), "step 1: sample 1 s, feedback wait 0.25 s, learn 2 s, tokens/s 100, padding 50%");
+});
+
 test("a clicked token is explained: id, components, rules, and that they add up", async () => {
   const { find, el } = await show({ record: makeRecord("x = totl", [["U_line", "E0602", "totl"]]) });
   find("[data-token='4']").click();

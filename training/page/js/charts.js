@@ -1,4 +1,4 @@
-// The strip of curves: reward, pass rate with held-out points, stacked outcome classes.
+// The strip of curves: reward, pass rate with held-out points, outcome classes and step time as stacked bands.
 // Not here: what a click does beyond setting `hoverStep` and the step filter in the store.
 
 import { h, number, percent, replace, svg } from "./dom.js";
@@ -16,12 +16,27 @@ const PASS_CURVES = [
   { name: "held_out/greedy", label: "held-out greedy", tone: "greedy", points: true, hollow: true },
 ];
 
-/** The three charts as one panel. */
+const TIMES = [
+  { name: "time/sample", label: "sample", tone: "time-sample", glyph: "S" },
+  { name: "time/feedback_wait", label: "feedback wait", tone: "time-wait", glyph: "F" },
+  { name: "time/learn", label: "learn", tone: "time-learn", glyph: "L" },
+  { name: "time/other", label: "other", tone: "time-other", glyph: "O" },
+];
+const OUTCOME_BANDS = OUTCOMES.map(({ key, glyph }) => ({ name: `outcome/${key}`, label: key, tone: `outcome-${key}`, glyph }));
+const SPEEDS = [
+  ["tokens_per_second", "tokens/s", number],
+  ["padding_share", "padding", percent],
+  ["flops_utilisation", "FLOP utilisation", percent],
+  ["memory/peak_gib", "peak GiB", number],
+];
+
+/** The charts as one panel. */
 export function chartStrip(store) {
   const charts = [
     chart(store, "Reward", (state, frame) => curves(state.metrics, REWARD_CURVES, frame, number)),
     chart(store, "Pass rate", (state, frame) => curves(state.metrics, PASS_CURVES, frame, percent)),
-    chart(store, "Outcomes", outcomeBands),
+    chart(store, "Outcomes", (state, frame) => bands(state.metrics, OUTCOME_BANDS, frame, percent, [0, 1])),
+    chart(store, "Step time", stepTime),
   ];
   const element = h("section", { class: "charts", "aria-label": "curves" }, charts.map((each) => each.element));
   return { element, paint: (state) => charts.forEach((each) => each.paint(state)) };
@@ -140,29 +155,36 @@ function diamond(x, y, hollow) {
   return svg("path", { class: hollow ? "point hollow" : "point", d: `M${x - 4} ${y}L${x} ${y - 4}L${x + 4} ${y}L${x} ${y + 4}Z` });
 }
 
-function outcomeBands(state, frame) {
-  const bands = stacked(state.metrics, OUTCOMES.map((outcome) => outcome.key), MOST_POINTS);
-  const y = scaleY([0, 1]);
-  const shapes = bands.map(({ key, points }) => {
+function bands(metrics, specs, frame, format, wholeRange) {
+  const drawn = stacked(metrics, specs.map((spec) => spec.name), MOST_POINTS).map((band) => ({ ...specs.find((spec) => spec.name === band.key), points: band.points }));
+  const range = wholeRange ?? niceRange(drawn.flatMap((band) => band.points.map((point) => point[2])));
+  const y = scaleY(range);
+  const shapes = drawn.map(({ points, tone, glyph }) => {
     const place = ([step, , high]) => `${frame.x(step).toFixed(1)} ${y(high).toFixed(1)}`;
     const below = points.map(([step, low]) => `${frame.x(step).toFixed(1)} ${y(low).toFixed(1)}`).reverse();
     const area = points.length > 1 ? `M${points.map(place).join("L")}L${below.join("L")}Z` : "";
-    return svg("g", { class: `band outcome-${key}` }, svg("path", { class: "area", d: area }), bandGlyph(key, points, frame, y));
+    return svg("g", { class: `band ${tone}` }, svg("path", { class: "area", d: area }), bandGlyph(glyph, points, frame, y));
   });
-
-  const readings = bands.map(({ key }) => [key, percent(valueAt(state.metrics.get(`outcome/${key}`), frame.hoverStep))]);
-  const legend = readings.map(([key, text]) => {
-    const outcome = OUTCOMES.find((each) => each.key === key);
-    return h("span", { class: `entry outcome-${key}` }, h("span", { class: "glyph", "aria-hidden": "true" }, outcome.glyph), `${key} `, h("b", {}, text));
-  });
-  return { shapes, range: [0, 1], format: percent, readings, legend };
+  const readings = drawn.map(({ name, label }) => [label, format(valueAt(metrics.get(name), frame.hoverStep))]);
+  const legend = drawn.map(({ tone, glyph }, place) =>
+    h("span", { class: `entry ${tone}` }, h("span", { class: "glyph", "aria-hidden": "true" }, glyph), `${readings[place][0]} `, h("b", {}, readings[place][1])),
+  );
+  return { shapes, range, format, readings, legend };
 }
 
-/** The class's glyph inside its band, where the band is thickest: the classes are told apart without colour. */
-function bandGlyph(key, points, frame, y) {
+/** Where the seconds of a step went, and what they bought. */
+function stepTime(state, frame) {
+  const drawing = bands(state.metrics, TIMES, frame, (seconds) => `${number(seconds)} s`);
+  const speeds = SPEEDS.filter(([name]) => state.metrics.get(name)?.length).map(([name, label, format]) => [label, format(valueAt(state.metrics.get(name), frame.hoverStep))]);
+  const entries = speeds.map(([label, text]) => h("span", { class: "entry" }, `${label} `, h("b", {}, text)));
+  return { ...drawing, readings: [...drawing.readings, ...speeds], legend: [...drawing.legend, ...entries] };
+}
+
+/** The band's glyph where it is thickest: bands are told apart without colour. */
+function bandGlyph(glyph, points, frame, y) {
   const thickest = points.reduce((best, point) => (point[2] - point[1] > best[2] - best[1] ? point : best));
   const [step, low, high] = thickest;
   if (y(low) - y(high) < 14) return null;
   const x = Math.min(Math.max(frame.x(step), EDGE.left + 10), frame.width - EDGE.right - 10);
-  return svg("text", { class: "glyph", x, y: (y(low) + y(high)) / 2 + 4, "text-anchor": "middle" }, OUTCOMES.find((each) => each.key === key).glyph);
+  return svg("text", { class: "glyph", x, y: (y(low) + y(high)) / 2 + 4, "text-anchor": "middle" }, glyph);
 }

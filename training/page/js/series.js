@@ -42,12 +42,12 @@ export function binned(points, most) {
   return bins;
 }
 
-/** Stacked bands: per key a list of `[step, low, high]`, in the order given; keys that are always 0 are left out. */
-export function stacked(metrics, keys, most) {
+/** Stacked bands: per metric a list of `[step, low, high]`, in the order given; those that are always 0 are left out. */
+export function stacked(metrics, names, most) {
   const bands = [];
   let base = null;
-  for (const key of keys) {
-    const points = binned(metrics.get(`outcome/${key}`) ?? [], most);
+  for (const key of names) {
+    const points = binned(metrics.get(key) ?? [], most);
     if (!points.length || points.every((point) => point[1] === 0)) continue;
     base ??= points.map(() => 0);
     const low = base;
