@@ -24,10 +24,18 @@ def write_bytes(path: Path, data: bytes) -> None:
     aside.replace(path)
 
 
-def why_unwritable(path: Path) -> str:
-    """What is known against writing a file, before the work whose result it is to hold; empty where nothing is."""
+def why_unwritable(path: Path, spec: str = "") -> str:
+    """What is known against writing a file, before the work whose result it is to hold; empty where nothing is.
+
+    Args:
+        path: The file.
+        spec: The problem set that is read, which is not to be lost.
+    """
     if path.is_dir():
         return f"{path}: cannot be written: is a folder"
+    read = [Path(name) for name in (spec, spec.rpartition(":")[2]) if name]
+    if path.exists() and any(each.exists() and path.samefile(each) for each in read):
+        return f"{path}: is the data that is read; write elsewhere"
     return "" if path.parent.is_dir() else f"{path}: cannot be written: no folder {path.parent}"
 
 

@@ -103,3 +103,23 @@ def test_bad_input_is_one_clear_line(capsys, arguments, part):
     assert status == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert part in line
+
+
+def test_n_at_k_asked_of_problems_without_public_tests_is_said_to_be_missing(capsys, tmp_path):
+    problem = {"id": "p", "question": "print 1", "inputs": [""], "outputs": ["1"]}
+    data = tmp_path / "data.jsonl"
+    data.write_text(json.dumps(problem) + "\n")
+    assert main([*EVAL, "--data", str(data), "--samples", "2", "--k", "2", "--n", "1"]) == 0
+    assert "no problem has public tests" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["audit", "amplify"])
+def test_the_data_that_is_read_is_never_written_over(capsys, tmp_path, command):
+    problem = {"id": "p", "question": "print 1", "inputs": [""], "outputs": ["1"], "solutions": ["print(1)"]}
+    data = tmp_path / "data.jsonl"
+    data.write_text(json.dumps(problem) + "\n")
+    before = data.read_bytes()
+    assert main([command, str(data), "--out", str(tmp_path / ".." / tmp_path.name / "data.jsonl")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "is the data that is read" in line
+    assert data.read_bytes() == before

@@ -99,7 +99,7 @@ def _usage_problem(arguments: argparse.Namespace) -> str:
     for name, least in (*((name, 1) for name in positive), ("mutants", 0), ("limit", 0), ("seed", 0)):
         if getattr(arguments, name) < least:
             return f"--{name.replace('_', '-')} is {getattr(arguments, name)}; allowed: {least} or more"
-    return why_unwritable(arguments.out)
+    return why_unwritable(arguments.out, arguments.data)
 
 
 def _proposals(arguments: argparse.Namespace, problems: Sequence[Problem]) -> dict[str, list[str]]:

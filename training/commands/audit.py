@@ -93,4 +93,4 @@ def _usage_problem(arguments: argparse.Namespace) -> str:
             return f"--{name.replace('_', '-')} is {getattr(arguments, name)}; allowed: 0 to 1"
     if not arguments.near:
         return "--near is 0; allowed: above 0 to 1"
-    return why_unwritable(arguments.out) if arguments.out else ""
+    return why_unwritable(arguments.out, arguments.data) if arguments.out else ""

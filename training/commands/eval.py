@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=int, default=0, help="only the first so many problems (default: all)")
     parser.add_argument("--samples", type=int, default=10, help="programs sampled for each problem (default 10)")
     parser.add_argument("--k", type=_numbers, metavar="1,5,10", help="the k of pass@k and n@k (default 1)")
-    parser.add_argument("--n", type=_numbers, default=[1], metavar="1,5", help="the n of n@k (default 1)")
+    parser.add_argument("--n", type=_numbers, metavar="1,5", help="the n of n@k (default 1)")
     parser.add_argument(
         "--temperature",
         type=_temperatures,
@@ -112,7 +112,7 @@ def _usage_fault(arguments: argparse.Namespace) -> str:
     samples, largest = arguments.samples if max(arguments.temperature) > 0 else 1, max(arguments.k or [1])
     if arguments.model and samples < largest:
         return f"--k {largest} needs at least that many samples, not {samples}"
-    if max(arguments.n) > largest:
+    if max(arguments.n or [1]) > largest:
         return f"--n {max(arguments.n)} is above the largest k, {largest}: n of k samples are submitted"
     greedy_refined = arguments.critic_sampling and min(arguments.temperature) == 0
     return "--critic-sampling needs temperatures above 0: greedy ends would all be the same" if greedy_refined else ""
@@ -224,12 +224,15 @@ def _evaluated(arguments: argparse.Namespace) -> tuple[int, Result]:
             print(f"rltf eval: stopped; {kept if folder else 'nothing was kept (--out DIR keeps it)'}", file=sys.stderr)
             raise
     seconds, drawn = time.monotonic() - started, len(samples) - before
-    found = rows_of(samples, arguments.k or [1], arguments.n)
+    found = rows_of(samples, arguments.k or [1], arguments.n or [1])
     console.print(rates_table(f"{arguments.model} on {arguments.data}", found))
     console.print()
     console.print(outcomes_table(found))
     pace = f"; {1000 * seconds / len(problems):.0f} s per 1,000 problems" if not before else ""
     console.print(f"\n{drawn} samples in {seconds:.1f} s{pace}", highlight=False)
+    unfiltered = not any(sample.public is not None for sample in samples)
+    if arguments.n and unfiltered:
+        print("rltf eval: no problem has public tests to filter by: no n@k (it would be pass@n)", file=sys.stderr)
     infra = sum(row.infra for row in found if row.difficulty == OVERALL)
     if infra:
         console.print(f"{infra} samples could not be judged, through our own fault; they are in no rate", style="red")
