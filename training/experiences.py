@@ -22,6 +22,7 @@ from training.records import Baseline, Experience, Rollout, SampleRequest
 from training.sampler import request_seed
 from training.session import Session
 from training.turns import repair_requests
+from training.vllm.sampler import VllmSampler
 
 FILLING = 2**31 - 2
 """Stands for the step in the seeds of the samples that fill the buffer; further rounds of it count down."""
@@ -57,12 +58,15 @@ def sample(session: Session, requests: Sequence[SampleRequest]) -> Pending:
         pending.append((rollout, session.pool.submit(rollout, session.problems[rollout.problem_id])))
 
     asked, seeds = requests, {request.problem_id: request.seed for request in requests}
+    places = {identifier: place for place, identifier in enumerate(seeds)}
     for turn in range(1, session.config.sampler.turns + 1):
         before = len(pending)
         for batch in session.sampler.sample(asked, policy_version=session.step):
             session.go_on()
             for rollout in batch:
                 submit(rollout)
+        if isinstance(session.sampler, VllmSampler):  # who answers first is chance, and sums depend on the order
+            pending[before:] = sorted(pending[before:], key=lambda each: (places[each[0].problem_id], each[0].sample))
         if turn < session.config.sampler.turns:
             asked = repair_requests(session, [rollout for rollout, _ in pending[before:]], seeds, turn)
     if session.greedy is not None:
@@ -132,11 +136,23 @@ def with_signal(session: Session, experiences: Iterable[Experience]) -> list[Exp
     ]
 
 
-def step_requests(session: Session) -> list[SampleRequest]:
+def step_requests(session: Session, ahead: int = 0) -> list[SampleRequest]:
     """The next problems: a new permutation of all of them each time round, a function of seed and step alone."""
-    count = session.config.sampler.problems_per_step
-    chosen = _in_turn(session, session.step * count, count)
-    return [_request(session, identifier, session.step) for identifier in dict.fromkeys(chosen)]
+    count, step = session.config.sampler.problems_per_step, session.step + ahead
+    chosen = _in_turn(session, step * count, count)
+    return [_request(session, identifier, step) for identifier in dict.fromkeys(chosen)]
+
+
+def ask_ahead(session: Session) -> None:
+    """Let the servers begin with the next step's samples, where they may and there is one."""
+    sampler, config = session.sampler, session.config
+    if (
+        config.samples_online
+        and config.sampler.ahead
+        and isinstance(sampler, VllmSampler)
+        and session.step + 1 < config.training.steps
+    ):
+        sampler.begin(step_requests(session, ahead=1))
 
 
 def further_requests(session: Session, asked: set[str], count: int, attempt: int) -> list[SampleRequest]:

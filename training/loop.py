@@ -27,11 +27,13 @@ from training.display import Display
 from training.evaluation.rates import PassRate, judged_samples, pass_rate
 from training.files import write_text
 from training.policy import set_threads
+from training.protocols import Sampler
 from training.run import RunError
-from training.sampler import TransformersSampler
 from training.samples import step_metrics
+from training.sampling import plain_sampler
 from training.session import Session, Stopping, load_data, open_session
 from training.step import fill_buffer, take_step
+from training.vllm.answers import ServerError
 
 T = TypeVar("T")
 
@@ -80,6 +82,7 @@ def train(
     Raises:
         Interrupted: stopped before the end; a checkpoint is written.
         RunError: another trainer owns the run directory.
+        ServerError: no vLLM server is left, or one answers what cannot be used; a checkpoint is written.
         DataError, PolicyError, ConfigError: bad input.
     """
     set_threads(config.run.threads)
@@ -97,6 +100,8 @@ def train(
             try:
                 with shown:
                     return _loop(session)
+            except ServerError as error:
+                raise ServerError(f"{error}; go on with --resume from {_stop(session, None)}") from None
             finally:
                 session.close()
     except Timeout:
@@ -107,6 +112,7 @@ def _loop(session: Session) -> Summary:
     config = session.config
     session.display.begin(config, session.path, session.step, session.pool.engine.judge.isolation)
     session.announce("running")
+    session.publish()
     if not session.before:
         session.before = _evaluate(session, config.evaluation.samples_per_problem)
         session.save()
@@ -121,6 +127,7 @@ def _loop(session: Session) -> Summary:
         session.step += 1
         session.samples += done.programs
         session.record({**done.metrics, "samples/judged": session.samples}, done.experiences, done.weights)
+        session.publish()
         last = session.step == config.training.steps
         if not last and config.evaluation.every and session.step % config.evaluation.every == 0:
             _evaluate(session, config.evaluation.samples_between)
@@ -151,7 +158,7 @@ def _evaluate(session: Session, samples: int) -> dict[str, float]:
         if session.should_stop():
             raise Interrupted(session.save())
 
-    def rate(sampler: TransformersSampler, count: int) -> PassRate:
+    def rate(sampler: Sampler, count: int) -> PassRate:
         judged = judged_samples(
             session.policy,
             sampler,
@@ -163,9 +170,9 @@ def _evaluate(session: Session, samples: int) -> dict[str, float]:
         )
         return pass_rate(list(judged))
 
-    tokens, rows = session.config.sampler.max_new_tokens, session.config.sampler.batch_size
-    sampled = rate(TransformersSampler(session.policy, tokens, rows), samples)
-    greedy = rate(TransformersSampler(session.policy, tokens, rows, greedy=True), 1)
+    parts = session.config, session.policy, session.servers
+    sampled = rate(plain_sampler(*parts), samples)
+    greedy = rate(plain_sampler(*parts, greedy=True), 1)
     rates = {"pass@1": sampled.pass_at_1, "greedy": greedy.pass_at_1}
     session.store.write(
         session.step,
@@ -184,6 +191,9 @@ def _undone_if_stopped(session: Session, work: Callable[[], T]) -> T:
     except Stopping:
         session.best = best
         raise Interrupted(_stop(session, None)) from None
+    except ServerError:
+        session.best = best
+        raise
 
 
 def _obey(session: Session) -> None:

@@ -33,11 +33,12 @@ from training.policy import Policy, load_policy
 from training.protocols import Sampler
 from training.records import Experience
 from training.reference import Reference
-from training.sampler import TransformersSampler
 from training.samples import sample_row
+from training.sampling import open_servers, plain_sampler, training_sampler
 from training.store import RunStore
 from training.tracking import open_tracking
 from training.turns import public_and_hidden
+from training.vllm.servers import VllmServers
 
 
 class Stopping(Exception):  # noqa: N818
@@ -52,7 +53,7 @@ class Session:
     path: Path
     policy: Policy
     learner: LocalLearner
-    sampler: TransformersSampler
+    sampler: Sampler
     pool: LocalFeedbackPool
     problems: dict[str, Problem]
     held_out: list[Problem]
@@ -62,6 +63,8 @@ class Session:
     should_stop: Callable[[], bool]
     best: HistoricalBest
     buffer: Buffer
+    servers: VllmServers | None = None
+    """Where the samplers ask vLLM servers."""
     greedy: Sampler | None = None
     """Where the baseline is the greedy one."""
     reference: Reference | None = None
@@ -142,6 +145,15 @@ class Session:
             return self.problems[rollout.problem_id].prompt
         return str(self.policy.tokenizer.decode(rollout.prompt_ids, clean_up_tokenization_spaces=False))
 
+    def publish(self) -> None:
+        """Give the policy's present weights to the servers that sample, where there are any.
+
+        Raises:
+            ServerError: a server refuses them, or none is left.
+        """
+        if self.servers is not None:
+            self.servers.push(self.step)
+
     def announce(self, state: str, identifier: int | None = None) -> None:
         """Write a state event; `identifier` is the command it answers."""
         data = {"state": state, "step": self.step, "steps": self.config.training.steps, "id": identifier}
@@ -183,6 +195,8 @@ class Session:
 
     def close(self) -> None:
         """End the workers and close the database."""
+        if self.servers is not None:
+            self.servers.close()
         self.pool.close()
         self.store.close()
         self.end_tracking()
@@ -230,6 +244,7 @@ def open_session(
     policy = load_policy(config.model, newest)
     begun = int(newest.name.removeprefix("step-")) if newest else 0
     encode_prompt(policy, problems[0])  # a malformed format is refused before there is a run of this name
+    servers = open_servers(config, policy, path, display.message)
     learner = LocalLearner(policy, config.optimizer, config.training.steps)
     limits = Limits(
         cpu_seconds=config.engine.time_limit,
@@ -251,14 +266,8 @@ def open_session(
         path=path,
         policy=policy,
         learner=learner,
-        sampler=TransformersSampler(
-            policy,
-            config.sampler.max_new_tokens,
-            config.sampler.batch_size,
-            temperature=config.sampler.temperature,
-            top_p=config.sampler.top_p,
-            top_k=config.sampler.top_k,
-        ),
+        servers=servers,
+        sampler=training_sampler(config, policy, servers),
         pool=LocalFeedbackPool(engine, policy, config.feedback),
         problems=hidden,
         public=public,
@@ -271,11 +280,7 @@ def open_session(
         should_stop=should_stop,
         best=HistoricalBest(),
         buffer=Buffer(config),
-        greedy=(
-            TransformersSampler(policy, config.sampler.max_new_tokens, config.sampler.batch_size, greedy=True)
-            if config.objective.baseline == "greedy"
-            else None
-        ),
+        greedy=(plain_sampler(config, policy, servers, greedy=True) if config.objective.baseline == "greedy" else None),
         reference=_reference(config, policy),
         critic=open_critic(config, policy),
         kl_coefficient=config.objective.kl,

@@ -20,6 +20,7 @@ from training.critic.step import critic_weights, ppocoder_batch, warm_up
 from training.experiences import (
     Judged,
     Pending,
+    ask_ahead,
     filling_requests,
     further_requests,
     judge,
@@ -34,6 +35,7 @@ from training.records import Experience, WeightedSequence
 from training.samples import step_metrics
 from training.session import Session
 from training.turns import turn_metrics
+from training.vllm.sampler import VllmSampler
 
 
 class DivergenceError(RuntimeError):
@@ -63,6 +65,7 @@ def take_step(session: Session) -> Step:
     """One optimizer step."""
     config, clock = session.config, _Clock()
     pending = sample(session, step_requests(session)) if config.samples_online else []
+    ask_ahead(session)
     clock.lap("time/sample")
     supervised_loss = _supervised(session)
     clock.lap("time/learn")
@@ -91,6 +94,8 @@ def take_step(session: Session) -> Step:
         cut = sum(each.rollout.problem_id in session.cut_prompts for each in judged.experiences)
         metrics["prompts_cut"] = cut / max(1, len(judged.experiences))
         metrics |= turn_metrics(judged.experiences, config.sampler.samples_per_problem, config.sampler.turns)
+        if isinstance(session.sampler, VllmSampler):
+            metrics |= session.sampler.metrics(session.step, [each.rollout for each in judged.experiences])
         metrics["groups/without_signal"] = 1 - len(signal) / max(1, len(judged.experiences))
         metrics["samples_per_second"] = judged.programs / metrics["time/step"]
         metrics["feedback_wait_share"] = clock.laps["time/feedback_wait"] / metrics["time/step"]

@@ -1,4 +1,7 @@
-"""Sampling: exact ids and log-probabilities, whatever else is in the batch."""
+"""What every sampler keeps to: exact ids and log-probabilities, whatever else is in the batch.
+
+The vLLM client asks a stub server for them, which has the policy's weights only because they were pushed.
+"""
 
 import math
 from dataclasses import replace
@@ -8,9 +11,34 @@ import pytest
 import torch
 
 from feedback import FinishReason
+from tests.training.vllm.stub import Stub
 from training.learner import sequence_logprobs
 from training.records import SampleRequest, WeightedSequence
 from training.sampler import TransformersSampler, request_seed
+from training.vllm.sampler import VllmSampler
+from training.vllm.servers import VllmServers
+
+
+@pytest.fixture(scope="module", params=["transformers", "vllm"])
+def new_sampler(request, tiny_policy, tmp_path_factory):
+    """Builds samplers of one kind, of weights of version 7."""
+    if request.param == "transformers":
+        yield TransformersSampler
+        return
+    stub = Stub(tiny_policy)
+    opened = {}
+
+    def new(policy, max_new_tokens, batch_size=64, **drawn):
+        if batch_size not in opened:
+            folder = tmp_path_factory.mktemp("served")
+            opened[batch_size] = VllmServers([stub.url], policy, folder, batch_size, timeout=60)
+        opened[batch_size].push(7)
+        return VllmSampler(opened[batch_size], policy, max_new_tokens, **drawn)
+
+    yield new
+    for servers in opened.values():
+        servers.close()
+    stub.die()
 
 
 def requests(policy, samples=3):
@@ -26,34 +54,40 @@ def draw(sampler, wanted):
     return {(rollout.problem_id, rollout.sample): rollout for rollout in rollouts}
 
 
-def test_every_request_gets_its_samples_once(tiny_policy):
-    found = draw(TransformersSampler(tiny_policy, 8, batch_size=4), requests(tiny_policy))
+def test_every_request_gets_its_samples_once(new_sampler, tiny_policy):
+    found = draw(new_sampler(tiny_policy, 8, batch_size=4), requests(tiny_policy))
     assert sorted(found) == [(f"p{i}", sample) for i in range(3) for sample in range(3)]
     assert {rollout.policy_version for rollout in found.values()} == {7}
 
 
-def test_a_sample_does_not_depend_on_its_batch(tiny_policy):
-    together = draw(TransformersSampler(tiny_policy, 12, batch_size=64), requests(tiny_policy))
-    apart = draw(TransformersSampler(tiny_policy, 12, batch_size=1), requests(tiny_policy))
+def test_a_sample_does_not_depend_on_its_batch(new_sampler, tiny_policy):
+    together = draw(new_sampler(tiny_policy, 12, batch_size=64), requests(tiny_policy))
+    apart = draw(new_sampler(tiny_policy, 12, batch_size=1), requests(tiny_policy))
     assert {key: rollout.token_ids for key, rollout in together.items()} == {
         key: rollout.token_ids for key, rollout in apart.items()
     }
 
 
 @pytest.mark.parametrize("drawn", [{}, {"temperature": 0.5}, {"top_k": 3}, {"top_p": 0.5, "temperature": 1.5}])
-def test_logprobs_are_those_the_learner_computes_however_tokens_are_drawn(tiny_policy, drawn):
-    for rollout in draw(TransformersSampler(tiny_policy, 10, **drawn), requests(tiny_policy)).values():
+def test_logprobs_are_those_the_learner_computes_however_tokens_are_drawn(new_sampler, tiny_policy, drawn):
+    for rollout in draw(new_sampler(tiny_policy, 10, **drawn), requests(tiny_policy)).values():
         ids = rollout.token_ids
         sequence = WeightedSequence(rollout.prompt_ids, ids, np.ones(len(ids), np.float32))
         assert sequence_logprobs(tiny_policy, [sequence])[0].tolist() == pytest.approx(rollout.logprobs, abs=1e-4)
 
 
-@pytest.mark.parametrize("kind", ["tiny_policy", "encoder_decoder_policy"])
-def test_a_completion_that_is_begun_is_gone_on_with(kind, request):
-    policy = request.getfixturevalue(kind)
+def test_a_completion_that_is_begun_is_gone_on_with(new_sampler, tiny_policy):
+    check_begun(new_sampler, tiny_policy)
+
+
+def test_so_it_is_where_an_encoder_reads(encoder_decoder_policy):
+    check_begun(TransformersSampler, encoder_decoder_policy)
+
+
+def check_begun(new_sampler, policy):
     begun = {"p0": (11, 12), "p1": (), "p2": (13, 14)}
     wanted = [replace(each, begun=begun[each.problem_id]) for each in requests(policy)]
-    found = draw(TransformersSampler(policy, 6), wanted)
+    found = draw(new_sampler(policy, 6), wanted)
     assert len(found) == 9
     for rollout in found.values():
         given = begun[rollout.problem_id]
@@ -63,9 +97,9 @@ def test_a_completion_that_is_begun_is_gone_on_with(kind, request):
         assert expected == pytest.approx(rollout.logprobs, abs=1e-4)
 
 
-def test_greedy_is_what_transformers_generates(tiny_policy):
+def test_greedy_is_what_transformers_generates(new_sampler, tiny_policy):
     for request in requests(tiny_policy, samples=1):
-        ours = draw(TransformersSampler(tiny_policy, 10, greedy=True), [request])[request.problem_id, 0]
+        ours = draw(new_sampler(tiny_policy, 10, greedy=True), [request])[request.problem_id, 0]
         prompt = torch.tensor([request.prompt_ids])
         theirs = tiny_policy.model.generate(
             prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=10, do_sample=False
@@ -73,20 +107,21 @@ def test_greedy_is_what_transformers_generates(tiny_policy):
         assert list(ours.token_ids) == theirs
 
 
-def test_a_sampled_end_of_sequence_ends_the_sample_and_belongs_to_it(tiny_policy):
-    sampler = TransformersSampler(tiny_policy, 400, batch_size=64)
+def test_a_sampled_end_of_sequence_ends_the_sample_and_belongs_to_it(new_sampler, tiny_policy):
+    longest = 400 if new_sampler is TransformersSampler else 40  # a stub draws one by one
+    sampler = new_sampler(tiny_policy, longest)
     found = draw(sampler, requests(tiny_policy, samples=20)).values()
     eos = tiny_policy.tokenizer.eos_token_id
     stopped = [rollout for rollout in found if rollout.finish_reason is FinishReason.STOP]
     assert stopped
     assert all(r.token_ids[-1] == eos and eos not in r.token_ids[:-1] for r in stopped)
     cut = [rollout for rollout in found if rollout.finish_reason is FinishReason.LENGTH]
-    assert all(len(rollout.token_ids) == 400 and eos not in rollout.token_ids for rollout in cut)
+    assert all(len(rollout.token_ids) == longest and eos not in rollout.token_ids for rollout in cut)
 
 
-def test_first_tokens_are_drawn_from_the_softmax(tiny_policy):
-    request = requests(tiny_policy, samples=3000)[0]
-    firsts = [r.token_ids[0] for r in draw(TransformersSampler(tiny_policy, 1, batch_size=4096), [request]).values()]
+def test_first_tokens_are_drawn_from_the_softmax(new_sampler, tiny_policy):
+    request = requests(tiny_policy, samples=3000 if new_sampler is TransformersSampler else 150)[0]
+    firsts = [r.token_ids[0] for r in draw(new_sampler(tiny_policy, 1, batch_size=4096), [request]).values()]
     with torch.inference_mode():
         logits = tiny_policy.model(torch.tensor([request.prompt_ids])).logits[0, -1]
     expected = torch.softmax(logits * 1.0, -1).numpy()
@@ -95,9 +130,9 @@ def test_first_tokens_are_drawn_from_the_softmax(tiny_policy):
     assert abs(share - expected[half].sum()) < 4 * math.sqrt(0.25 / len(firsts))
 
 
-def test_top_k_keeps_only_the_likeliest(tiny_policy):
+def test_top_k_keeps_only_the_likeliest(new_sampler, tiny_policy):
     request = requests(tiny_policy, samples=50)[0]
-    found = draw(TransformersSampler(tiny_policy, 1, top_k=2), [request])
+    found = draw(new_sampler(tiny_policy, 1, top_k=2), [request])
     with torch.inference_mode():
         likeliest = tiny_policy.model(torch.tensor([request.prompt_ids])).logits[0, -1].topk(2).indices.tolist()
     assert {rollout.token_ids[0] for rollout in found.values()} <= set(likeliest)

@@ -113,6 +113,7 @@ def _train(config: TrainConfig, path: Path, arguments: argparse.Namespace) -> in
     from training.page import build_page
     from training.policy import PolicyError
     from training.step import DivergenceError
+    from training.vllm.answers import ServerError
 
     display = Display()
     stop = _StopRequest(display)
@@ -133,7 +134,12 @@ def _train(config: TrainConfig, path: Path, arguments: argparse.Namespace) -> in
     except (ConfigError, DataError, PolicyError, RunError, SandboxError) as error:
         print(f"rltf train: {error}", file=sys.stderr)
         return 2
-    except (DivergenceError, OSError, sqlite3.Error) as error:  # OSError: a full disk, a folder that cannot be written
+    except (
+        DivergenceError,
+        ServerError,
+        OSError,
+        sqlite3.Error,
+    ) as error:  # OSError: a full disk, a folder that cannot be written
         print(f"rltf train: {error}", file=sys.stderr)
         return 1
     write_text(path / "report.html", build_page(Run(path)))

@@ -122,6 +122,13 @@ def _misfits(config: TrainConfig) -> Iterator[str]:
             f"buffer.capacity: {config.buffer.capacity} must be at least {most} (problems_per_step *"
             " samples_per_problem * turns), or a step's first samples fall out before they are learned from"
         )
+    if (sampler.backend == "vllm") != bool(sampler.servers):
+        found = f"backend {sampler.backend!r} with {len(sampler.servers)}"
+        yield f"sampler.servers: backend 'vllm' needs one or more and no other has any, not {found}"
+    if sampler.ahead and sampler.backend != "vllm":
+        yield f"sampler.ahead: only backend 'vllm' samples while the learner learns, not {sampler.backend!r}"
+    if sampler.ahead and config.samples_online and not objective.clip_high:
+        yield "sampler.ahead: samples of an older policy need the ratio: objective.clip_low and clip_high above 0"
     if objective.overlong >= sampler.max_new_tokens:
         yield f"objective.overlong: {objective.overlong} must be below sampler.max_new_tokens {sampler.max_new_tokens}"
     if objective.algorithm == "sft" and not config.training.supervised_batch:

@@ -20,6 +20,14 @@ def _as_list(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
+def _addresses(value: object) -> object:
+    """A string alone, as a command line gives it, has commas between its parts."""
+    return tuple(value.split(",")) if isinstance(value, str) else value
+
+
+Address = Annotated[str, Field(pattern=r"^https?://[^/\s,]+/?$")]
+
+
 class RunSection(Section):
     """The run as a whole."""
 
@@ -98,7 +106,18 @@ class SamplerSection(Section):
     public_tests: Positive = 1
     """With turns above 1: tests that are public where a problem's text shows none, its first ones."""
     batch_size: Positive = 64
-    """Sequences generated together; feedback on one batch runs while the next is sampled."""
+    """Sequences generated together; feedback on one batch runs while the next is sampled. vllm: requests that each
+    server has at once."""
+    backend: Literal["transformers", "vllm"] = "transformers"
+    """What samples: transformers on the learner's own weights, or vLLM servers, which are given them
+    (docs/scaling.md)."""
+    servers: Annotated[tuple[Address, ...], BeforeValidator(_addresses)] = ()
+    """vllm: addresses of the servers, as http://host:8000; on the command line with commas between them."""
+    server_timeout: Annotated[float, Field(gt=0)] = 600.0
+    """vllm: seconds that one answer may take, loading new weights included; a slower server is given up."""
+    ahead: bool = False
+    """vllm: ask for the next step's samples before this one's are learned from, so that servers and learner work at the
+    same time; they come from weights a step older, which the clipped ratio makes up for."""
 
 
 class EngineSection(Section):

@@ -44,9 +44,14 @@ def base_of_adapter(folder: Path) -> str | None:
     return str(json.loads(file.read_text())["base_model_name_or_path"]) if file.exists() else None
 
 
+def has_adapter(model: Any) -> bool:  # noqa: ANN401
+    """Whether what is trained is an adapter."""
+    return hasattr(model, "disable_adapter")
+
+
 def without_adapter(model: Any) -> AbstractContextManager[None] | None:  # noqa: ANN401
     """A context in which the model is what it was before training; None where it has no adapter to switch off."""
-    return model.disable_adapter() if hasattr(model, "disable_adapter") else None
+    return model.disable_adapter() if has_adapter(model) else None
 
 
 def merged_copy(model: Any) -> Any:  # noqa: ANN401
@@ -57,7 +62,7 @@ def merged_copy(model: Any) -> Any:  # noqa: ANN401
 
 def save_weights(model: Any, folder: Path) -> None:  # noqa: ANN401
     """All weights, or the adapter's alone."""
-    if hasattr(model, "disable_adapter"):
+    if has_adapter(model):
         model.save_pretrained(folder, save_embedding_layers=False)  # looks for the base model on the hub otherwise
     else:
         model.save_pretrained(folder)

@@ -1,0 +1,232 @@
+"""The vLLM client against stub servers: weights and versions, servers that die or are not the right ones."""
+
+from __future__ import annotations
+
+import copy
+import threading
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from tests.training.vllm.stub import Stub, drawn, requests
+from training.config import ConfigError, OptimizerSection, TrainConfig
+from training.learner import LocalLearner, sequence_logprobs
+from training.objective.loss import LossTerms
+from training.records import WeightedSequence
+from training.vllm.answers import ServerError
+from training.vllm.sampler import VllmSampler
+
+
+def move(policy, by=0.2):
+    """Change every weight, as a step of learning does, only more."""
+    generator = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for parameter in policy.trained:
+            parameter.add_(by * parameter.std() * torch.randn(parameter.shape, generator=generator))
+
+
+def under(policy, rollout):
+    """Log-probabilities of a rollout's tokens under the policy as it is."""
+    weights = np.ones(len(rollout.token_ids), np.float32)
+    return sequence_logprobs(policy, [WeightedSequence(rollout.prompt_ids, rollout.token_ids, weights)])[0].tolist()
+
+
+def test_servers_sample_from_the_weights_that_were_pushed_last(policy, stubs, connect, tmp_path):
+    servers = connect(*stubs)
+    sampler = VllmSampler(servers, policy, 6)
+    for version in (3, 4):
+        servers.push(version)
+        for rollout in drawn(sampler, requests(policy)).values():
+            assert rollout.policy_version == version
+            assert under(policy, rollout) == pytest.approx(rollout.logprobs, abs=1e-4)
+        move(policy)
+    assert [[path.name for path in stub.loaded] for stub in stubs] == [["version-3", "version-4"]] * 2
+    assert [path.name for path in (tmp_path / "served").iterdir()] == ["version-4"]
+
+
+def test_an_adapter_alone_is_pushed_where_only_it_is_trained(policy, connect):
+    pytest.importorskip("peft")
+    from training.models.adapters import new_adapter
+
+    stub = Stub(policy)
+    stub.base = copy.deepcopy(policy.model)  # served as it was before training; an adapter comes on top
+    section = policy.section.model_copy(update={"lora_rank": 2})
+    adapted = replace(policy, model=new_adapter(policy.model, section).eval(), section=section)
+    with torch.no_grad():
+        for parameter in adapted.trained:
+            parameter.normal_(std=0.3, generator=torch.Generator().manual_seed(1))
+    servers = connect(stub)
+    servers._policy = adapted
+    servers.push(1)
+    (folder,) = stub.loaded
+    assert not list(folder.glob("model*"))
+    for rollout in drawn(VllmSampler(servers, adapted, 6), requests(adapted)).values():
+        assert under(adapted, rollout) == pytest.approx(rollout.logprobs, abs=1e-4)
+    assert {body["model"] for body in stub.asked} == {"rltf"}
+    stub.die()
+
+
+def test_samples_whose_weights_change_on_the_way_are_counted_and_have_the_older_version(policy, stubs, connect):
+    servers = connect(stubs[0])
+    sampler = VllmSampler(servers, policy, 12)
+    servers.push(0)
+    pushed = threading.Event()
+    stubs[0].before_token = lambda stub: stub.tokens < 8 or pushed.wait(20)
+    wanted = requests(policy, samples=1)
+    sampler.begin(wanted)
+    while stubs[0].tokens < 8:
+        time.sleep(0.01)
+    move(policy)
+    servers.push(1)
+    pushed.set()
+    rollouts = list(drawn(sampler, wanted).values())
+    assert [rollout.policy_version for rollout in rollouts] == [0, 0]
+    metrics = sampler.metrics(1, rollouts)
+    assert (metrics["sampler/crossed"], metrics["sampler/lag"]) == (2, 1)
+    assert sampler.metrics(1, [])["sampler/crossed"] == 0
+    for rollout in rollouts:  # the last token is the new weights', all of its context read anew by them
+        assert under(policy, rollout)[-1] == pytest.approx(rollout.logprobs[-1], abs=1e-4)
+        assert under(policy, rollout)[0] != pytest.approx(rollout.logprobs[0], abs=1e-3)
+    assert len(stubs[0].asked) == 2  # what was begun is not asked again
+
+
+def test_a_sample_that_lags_is_weighted_by_the_clipped_ratio_to_the_policy_that_wrote_it(policy, stubs, connect):
+    servers = connect(stubs[0])
+    servers.push(0)
+    rollouts = list(drawn(VllmSampler(servers, policy, 8), requests(policy)).values())
+    sequences = [
+        WeightedSequence(
+            each.prompt_ids,
+            each.token_ids,
+            np.full(len(each.token_ids), 0.7, np.float32),
+            old_logprobs=np.array(each.logprobs, np.float32),
+        )
+        for each in rollouts
+    ]
+
+    def kl_and_gradient():
+        learner = LocalLearner(policy, OptimizerSection(learning_rate=1e-9, gradient_clip=1e9), steps=1)
+        learner.accumulate(sequences, 1.0, LossTerms(clip=(0.2, 0.28)))
+        found = policy.trained[0].grad.clone()
+        return learner.update()["policy/kl_from_sampler"], found
+
+    same, _ = kl_and_gradient()
+    assert same == pytest.approx(0, abs=1e-6)  # no lag: every ratio is 1
+    move(policy, by=8.0)
+    lagging, gradient = kl_and_gradient()
+    assert lagging > 1e-3
+    logprobs = sequence_logprobs(policy, sequences)
+    expected, kept = torch.zeros(()), set()
+    for row, each in zip(logprobs, rollouts, strict=True):
+        ratio = torch.exp(row[: len(each.token_ids)].detach() - torch.tensor(each.logprobs))
+        inside = (ratio <= 1.28).float()  # a positive weight is held back above only
+        kept |= set(inside.tolist())
+        expected = expected - (0.7 * inside * ratio * row[: len(each.token_ids)]).sum()
+    expected.backward()
+    assert kept == {0.0, 1.0}  # some are held back, some are not
+    assert torch.allclose(policy.trained[0].grad, gradient, atol=1e-5)
+
+
+def test_requests_are_spread_over_the_servers_and_each_has_at_most_so_many(policy, stubs, connect):
+    servers = connect(*stubs, in_flight=2)
+    servers.push(0)
+    for stub in stubs:
+        stub.before_token = lambda stub: time.sleep(0.01)
+    assert len(drawn(VllmSampler(servers, policy, 4), requests(policy, problems=6))) == 12
+    assert all(stub.asked for stub in stubs)
+    assert [stub.most_busy for stub in stubs] == [2, 2]
+
+
+def test_a_server_that_dies_leaves_its_requests_to_the_others_and_they_end_the_same(policy, stubs, connect):
+    told = []
+    servers = connect(*stubs, tell=told.append)
+    servers.push(0)
+    sampler, wanted = VllmSampler(servers, policy, 10), requests(policy, problems=4)
+    undisturbed = drawn(sampler, wanted)
+
+    def dies(stub):
+        if stub.tokens >= before + 6:
+            stub.dead = True
+
+    before = stubs[0].tokens
+    stubs[0].before_token = dies
+    assert drawn(sampler, wanted) == undisturbed
+    metrics = sampler.metrics(0, [])
+    assert metrics["sampler/servers"] == 1
+    assert metrics["sampler/retried"] >= 1
+    assert len(told) == 1
+    assert stubs[0].url in told[0]
+    stubs[1].dead = True
+    with pytest.raises(ServerError, match=f"no vLLM server is left: {stubs[0].url}: .*; {stubs[1].url}: ") as caught:
+        drawn(sampler, wanted)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_lost_server_is_asked_again_once_it_takes_new_weights(policy, stubs, connect):
+    told = []
+    servers = connect(*stubs, tell=told.append)
+    servers.push(0)
+    sampler = VllmSampler(servers, policy, 4)
+    stubs[0].sick = True
+    stubs[0].fault = lambda path, answer: (500, b"engine is dead") if "generate" in path else None
+    assert len(drawn(sampler, requests(policy))) == 4
+    servers.push(1)
+    assert servers.counts()["sampler/servers"] == 1  # still ill
+    stubs[0].sick, stubs[0].fault = False, lambda path, answer: None
+    servers.push(2)
+    assert servers.counts()["sampler/servers"] == 2
+    assert told[1:] == [f"vLLM server {stubs[0].url} is back"]
+    assert {each.policy_version for each in drawn(sampler, requests(policy)).values()} == {2}
+    assert stubs[0].loaded[-1].name == "version-2"
+
+
+def test_servers_of_another_model_or_tokenizer_are_refused_in_one_line(policy, stubs, connect):
+    stubs[0].name = "somebody/else"
+    with pytest.raises(ConfigError, match=f"sampler.servers: {stubs[0].url} serves 'somebody/else', not model.name"):
+        connect(*stubs)
+    stubs[0].name = stubs[1].name
+    stubs[1].fault = lambda path, answer: (200, b'{"tokens": [1, 2]}') if path == "/tokenize" else None
+    with pytest.raises(ConfigError, match=f"{stubs[1].url} has another tokenizer"):
+        connect(*stubs)
+    stubs[1].die()
+    with pytest.raises(ConfigError, match=f"sampler.servers: {stubs[1].url}: /v1/models: ConnectError"):
+        connect(*stubs)
+
+
+@pytest.mark.parametrize("path", ["/pause", "/collective_rpc", "/reset_prefix_cache", "/update_weight_version"])
+def test_weights_that_a_server_does_not_take_are_told_of_in_one_line(policy, stubs, connect, path):
+    servers = connect(*stubs)
+    stubs[1].fault = lambda asked, answer: (404, b"Not Found") if asked.startswith(path) else None
+    with pytest.raises(ServerError, match=f"new weights: {stubs[1].url}{path}.*HTTP 404.*development mode") as caught:
+        servers.push(1)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_cache_that_is_not_forgotten_is_an_error(policy, stubs, connect):
+    stubs[0].fault = lambda path, answer: (200, b'{"success": false}') if "cache" in path else None
+    with pytest.raises(ServerError, match=f"{stubs[0].url}/reset_prefix_cache.*success is false"):
+        connect(stubs[0]).push(1)
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"backend": "vllm"}, "sampler.servers: .*needs one or more"),
+        ({"servers": "http://a:8000"}, "sampler.servers: .*no other has any"),
+        ({"backend": "vllm", "servers": "a:8000"}, r"sampler.servers.0: .* not 'a:8000'"),
+        ({"ahead": "true"}, "sampler.ahead: only backend 'vllm'"),
+    ],
+)
+def test_settings_that_do_not_fit_are_named(keys, message):
+    with pytest.raises(ConfigError, match=message):
+        TrainConfig.load(overrides={f"sampler.{name}": value for name, value in keys.items()})
+
+
+def test_sampling_ahead_needs_the_ratio():
+    given = {"sampler.backend": "vllm", "sampler.servers": "http://a:1,http://b:2/", "sampler.ahead": True}
+    assert TrainConfig.load(overrides=given).sampler.servers == ("http://a:1", "http://b:2/")
+    with pytest.raises(ConfigError, match="samples of an older policy need the ratio"):
+        TrainConfig.load(overrides={**given, "objective.algorithm": "rltf_paper"})

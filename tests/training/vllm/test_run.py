@@ -1,0 +1,113 @@
+"""Whole runs whose rollouts come from vLLM stubs: what they leave behind, servers that die, sampling ahead."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+from tests.training.vllm.stub import Stub
+from training.cli import main
+from training.config import ModelSection
+from training.policy import load_policy
+
+SMALL = {
+    "data.limit": 12,
+    "data.held_out_limit": 2,
+    "sampler.problems_per_step": 2,
+    "sampler.samples_per_problem": 2,
+    "sampler.max_new_tokens": 24,
+    "buffer.capacity": 8,
+    "buffer.batch_size": 8,
+    "training.supervised_batch": 2,
+    "training.steps": 3,
+    "evaluation.samples_per_problem": 1,
+    "optimizer.warmup_steps": 0,
+    "run.threads": 1,
+}
+
+
+@pytest.fixture(scope="module")
+def served_policy():
+    return load_policy(ModelSection())
+
+
+@pytest.fixture
+def stubs(served_policy):
+    made = [Stub(served_policy), Stub(served_policy)]
+    yield made
+    for stub in made:
+        stub.die()
+
+
+def train(folder: Path, name: str, stubs, *more: str) -> int:
+    keys = {**SMALL, "sampler.backend": "vllm", "sampler.servers": ",".join(stub.url for stub in stubs)}
+    settings = [word for key, value in keys.items() for word in (f"--{key}", str(value))]
+    return main(["train", "--run", name, "--run.folder", str(folder), *settings, *more])
+
+
+def metric(path: Path, name: str) -> dict[int, float]:
+    with sqlite3.connect(path / "run.db") as store:
+        return dict(store.execute("select step, value from metrics where name = ?", (name,)).fetchall())
+
+
+def versions(path: Path) -> dict[int, set[int]]:
+    with sqlite3.connect(path / "run.db") as store:
+        rows = store.execute("select step, json_extract(record, '$.policy_version') from samples").fetchall()
+    return {step: {version for at, version in rows if at == step} for step, _ in rows}
+
+
+def weights(path: Path):
+    return {name: value.tolist() for name, value in load_file(path / "checkpoints/step-3/model.safetensors").items()}
+
+
+def test_a_run_is_the_same_on_any_servers_and_after_the_last_of_them_died(tmp_path, stubs, served_policy, capsys):
+    assert train(tmp_path, "undisturbed", stubs) == 0
+    run = tmp_path / "undisturbed"
+    assert versions(run) == {1: {0}, 2: {1}, 3: {2}}  # each step's samples are those of the step before it
+    assert metric(run, "sampler/lag") == {1: 0, 2: 0, 3: 0}
+    assert metric(run, "sampler/servers") == {1: 2, 2: 2, 3: 2}
+    assert all(stub.asked for stub in stubs)
+    assert [path.name for path in stubs[0].loaded] == [f"version-{step}" for step in range(4)]
+
+    def dies(stub):
+        stub.dead = stub.version.endswith("/2")
+
+    mortal = Stub(served_policy)
+    mortal.before_token = dies
+    capsys.readouterr()
+    assert train(tmp_path, "died", [mortal], "--evaluation.every", "0") == 1
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert f"no vLLM server is left: {mortal.url}" in said
+    assert f"go on with --resume from {tmp_path}/died/checkpoints/step-2" in said
+    assert train(tmp_path, "died", stubs[:1], "--evaluation.every", "0", "--resume") == 0
+    assert weights(tmp_path / "died") == weights(run)
+    mortal.die()
+
+
+def test_sampling_ahead_learns_from_samples_a_step_old(tmp_path, stubs):
+    assert train(tmp_path, "ahead", stubs, "--sampler.ahead", "true", "--evaluation.every", "0") == 0
+    run = tmp_path / "ahead"
+    assert versions(run) == {1: {0}, 2: {0}, 3: {1}}
+    assert metric(run, "sampler/lag") == {1: 0, 2: 1, 3: 1}
+    assert metric(run, "policy/kl_from_sampler")[2] > metric(run, "policy/kl_from_sampler")[1]
+
+
+def test_servers_of_another_model_end_the_command_before_it_begins(tmp_path, stubs, capsys):
+    stubs[0].name = "somebody/else"
+    assert train(tmp_path, "refused", stubs) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        f"rltf train: sampler.servers: {stubs[0].url} serves 'somebody/else', not model.name 'embedded:short'"
+    ]
+
+
+def test_an_encoder_is_nothing_for_vllm(encoder_decoder_policy, tmp_path):
+    from training.config import ConfigError, TrainConfig
+    from training.sampling import open_servers
+
+    keys = {"sampler.backend": "vllm", "sampler.servers": "http://127.0.0.1:9"}
+    with pytest.raises(ConfigError, match="'vllm' serves decoder-only models"):
+        open_servers(TrainConfig.load(overrides=keys), encoder_decoder_policy, tmp_path, print)
