@@ -112,7 +112,7 @@ def _loop(session: Session) -> Summary:
     config = session.config
     session.display.begin(config, session.path, session.step, session.pool.engine.judge.isolation)
     session.announce("running")
-    session.publish()
+    _undone_if_stopped(session, session.publish)
     if not session.before:
         session.before = _evaluate(session, config.evaluation.samples_per_problem)
         session.save()
@@ -127,7 +127,7 @@ def _loop(session: Session) -> Summary:
         session.step += 1
         session.samples += done.programs
         session.record({**done.metrics, "samples/judged": session.samples}, done.experiences, done.weights)
-        session.publish()
+        _undone_if_stopped(session, session.publish)
         last = session.step == config.training.steps
         if not last and config.evaluation.every and session.step % config.evaluation.every == 0:
             _evaluate(session, config.evaluation.samples_between)

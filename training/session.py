@@ -150,9 +150,10 @@ class Session:
 
         Raises:
             ServerError: a server refuses them, or none is left.
+            Stopping: training was asked to stop.
         """
         if self.servers is not None:
-            self.servers.push(self.step)
+            self.servers.push(self.step, self.go_on)
 
     def announce(self, state: str, identifier: int | None = None) -> None:
         """Write a state event; `identifier` is the command it answers."""

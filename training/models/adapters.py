@@ -11,6 +11,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from training.config import ModelSection
 from training.models import PolicyError
 
@@ -66,6 +68,18 @@ def save_weights(model: Any, folder: Path) -> None:  # noqa: ANN401
         model.save_pretrained(folder, save_embedding_layers=False)  # looks for the base model on the hub otherwise
     else:
         model.save_pretrained(folder)
+
+
+def save_rounded(model: Any, folder: Path, dtype: torch.dtype) -> None:  # noqa: ANN401
+    """The same in the type that is computed in, for those who only read them; an adapter as it is."""
+    if has_adapter(model) or dtype == torch.float32:
+        save_weights(model, folder)
+        return
+    rounded: dict[int, torch.Tensor] = {}  # by place: tied weights stay one
+    for tensor in model.state_dict().values():
+        rounded.setdefault(tensor.data_ptr(), tensor.to(dtype).cpu())
+    state = {name: rounded[tensor.data_ptr()] for name, tensor in model.state_dict().items()}
+    model.save_pretrained(folder, state_dict=state)
 
 
 def _peft() -> Any:  # noqa: ANN401

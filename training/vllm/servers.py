@@ -16,15 +16,16 @@ import shutil
 import threading
 import uuid
 from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
+import torch
 
 from training.config import ConfigError
-from training.models.adapters import has_adapter, save_weights
+from training.models.adapters import has_adapter, save_rounded
 from training.policy import Policy, resolve
 from training.vllm.answers import Done, Generated, Models, ServerError, Tokenized
 
@@ -33,6 +34,8 @@ T = TypeVar("T")
 _ADAPTER = "rltf"
 """What the policy's adapter is called on the servers."""
 _HEALTH_SECONDS = 5.0
+_LOOK_UP = 0.2
+"""Seconds between two looks at whether a caller that waits should stop."""
 _PROBE = "def f(x):\n    return x ** 2  # \N{EURO SIGN}\n"
 """A text that tokenizers split differently."""
 _TRIES = 3
@@ -111,8 +114,10 @@ class VllmServers:
             body["model"] = _ADAPTER
         return self._submit(self._generate(body))
 
-    def push(self, version: int) -> None:
+    def push(self, version: int, go_on: Callable[[], None] = lambda: None) -> None:
         """Give every server the policy's present weights; those that were lost are tried again.
+
+        `go_on` is asked while they load them and may raise, which breaks it off.
 
         Raises:
             ServerError: a server refuses them, or none is left; the message names it.
@@ -121,9 +126,16 @@ class VllmServers:
         for stale in (target, aside):
             shutil.rmtree(stale, ignore_errors=True)
         aside.mkdir(parents=True)
-        save_weights(self._policy.model, aside)
+        save_rounded(self._policy.model, aside, getattr(torch, self._policy.section.dtype))
         aside.replace(target)
-        self._wait(self._push_all(target, f"{self.label}{version}"))
+        pushed = self._submit(self._push_all(target, f"{self.label}{version}"))
+        try:
+            while not wait([pushed], timeout=_LOOK_UP).done:
+                go_on()
+        except BaseException:
+            pushed.cancel()
+            raise
+        pushed.result()
         for old in self._folder.glob("version-*"):
             if old != target:
                 shutil.rmtree(old)

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from tests.training.vllm.stub import Stub, drawn, requests
 from training.config import ConfigError, OptimizerSection, TrainConfig
@@ -45,6 +46,33 @@ def test_servers_sample_from_the_weights_that_were_pushed_last(policy, stubs, co
         move(policy)
     assert [[path.name for path in stub.loaded] for stub in stubs] == [["version-3", "version-4"]] * 2
     assert [path.name for path in (tmp_path / "served").iterdir()] == ["version-4"]
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_weights_have_the_type_that_is_computed_in(policy, connect, tied):
+    config = type(policy.model.config).from_dict({**policy.model.config.to_dict(), "tie_word_embeddings": tied})
+    section = policy.section.model_copy(update={"dtype": "bfloat16"})
+    stub = Stub(replace(policy, model=type(policy.model)(config)))
+    servers = connect(stub)
+    servers._policy = replace(policy, model=type(policy.model)(config), section=section)
+    servers.push(1)
+    found = load_file(stub.loaded[0] / "model.safetensors")
+    assert {tensor.dtype for tensor in found.values()} == {torch.bfloat16}
+    assert ("lm_head.weight" in found) is not tied
+    ours, theirs = servers._policy.model.state_dict(), stub.model.state_dict()
+    assert all(torch.equal(ours[name].bfloat16().float(), theirs[name]) for name in ours)
+    stub.die()
+
+
+def test_a_caller_that_is_to_stop_does_not_wait_for_slow_servers(policy, stubs, connect):
+    servers = connect(*stubs)
+    stubs[1].fault = lambda path, answer: time.sleep(3) if path == "/collective_rpc" else None
+
+    def stop():
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        servers.push(1, go_on=stop)
 
 
 def test_an_adapter_alone_is_pushed_where_only_it_is_trained(policy, connect):
