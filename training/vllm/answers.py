@@ -6,8 +6,9 @@ What this module does not do: ask (`training.vllm.servers`). The fields are thos
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 
 from feedback import FinishReason
 from training.records import Rollout, SampleRequest
@@ -120,34 +121,41 @@ def rollout_of(
 
     check(len(answer.choices) == 1, "len(choices)", len(answer.choices), "1")
     choice = answer.choices[0]
-    ids, scores, spans = choice.token_ids, choice.logprobs.content, choice.weight_versions
+    ids, spans = choice.token_ids, choice.weight_versions
     check(1 <= len(ids) <= longest, "len(token_ids)", len(ids), f"1 to {longest} (max_tokens)")
+    for place in _first(not 0 <= token < vocabulary for token in ids):
+        check(False, f"token_ids[{place}]", ids[place], f"an id below {vocabulary}")
+    scored, scores = (
+        [each.token_id for each in choice.logprobs.content],
+        [each.logprob for each in choice.logprobs.content],
+    )
     check(len(scores) == len(ids), "len(logprobs.content)", len(scores), f"{len(ids)}, as many as token_ids")
-    for place, (token, score) in enumerate(zip(ids, scores, strict=True)):
-        check(0 <= token < vocabulary, f"token_ids[{place}]", token, f"an id below {vocabulary}")
-        check(
-            score.token_id == token, f"logprobs.content[{place}].token_id", score.token_id, f"{token}, the sampled id"
-        )
-        good = math.isfinite(score.logprob) and _NO_LOGPROB < score.logprob <= _ROUNDING
+    for place in _first(one != other for one, other in zip(scored, ids, strict=True)):
+        check(False, f"logprobs.content[{place}].token_id", scored[place], f"{ids[place]}, the sampled id")
+    for place in _first(not _NO_LOGPROB < score <= _ROUNDING for score in scores):  # not NaN either
         wanted = "a finite log-probability (the server's --logprobs-mode: raw_logprobs)"
-        check(good, f"logprobs.content[{place}].logprob", score.logprob, wanted)
+        check(False, f"logprobs.content[{place}].logprob", scores[place], wanted)
     check(choice.finish_reason in _REASONS, "finish_reason", choice.finish_reason, " or ".join(_REASONS))
     ends = [0, *(span.end for span in spans)]
     whole = [span.start for span in spans] == ends[:-1] and ends[-1] == len(ids)
     check(whole, "weight_versions", [(span.start, span.end) for span in spans], f"spans that cover {len(ids)} tokens")
-    versions = []
-    for span in spans:
-        number = span.version.removeprefix(label)
+    numbers = [span.version.removeprefix(label) for span in spans]
+    for span, number in zip(spans, numbers, strict=True):
         ours = span.version.startswith(label) and number.isdecimal()
         check(ours, "weight_versions.version", span.version, f"one that this run has pushed ({label}N)")
-        versions.append(int(number))
+    versions = {int(number) for number in numbers}
     rollout = Rollout(
         problem_id=request.problem_id,
         sample=sample,
         prompt_ids=request.prompt_ids,
         token_ids=tuple(ids),
-        logprobs=tuple(min(0.0, score.logprob) for score in scores),
+        logprobs=tuple(min(0.0, score) for score in scores),
         finish_reason=_REASONS[choice.finish_reason],
         policy_version=min(versions),
     )
-    return rollout, len(set(versions)) > 1
+    return rollout, len(versions) > 1
+
+
+def _first(wrong: Iterable[bool]) -> list[int]:
+    """The place of the first that is, or nothing: messages are made for it alone, as there are millions of tokens."""
+    return list(islice((place for place, each in enumerate(wrong) if each), 1))

@@ -75,6 +75,17 @@ def test_a_caller_that_is_to_stop_does_not_wait_for_slow_servers(policy, stubs, 
         servers.push(1, go_on=stop)
 
 
+def test_a_caller_that_waits_for_samples_is_asked_meanwhile_whether_to_go_on(policy, stubs, connect):
+    servers = connect(stubs[0])
+    servers.push(0)
+    held = threading.Event()
+    stubs[0].before_token = lambda stub: held.wait(20)
+    batches = VllmSampler(servers, policy, 2).sample(requests(policy), 0)
+    assert next(batches) == []
+    held.set()
+    assert len([each for batch in batches for each in batch]) == 4
+
+
 def test_an_adapter_alone_is_pushed_where_only_it_is_trained(policy, connect):
     pytest.importorskip("peft")
     from training.models.adapters import new_adapter
