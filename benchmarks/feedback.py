@@ -2,8 +2,9 @@
 
 Failing programs of about 20 lines, all different: execution on their tests, pylint, libcst, spans, tokens and rewards.
 Times are CPU milliseconds of all processes together, so that a busy machine changes little. Cold is a fresh engine
-with its first program; warm is what each further program costs; the rival is the `pylint` command, which reads the
-program and nothing else. What this does not do: compare machines; trust the ratios.
+with its first program; warm is what each further program costs, of many that wait (as a trainer's batch does) or one by
+one. The rival is the `pylint` command, which reads the program and nothing else: as it comes, with `-E`, and with the
+very messages that this project's linter is asked for. What this does not do: compare machines; trust the ratios.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import numpy as np
 
 from benchmarks.tables import write_between_markers
 from engine import Analyser, Engine, Judge, Problem, parse_problem
+from engine.analysis.linter import ALSO_CHECKED, NOT_CHECKED
 from feedback import assess, token_offsets
 
 PROGRAM = """import heapq
@@ -61,18 +63,22 @@ def main() -> None:
 
 def table(programs: int) -> str:
     """The Markdown table."""
-    command = pylint_command()
-    cold, warm = cold_and_warm(Engine, whole, programs)
+    commands = {name: pylint_command(options) for name, options in COMMANDS.items()}
+    cold, single = cold_and_warm(Engine, one_by_one, programs)
+    _, waiting = cold_and_warm(Engine, all_at_once, programs)
     _, run = cold_and_warm(
-        Judge, lambda judge, number: judge.submit(program(number), problem(number)).result(), programs
+        Judge, lambda judge, many: [judge.submit(program(n), problem(n)).result() for n in many], programs
     )
-    _, read = cold_and_warm(Analyser, lambda tools, n: tools.submit(program(n), problem(n)).result(), programs)
+    _, read = cold_and_warm(
+        Analyser, lambda tools, many: [tools.submit(program(n), problem(n)).result() for n in many], programs
+    )
     with_lines = line_tracing(programs)
     repeated, rewards = from_cache(programs)
     rows = [
-        ("the `pylint -E` command", command),
+        *commands.items(),
         ("full feedback, cold: a fresh engine and its first program", cold),
-        ("full feedback, warm", warm),
+        ("full feedback, warm, many programs waiting", waiting),
+        ("full feedback, warm, one by one", single),
         ("of it: execution", run),
         ("of it: pylint and libcst", read),
         ("of it: blame, tokens and rewards", rewards),
@@ -86,22 +92,25 @@ def table(programs: int) -> str:
         f"{len(PROGRAM.splitlines())}-line failing programs, {programs} of them, all different; CPU of all processes.",
         "",
     ]
-    lines += ["| what | ms per program | the command costs |", "| --- | ---: | ---: |"]
-    lines += [f"| {name} | {spent:.2f} | {command / spent:.0f}x |" for name, spent in rows]
+    lines += [f"| what | ms per program | {' | '.join(f'{name} costs' for name in commands)} |"]
+    lines += ["| --- | ---: |" + " ---: |" * len(commands)]
+    for name, spent in rows:
+        lines.append(f"| {name} | {spent:.2f} | {' | '.join(f'{cost / spent:.0f}x' for cost in commands.values())} |")
     return "\n".join(lines)
 
 
 Made = TypeVar("Made", Engine, Judge, Analyser)
 
 
-def cold_and_warm(make: Callable[[], Made], work: Callable[[Made, int], object], programs: int) -> tuple[float, float]:
+def cold_and_warm(
+    make: Callable[[], Made], work: Callable[[Made, range], object], programs: int
+) -> tuple[float, float]:
     """CPU milliseconds of starting, one program and stopping; and of each further program."""
 
     def total(count: int) -> float:
         started = cpu_milliseconds()
         with make() as made:
-            for number in range(count):
-                work(made, number)
+            work(made, range(count))
         return cpu_milliseconds() - started
 
     first = total(1)
@@ -111,12 +120,14 @@ def cold_and_warm(make: Callable[[], Made], work: Callable[[Made, int], object],
 def line_tracing(programs: int) -> float:
     """CPU milliseconds that `Engine(trace_lines=True)` adds for each failing program."""
 
-    def judged_and_traced(judge: Judge, number: int) -> object:
-        first = judge.submit(program(number), problem(number)).result()
-        return judge.trace_lines(program(number), problem(number), first).result()
+    def judged_and_traced(judge: Judge, many: range) -> None:
+        for number in many:
+            first = judge.submit(program(number), problem(number)).result()
+            judge.trace_lines(program(number), problem(number), first).result()
 
-    def judged(judge: Judge, number: int) -> object:
-        return judge.submit(program(number), problem(number)).result()
+    def judged(judge: Judge, many: range) -> None:
+        for number in many:
+            judge.submit(program(number), problem(number)).result()
 
     return cold_and_warm(Judge, judged_and_traced, programs)[1] - cold_and_warm(Judge, judged, programs)[1]
 
@@ -137,7 +148,7 @@ def from_cache(programs: int) -> tuple[float, float]:
         rewards = (cpu_milliseconds() - started) / programs
         started = cpu_milliseconds()
         for _ in range(programs):
-            whole(engine, 0)
+            one_by_one(engine, range(1))
         return (cpu_milliseconds() - started) / programs, rewards
 
 
@@ -151,10 +162,19 @@ def problem(number: int) -> Problem:
     return parse_problem({"fn_name": f"f{number}", "inputs": [[[], 1], [EDGES, 1]], "outputs": [0, 10]})
 
 
-def whole(engine: Engine, number: int) -> object:
-    """Everything, from text to rewards on (about) subword tokens."""
-    text = program(number)
-    return assess(engine.submit(text, PROBLEMS.setdefault(number, problem(number))).result(), tokens(text))
+def one_by_one(engine: Engine, many: range) -> None:
+    """Everything, from text to rewards on (about) subword tokens, of each program before the next."""
+    for number in many:
+        all_at_once(engine, range(number, number + 1))
+
+
+def all_at_once(engine: Engine, many: range) -> None:
+    """The same, with the next programs waiting."""
+    for number in many:
+        PROBLEMS.setdefault(number, problem(number))
+    reports = [engine.submit(program(number), PROBLEMS[number]) for number in many]
+    for report in reports:
+        assess(report.result(), tokens(report.result().program))
 
 
 PROBLEMS: dict[int, Problem] = {}
@@ -165,12 +185,16 @@ def tokens(text: bytes) -> np.ndarray:
     return token_offsets([text[start : start + 4] for start in range(0, len(text), 4)], slice(0, len(text)))
 
 
-def pylint_command(times: int = 5) -> float:
+SAME_MESSAGES = f"--disable=all --enable=E,{','.join(ALSO_CHECKED)} --disable={','.join(NOT_CHECKED)}".split()
+COMMANDS = {"`pylint`": [], "`pylint -E`": ["-E"], "`pylint`, same messages": SAME_MESSAGES}
+
+
+def pylint_command(options: list[str], times: int = 5) -> float:
     """CPU milliseconds of the command on one program."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "prog.py"
         file.write_bytes(program(0))
-        command = [sys.executable, "-m", "pylint", "-E", "--rcfile=/dev/null", str(file)]
+        command = [sys.executable, "-m", "pylint", *options, "--rcfile=/dev/null", str(file)]
         started = cpu_milliseconds()
         for _ in range(times):
             subprocess.run(command, capture_output=True, check=False)

@@ -74,108 +74,114 @@ def descendants(node: cst.CSTNode, *, into_scopes: bool = True) -> Iterator[cst.
             waiting.extend(children(item))
 
 
-def uses(node: cst.CSTNode, *, into_scopes: bool = True) -> Iterator[Use]:  # noqa: PLR0912, PLR0915  a case per kind
+def uses(node: cst.CSTNode, *, into_scopes: bool = True) -> list[Use]:
     """Reads and bindings in `node`; of nested functions and classes only name, decorators and defaults on request."""
+    found: list[Use] = []
+    _note(node, into_scopes, found)
+    return found
+
+
+def _note(node: cst.CSTNode, into_scopes: bool, found: list[Use]) -> None:  # noqa: PLR0912, PLR0915  a case per kind
     if type(node) not in _WITH_RULES:  # most nodes: spares them the cases below
         for child in children(node):
-            yield from uses(child, into_scopes=into_scopes)
+            _note(child, into_scopes, found)
         return
     match node:
         case cst.Name(value=name):
-            yield Use("read", name, node)
+            found.append(Use("read", name, node))
         case cst.Attribute(value=value):
-            yield from uses(value, into_scopes=into_scopes)
+            _note(value, into_scopes, found)
         case cst.Arg(value=value):
-            yield from uses(value, into_scopes=into_scopes)
+            _note(value, into_scopes, found)
         case cst.AssignTarget(target=target) | cst.AsName(name=target):
-            yield from _binds(target)
+            _note_bound(target, found)
         case cst.NamedExpr(target=target, value=value):
-            yield from uses(value, into_scopes=into_scopes)
-            yield from _binds(target)
+            _note(value, into_scopes, found)
+            _note_bound(target, found)
         case cst.Assign(targets=targets, value=value):
-            yield from uses(value, into_scopes=into_scopes)
-            yield from _each(targets, into_scopes)
+            _note(value, into_scopes, found)
+            _note_each(targets, into_scopes, found)
         case cst.AnnAssign(target=target, annotation=annotation, value=value):
-            yield from _each([annotation, *([value] if value else [])], into_scopes)
+            _note_each([annotation, *([value] if value else [])], into_scopes, found)
             if value:
-                yield from _binds(target)
+                _note_bound(target, found)
         case cst.AugAssign(target=target, value=value):
-            yield from _each([target, value], into_scopes)
-            yield from _binds(target)
+            _note_each([target, value], into_scopes, found)
+            _note_bound(target, found)
         case cst.CompFor() | cst.For():
-            yield from uses(node.iter, into_scopes=into_scopes)
-            yield from _binds(node.target)
-            yield from _each([child for child in children(node) if child not in (node.iter, node.target)], into_scopes)
+            _note(node.iter, into_scopes, found)
+            _note_bound(node.target, found)
+            _note_each([child for child in children(node) if child not in (node.iter, node.target)], into_scopes, found)
         case cst.GeneratorExp() | cst.ListComp() | cst.SetComp():
-            yield from _each([node.for_in, node.elt], into_scopes)
+            _note_each([node.for_in, node.elt], into_scopes, found)
         case cst.DictComp():
-            yield from _each([node.for_in, node.key, node.value], into_scopes)
+            _note_each([node.for_in, node.key, node.value], into_scopes, found)
         case cst.FunctionDef() | cst.Lambda() | cst.ClassDef():
-            yield from _scope_uses(node, into_scopes)
+            _note_scope(node, into_scopes, found)
         case cst.ImportAlias(name=name, asname=asname):
             bound: cst.CSTNode = asname.name if asname else name
             while isinstance(bound, cst.Attribute):
                 bound = bound.value  # `import a.b` binds a
-            yield from _binds(bound)
+            _note_bound(bound, found)
         case cst.ImportFrom(names=aliases):
             if not isinstance(aliases, cst.ImportStar):
-                yield from _each(aliases, into_scopes)
+                _note_each(aliases, into_scopes, found)
         case cst.Global() | cst.Nonlocal():
             return
         case cst.MatchAs(name=target) | cst.MatchStar(name=target) | cst.MatchMapping(rest=target):
-            yield from _each([child for child in children(node) if child is not target], into_scopes)
+            _note_each([child for child in children(node) if child is not target], into_scopes, found)
             if target is not None:
-                yield from _binds(target)
+                _note_bound(target, found)
         case cst.MatchKeywordElement(pattern=pattern):
-            yield from uses(pattern, into_scopes=into_scopes)
+            _note(pattern, into_scopes, found)
         case cst.Param(name=target, default=default, annotation=annotation):
-            yield from _each([part for part in (default, annotation) if part], into_scopes)
-            yield from _binds(target)
+            _note_each([part for part in (default, annotation) if part], into_scopes, found)
+            _note_bound(target, found)
         case (
             cst.TypeAlias(name=target)
             | cst.TypeVar(name=target)
             | cst.TypeVarTuple(name=target)
             | cst.ParamSpec(name=target)
         ):
-            yield from _binds(target)
+            _note_bound(target, found)
         case _:
-            yield from _each(children(node), into_scopes)
+            _note_each(children(node), into_scopes, found)
 
 
-def _each(nodes: Iterable[cst.CSTNode], into_scopes: bool) -> Iterator[Use]:
+def _note_each(nodes: Iterable[cst.CSTNode], into_scopes: bool, found: list[Use]) -> None:
     for node in nodes:
-        yield from uses(node, into_scopes=into_scopes)
+        _note(node, into_scopes, found)
 
 
-def _scope_uses(node: cst.FunctionDef | cst.Lambda | cst.ClassDef, into_scopes: bool) -> Iterator[Use]:
+def _note_scope(node: cst.FunctionDef | cst.Lambda | cst.ClassDef, into_scopes: bool, found: list[Use]) -> None:
     if not isinstance(node, cst.Lambda):
-        yield from _each(node.decorators, into_scopes)
+        _note_each(node.decorators, into_scopes, found)
     if isinstance(node, cst.ClassDef):
-        yield from _each([*node.bases, *node.keywords], into_scopes)
+        _note_each([*node.bases, *node.keywords], into_scopes, found)
     if into_scopes:
         parts = [part for part in children(node) if not isinstance(part, cst.Decorator)]
-        yield from _each([part for part in parts if part is not getattr(node, "name", None)], into_scopes)
+        _note_each([part for part in parts if part is not getattr(node, "name", None)], into_scopes, found)
     elif not isinstance(node, cst.ClassDef):
         for item in descendants(node.params):
             if isinstance(item, cst.Param) and item.default:
-                yield from uses(item.default, into_scopes=into_scopes)
+                _note(item.default, into_scopes, found)
     if not isinstance(node, cst.Lambda):
-        yield Use("bind", node.name.value, node.name)
+        found.append(Use("bind", node.name.value, node.name))
 
 
-def _binds(target: cst.CSTNode) -> Iterator[Use]:
+def _note_bound(target: cst.CSTNode, found: list[Use]) -> None:
     """Bindings of an assignment target; the insides of subscripts and attributes are reads."""
     match target:
         case cst.Name(value=name):
-            yield Use("bind", name, target)
+            found.append(Use("bind", name, target))
         case cst.Tuple(elements=elements) | cst.List(elements=elements):
             for element in elements:
-                yield from _binds(element.value)
+                _note_bound(element.value, found)
         case cst.StarredElement(value=value):
-            yield from _binds(value)
+            _note_bound(value, found)
         case cst.Attribute(value=value):
-            yield from uses(value)
+            _note(value, True, found)
         case cst.AsName(name=name):
-            yield from _binds(name)
+            _note_bound(name, found)
         case _:
-            yield from uses(target)
+            _note(target, True, found)

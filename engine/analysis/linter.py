@@ -10,16 +10,16 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import lru_cache, partial
 from typing import TypeAlias
 
 from astroid import MANAGER
 from astroid.builder import AstroidBuilder
-from astroid.context import _invalidate_cache
+from astroid.context import InferenceContext, _invalidate_cache
 from astroid.exceptions import AstroidError
 from astroid.inference_tip import clear_inference_tip_cache
 from astroid.interpreter.objectmodel import ObjectModel
-from astroid.nodes import Call, ImportFrom, Name, NodeNG
+from astroid.nodes import Call, ImportFrom, List, Name, NodeNG, Subscript, Tuple
 from astroid.nodes._base_nodes import LookupMixIn
 from astroid.nodes.scoped_nodes import ClassDef
 from pylint import checkers
@@ -87,6 +87,7 @@ class Linter:
             checker.open()
             self._spare(checker)
             self._walker.add_checker(checker)  # token and raw checkers have no visit methods: they never run
+        ClassDef.has_dynamic_getattr = _has_dynamic_getattr
         self._source = ""
         self._prelude_names: dict[str, tuple[str, ...]] = {}
 
@@ -130,7 +131,10 @@ class Linter:
             setattr(checker, name, partial(self._only_with, word, getattr(checker, name)))
         visits = {
             "BasicChecker": ("visit_call", _calls_of_reversed_and_format),
+            "BasicErrorChecker": ("visit_call", self._calls_of_classes),
             "ImportsChecker": ("visit_importfrom", _relative_imports),
+            "MethodArgsChecker": ("_check_positional_only_arguments_expected", _calls_with_keywords),
+            "VariablesChecker": ("visit_subscript", _subscripts_of_literals),
         }
         if type(checker).__name__ in visits:
             name, visit = visits[type(checker).__name__]
@@ -138,6 +142,12 @@ class Linter:
 
     def _only_with(self, word: str, visit: Visit, node: NodeNG) -> None:
         if word in self._source:
+            visit(node)
+
+    def _calls_of_classes(self, _: BaseChecker, visit: Visit, node: Call) -> None:
+        """Instances of abstract classes (E0110) without inferring what functions are: Python's own have capitals."""
+        name = node.func.name if isinstance(node.func, Name) else getattr(node.func, "attrname", "")
+        if not name[:1].islower() or "class" in self._source:
             visit(node)
 
     def _names_of(self, prelude: str) -> tuple[str, ...]:
@@ -159,6 +169,18 @@ def _calls_of_reversed_and_format(checker: BaseChecker, _: Visit, node: Call) ->
     named = isinstance(node.func, Name) and node.func.name == "reversed"
     if named and not ("reversed" in node.frame() or "reversed" in node.root()):
         checker._check_reversed(node)
+
+
+def _calls_with_keywords(_: BaseChecker, visit: Visit, node: Call) -> None:
+    """A positional-only parameter is given by keyword (E3102) only where something is."""
+    if node.keywords:
+        visit(node)
+
+
+def _subscripts_of_literals(_: BaseChecker, visit: Visit, node: Subscript) -> None:
+    """Indices past the end (E0643) are looked for in literals only; others need not be inferred for it."""
+    if isinstance(node.value, Tuple | List):
+        visit(node)
 
 
 def _relative_imports(_: BaseChecker, visit: Visit, node: ImportFrom) -> None:
@@ -200,6 +222,21 @@ def _diagnostic(message: Message, text: ProgramText) -> Diagnostic:
         span = text.span_of_columns(message.line, message.column, message.end_line, message.end_column)
         span = without_block(text, span)
     return Diagnostic(Source.PYLINT, message.msg_id, message.msg.splitlines()[0] if message.msg else "", span)
+
+
+_asked_class = ClassDef.has_dynamic_getattr
+
+
+@lru_cache(maxsize=4096)
+def _library_class_has_dynamic_getattr(node: ClassDef) -> bool:
+    return bool(_asked_class(node))
+
+
+def _has_dynamic_getattr(node: ClassDef, context: InferenceContext | None = None) -> bool:
+    """`ClassDef.has_dynamic_getattr`, asked once of each class of the library: pylint asks it of every attribute."""
+    if node.root().name.partition(".")[0] in sys.stdlib_module_names:
+        return _library_class_has_dynamic_getattr(node)
+    return bool(_asked_class(node, context))
 
 
 def _forget() -> None:

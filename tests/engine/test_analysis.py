@@ -251,6 +251,11 @@ def test_messages_are_those_of_the_pylint_command(analyser: Analyser, tmp_path) 
         "import os\nfrom .. import x\nfor i in range(3): pass\nprint(i)\nif 1 == 1 or len == 3: x == x\n"
         "os.getenv(1)\ng = os.getenv\ng(2)\nprint('a').format(1)\nreversed(5)\nif x == x: pass\n"
         "def f():\n    reversed({1})\n    exit()\n    return type(x) == int\n",
+        # what they look for in some programs only
+        "import collections.abc\nfrom numbers import Number\ncollections.abc.Mapping()\nNumber()\n"
+        "def p(a, /, b): return a\np(a=1, b=2)\n[1, 2][2]\n(1, *[2])[5]\nx = [1]\nx[3]\n",
+        "import abc\nclass shape(abc.ABC):\n    @abc.abstractmethod\n    def area(self): ...\nshape()\n",
+        "class A:\n    def __getattr__(self, name): return 1\nA().x\n(1).nothing\n'a'.nothing\n",
     ]
     for index, program in enumerate(programs):
         (tmp_path / f"program{index}.py").write_text(program, encoding="utf-8")
