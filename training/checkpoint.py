@@ -50,7 +50,7 @@ class Progress:
 def save_checkpoint(
     folder: Path,
     policy: Policy,
-    learner: LocalLearner,
+    learner_state: dict[str, Any],
     progress: Progress,
     experiences: list[Experience],
     keep: int,
@@ -69,7 +69,7 @@ def save_checkpoint(
     try:
         save_weights(policy.model, aside)
         policy.tokenizer.save_pretrained(aside)
-        torch.save({**learner.state(), "torch_rng": torch.get_rng_state()}, aside / "optimizer.pt")
+        torch.save({**learner_state, "torch_rng": torch.get_rng_state()}, aside / "optimizer.pt")
         if critic is not None:
             critic.save(aside)
         save_experiences(aside / _BUFFER, experiences)

@@ -6,7 +6,7 @@ are functions of the run's seed and the step.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import ChainMap, defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -29,8 +29,8 @@ FILLING = 2**31 - 2
 _GREEDY = -1
 """Stands for the sample's index of a problem's likeliest completion."""
 
-Pending = list[tuple[Rollout, Future[Feedback]]]
-"""Rollouts whose feedback is on its way."""
+Pending = list[tuple[Rollout, Future[Feedback] | None]]
+"""Rollouts whose feedback is on its way: here, or in another of the run's processes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +47,33 @@ class Judged:
 def sample(session: Session, requests: Sequence[SampleRequest]) -> Pending:
     """Sample, and hand each rollout to the feedback pool at once: it is judged while the next batch is sampled.
 
-    With `sampler.turns` above 1, programs that fail their public tests come again, with a prompt of their own.
+    With `sampler.turns` above 1, programs that fail their public tests come again, with a prompt of their own. Each of
+    a run's processes samples its share of the problems; all are told what was drawn, in the order one alone draws it.
 
     Raises:
         Stopping: training was asked to stop.
     """
+    mine = set(session.ranks.share(list(dict.fromkeys(request.problem_id for request in requests))))
+    pending: Pending = []
+
+    def drawn() -> tuple[list[Rollout], set[str]]:
+        pending.extend(_submitted(session, [request for request in requests if request.problem_id in mine]))
+        return [rollout for rollout, _ in pending], session.cut_prompts
+
+    told = session.ranks.gather(drawn)
+    if len(told) == 1:
+        return pending
+    session.cut_prompts.update(*(cut for _, cut in told))
+    everywhere: Pending = [
+        (rollout, pending[place][1] if index == session.ranks.index else None)
+        for index, (rollouts, _) in enumerate(told)
+        for place, rollout in enumerate(rollouts)
+    ]
+    return _in_order_of_drawing(session, everywhere, requests)
+
+
+def _submitted(session: Session, requests: Sequence[SampleRequest]) -> Pending:
+    """What this process draws, handed to its feedback pool."""
     pending: Pending = []
 
     def submit(rollout: Rollout) -> None:
@@ -77,10 +99,34 @@ def sample(session: Session, requests: Sequence[SampleRequest]) -> Pending:
     return pending
 
 
+def _in_order_of_drawing(session: Session, pending: Pending, requests: Sequence[SampleRequest]) -> Pending:
+    """Turn by turn, shorter prompts first, then as the turn before: what is drawn does not depend on who draws it."""
+    place = {request.problem_id: index for index, request in reversed(list(enumerate(requests)))}
+    lengths = {(rollout.problem_id, rollout.sample): len(rollout.prompt_ids) for rollout, _ in pending}
+    size = session.config.sampler.samples_per_problem
+
+    def key(rollout: Rollout) -> tuple[int, ...]:
+        if rollout.sample == _GREEDY:
+            return (session.config.sampler.turns, len(rollout.prompt_ids), place[rollout.problem_id])
+        chain = [lengths[rollout.problem_id, sample] for sample in range(rollout.sample, -1, -size)]
+        return (rollout.sample // size, *chain, place[rollout.problem_id])
+
+    return sorted(pending, key=lambda each: key(each[0]))
+
+
 def judge(session: Session, pending: Pending) -> Judged:
     """Pair rollouts with feedback and baseline; those that could not be judged even again are left out and counted."""
     config = session.config
-    found = [(rollout, _known(session, rollout, future.result())) for rollout, future in pending]
+
+    def own() -> dict[int, Feedback | None]:
+        return {
+            place: _known(session, rollout, future.result())
+            for place, (rollout, future) in enumerate(pending)
+            if future is not None
+        }
+
+    known = ChainMap(*session.ranks.gather(own))
+    found = [(rollout, known[place]) for place, (rollout, _) in enumerate(pending)]
     rewarded = shaped(
         [(rollout, feedback) for rollout, feedback in found if feedback is not None],
         config.objective,

@@ -46,31 +46,36 @@ class LocalLearner:
 
         Sequences without a gradient (all weights zero, no KL or entropy term) are left out of the forward pass.
         """
-        useful = [
-            each for each in sequences if len(each.token_ids) and (terms.need_every_token or np.any(each.weights))
-        ]
-        total, shared = 0.0, reads_prompts_once(self._policy)
-        for batch in micro_batches(useful, self._section.micro_batch_tokens, shared=shared):
-            self._tokens = [sum(pair) for pair in zip(self._tokens, batch_tokens(batch, shared=shared), strict=True)]
-            logprobs, entropies = response_logprobs(
-                self._policy,
-                [each.prompt_ids for each in batch],
-                [each.token_ids for each in batch],
-                entropy=bool(terms.entropy),
-            )
-            scales = _right_padded([torch.full((len(each.token_ids),), each.scale) for each in batch], logprobs)
-            given = {
-                "old_logprobs": _optional([each.old_logprobs for each in batch], logprobs),
-                "reference_logprobs": _optional([each.reference_logprobs for each in batch], logprobs),
-                "entropies": entropies,
-            }
-            weights = _right_padded([torch.from_numpy(each.weights) for each in batch], logprobs)
-            loss = (scales * token_losses(logprobs, weights, terms, **given)).sum() / divisor
-            torch.autograd.backward(self._scaler.scale(loss))
-            total += loss.item()
-            for name, values in telemetry(logprobs, scales > 0, terms, **given).items():
-                self._watched.setdefault(name, []).append(values)
-        return total
+        batches = self._micro_batches(with_gradient(sequences, terms))
+        return sum((self._learn(batch, divisor, terms) for batch in batches), 0.0)
+
+    def _micro_batches(self, sequences: Sequence[WeightedSequence]) -> list[list[WeightedSequence]]:
+        shared = reads_prompts_once(self._policy)
+        return list(micro_batches(sequences, self._section.micro_batch_tokens, shared=shared))
+
+    def _learn(self, batch: list[WeightedSequence], divisor: float, terms: LossTerms) -> float:
+        """Add the gradient of one micro batch; returns its part of the loss."""
+        counted = batch_tokens(batch, shared=reads_prompts_once(self._policy))
+        self._tokens = [sum(pair) for pair in zip(self._tokens, counted, strict=True)]
+        logprobs, entropies = self._logprobs(batch, entropy=bool(terms.entropy))
+        scales = _right_padded([torch.full((len(each.token_ids),), each.scale) for each in batch], logprobs)
+        given = {
+            "old_logprobs": _optional([each.old_logprobs for each in batch], logprobs),
+            "reference_logprobs": _optional([each.reference_logprobs for each in batch], logprobs),
+            "entropies": entropies,
+        }
+        weights = _right_padded([torch.from_numpy(each.weights) for each in batch], logprobs)
+        loss = (scales * token_losses(logprobs, weights, terms, **given)).sum() / divisor
+        torch.autograd.backward(self._scaler.scale(loss))
+        for name, values in telemetry(logprobs, scales > 0, terms, **given).items():
+            self._watched.setdefault(name, []).append(values)
+        return loss.item()
+
+    def _logprobs(
+        self, batch: Sequence[WeightedSequence], *, entropy: bool
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        prompts, responses = [each.prompt_ids for each in batch], [each.token_ids for each in batch]
+        return response_logprobs(self._policy, prompts, responses, entropy=entropy)
 
     def update(self) -> dict[str, float]:
         """One AdamW step with the accumulated gradient, clipped to its largest norm.
@@ -82,13 +87,13 @@ class LocalLearner:
             FloatingPointError: the gradient is not finite; the weights are left as they were.
         """
         self._scaler.unscale_(self.optimizer)
-        norm = float(torch.nn.utils.clip_grad_norm_(self._policy.trained, self._section.gradient_clip))
+        norm = self._clipped_norm()
         too_large = not np.isfinite(norm) and self._scaler.is_enabled() and self._scaler.get_scale() > 1
         if not np.isfinite(norm) and not too_large:
             self.optimizer.zero_grad(set_to_none=True)
             raise FloatingPointError(f"gradient norm is {norm}")
         metrics = {"gradient_norm": norm, "learning_rate": float(self._schedule.get_last_lr()[0])}
-        metrics |= {name: float(torch.cat(values).mean()) for name, values in self._watched.items()}
+        metrics |= self._telemetry()
         self._watched.clear()
         read, written, computed = self._tokens
         self._tokens = [0, 0, 0]
@@ -103,6 +108,13 @@ class LocalLearner:
             self._schedule.step()
         self.optimizer.zero_grad(set_to_none=True)
         return metrics
+
+    def _clipped_norm(self) -> float:
+        return float(torch.nn.utils.clip_grad_norm_(self._policy.trained, self._section.gradient_clip))
+
+    def _telemetry(self) -> dict[str, float]:
+        """Means over the accumulated tokens."""
+        return {name: float(torch.cat(values).mean()) for name, values in self._watched.items()}
 
     def state(self) -> dict[str, Any]:
         """Optimizer, schedule and loss scale, for a checkpoint."""
@@ -126,6 +138,11 @@ def sequence_logprobs(policy: Policy, sequences: Sequence[WeightedSequence]) -> 
     """
     prompts = [sequence.prompt_ids for sequence in sequences]
     return response_logprobs(policy, prompts, [sequence.token_ids for sequence in sequences])[0]
+
+
+def with_gradient(sequences: Sequence[WeightedSequence], terms: LossTerms) -> list[WeightedSequence]:
+    """Those that a loss of these terms has a gradient on."""
+    return [each for each in sequences if len(each.token_ids) and (terms.need_every_token or np.any(each.weights))]
 
 
 def micro_batches(

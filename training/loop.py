@@ -13,6 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,16 +23,18 @@ from filelock import FileLock, Timeout
 
 from training.baselines import HistoricalBest
 from training.config import TrainConfig
-from training.control import Control
+from training.control import Control, Stopping
 from training.display import Display
-from training.evaluation.rates import PassRate, judged_samples, pass_rate
+from training.evaluation.rates import Judged, PassRate, judged_samples, pass_rate
 from training.files import write_text
 from training.policy import set_threads
+from training.problems import load_data
 from training.protocols import Sampler
+from training.ranks import ALONE, Ranks
 from training.run import RunError
 from training.samples import step_metrics
 from training.sampling import plain_sampler
-from training.session import Session, Stopping, load_data, open_session
+from training.session import Session, open_session
 from training.step import fill_buffer, take_step
 from training.vllm.answers import ServerError
 
@@ -68,8 +71,9 @@ def train(
     display: Display | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     stop_with_parent: bool = False,
+    ranks: Ranks = ALONE,
 ) -> Summary:
-    """Train in this process until the configured number of steps is done.
+    """Train in this process, and in all of `ranks`, until the configured number of steps is done.
 
     Args:
         config: The run's configuration.
@@ -78,34 +82,51 @@ def train(
         display: Shows progress; None shows nothing.
         should_stop: Asked between batches; True makes the run write a checkpoint and stop.
         stop_with_parent: Stop, with a checkpoint, when the launching process is gone.
+        ranks: The processes that train together, each of which calls this; the first owns the run directory.
 
     Raises:
         Interrupted: stopped before the end; a checkpoint is written.
         RunError: another trainer owns the run directory.
         ServerError: no vLLM server is left, or one answers what cannot be used; a checkpoint is written.
         DataError, PolicyError, ConfigError: bad input.
+        ElsewhereError, LostError: another process failed, or is gone.
     """
-    set_threads(config.run.threads)
+    set_threads(config.run.threads, ranks.per_machine)
     torch.manual_seed(config.run.seed)
     shown = display or Display(quiet=True)
-    problems, held_out = load_data(config, shown.message)  # before the folder is made: bad data leaves none behind
+    problems, held_out = ranks.together(lambda: load_data(config, shown.message))  # bad data leaves no folder behind
+    lock = FileLock(path / "lock", timeout=0)
+    try:
+        ranks.first(lambda: _claim(path, lock, config))
+        session = open_session(
+            config,
+            path,
+            problems,
+            held_out,
+            display=shown,
+            should_stop=should_stop,
+            resume=resume,
+            control=Control(path, stop_with_parent=stop_with_parent),
+            ranks=ranks,
+        )
+        try:
+            with shown:
+                return _loop(session)
+        except ServerError as error:
+            raise ServerError(f"{error}; go on with --resume from {_stop(session, None)}") from None
+        finally:
+            session.close()
+    finally:
+        lock.release()
+
+
+def _claim(path: Path, lock: FileLock, config: TrainConfig) -> None:
     path.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(path / "lock", timeout=0):
-            write_text(path / "config.toml", config.to_toml())
-            control = Control(path, stop_with_parent=stop_with_parent)
-            session = open_session(
-                config, path, problems, held_out, display=shown, should_stop=should_stop, resume=resume, control=control
-            )
-            try:
-                with shown:
-                    return _loop(session)
-            except ServerError as error:
-                raise ServerError(f"{error}; go on with --resume from {_stop(session, None)}") from None
-            finally:
-                session.close()
+        lock.acquire()
     except Timeout:
         raise RunError(f"{path}: another trainer is working on this run") from None
+    write_text(path / "config.toml", config.to_toml())
 
 
 def _loop(session: Session) -> Summary:
@@ -146,7 +167,8 @@ def _loop(session: Session) -> Summary:
         samples=session.samples,
         seed=config.run.seed,
     )
-    write_text(session.path / "summary.json", msgspec.json.format(msgspec.json.encode(summary)).decode() + "\n")
+    text = msgspec.json.format(msgspec.json.encode(summary)).decode() + "\n"
+    session.ranks.first(lambda: write_text(session.path / "summary.json", text))
     session.announce("finished")
     return summary
 
@@ -154,25 +176,22 @@ def _loop(session: Session) -> Summary:
 def _evaluate(session: Session, samples: int) -> dict[str, float]:
     """Held-out pass rate, sampled at temperature 1 and greedy; recorded and shown."""
 
-    def go_on() -> None:
-        if session.should_stop():
-            raise Interrupted(session.save())
+    def judged(sampler: Sampler, count: int) -> list[Judged]:
+        problems = session.ranks.share(session.held_out)
+        judge, seed = session.pool.engine.judge, session.config.run.seed
+        return list(judged_samples(session.policy, sampler, judge, problems, count, seed=seed, go_on=session.go_on))
 
     def rate(sampler: Sampler, count: int) -> PassRate:
-        judged = judged_samples(
-            session.policy,
-            sampler,
-            session.pool.engine.judge,
-            session.held_out,
-            count,
-            seed=session.config.run.seed,
-            go_on=go_on,
-        )
-        return pass_rate(list(judged))
+        found = chain(*session.ranks.gather(lambda: judged(sampler, count)))
+        return pass_rate(sorted(found, key=lambda each: (len(each.rollout.prompt_ids), place[each.problem_id])))
 
     parts = session.config, session.policy, session.servers
-    sampled = rate(plain_sampler(*parts), samples)
-    greedy = rate(plain_sampler(*parts, greedy=True), 1)
+    place = {problem.id: index for index, problem in enumerate(session.held_out)}
+    try:
+        sampled = rate(plain_sampler(*parts), samples)
+        greedy = rate(plain_sampler(*parts, greedy=True), 1)
+    except Stopping:
+        raise Interrupted(session.save()) from None
     rates = {"pass@1": sampled.pass_at_1, "greedy": greedy.pass_at_1}
     session.store.write(
         session.step,
@@ -200,8 +219,9 @@ def _obey(session: Session) -> None:
     """Carry out commands from outside; returns when training should go on."""
     paused = False
     while True:
-        command = session.control.poll()
-        if session.should_stop() or (command and command[0] == "stop"):
+        asked = session.ranks.gather(lambda: (session.control.poll(), session.should_stop()))
+        command = asked[0][0]  # the others look at the same file, but not at the same time
+        if any(stop for _, stop in asked) or (command and command[0] == "stop"):
             raise Interrupted(_stop(session, command[1] if command else None))
         if command:
             paused = command[0] == "pause"

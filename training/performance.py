@@ -46,11 +46,12 @@ class Performance:
     Args:
         policy: The model.
         peak_tflops: What its device can do, in 10^12 operations a second; 0 measures it with one large product.
+        devices: How many of them work on what is counted.
     """
 
-    def __init__(self, policy: Policy, peak_tflops: float = 0.0) -> None:
+    def __init__(self, policy: Policy, peak_tflops: float = 0.0, devices: int = 1) -> None:
         self._policy = policy
-        self.peak = peak_tflops * 1e12 or measured_peak(policy)
+        self.peak = devices * (peak_tflops * 1e12 or measured_peak(policy))
         inner = network(policy.model)
         writer: int = _matrices(inner.get_decoder())
         self._written: int = writer + inner.get_output_embeddings().weight.numel()

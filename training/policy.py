@@ -58,10 +58,10 @@ class Policy:
         return torch.autocast(self.device.type, dtype=getattr(torch, self.section.dtype))
 
 
-def set_threads(threads: int) -> None:
-    """Give torch `threads` threads; 0 leaves one core to the feedback workers."""
+def set_threads(threads: int, processes: int = 1) -> None:
+    """Give torch `threads` threads; 0: its part of all cores but one, where `processes` share this machine."""
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    torch.set_num_threads(threads or max(1, available - 1))
+    torch.set_num_threads(threads or max(1, (available - 1) // processes))
 
 
 def resolve(name: str) -> str:

@@ -19,30 +19,28 @@ from training.baselines import HistoricalBest
 from training.buffer import Buffer
 from training.checkpoint import Progress, load_experiences, load_learner, load_progress, newest_valid, save_checkpoint
 from training.config import TrainConfig
-from training.control import Control
+from training.control import Control, Stopping
 from training.critic.network import CriticLearner
 from training.critic.step import open_critic
-from training.data import DataError, LoadReport, load_problems
+from training.data import DataError
 from training.display import Display
 from training.feedback_pool import LocalFeedbackPool
 from training.learner import LocalLearner
+from training.learning import new_learner
 from training.models.prompts import encode_prompt, is_cut
 from training.objective import token_weights
 from training.performance import Performance
 from training.policy import Policy, load_policy
 from training.protocols import Sampler
+from training.ranks import ALONE, Ranks
 from training.records import Experience
 from training.reference import Reference
 from training.samples import sample_row
 from training.sampling import open_servers, plain_sampler, training_sampler
-from training.store import RunStore
+from training.store import NoStore, RunStore
 from training.tracking import open_tracking
 from training.turns import public_and_hidden
 from training.vllm.servers import VllmServers
-
-
-class Stopping(Exception):  # noqa: N818
-    """Training was asked to stop in the middle of a step, which then does not count."""
 
 
 @dataclass
@@ -57,7 +55,8 @@ class Session:
     pool: LocalFeedbackPool
     problems: dict[str, Problem]
     held_out: list[Problem]
-    store: RunStore
+    store: RunStore | NoStore
+    ranks: Ranks
     control: Control
     display: Display
     should_stop: Callable[[], bool]
@@ -122,6 +121,8 @@ class Session:
         weights: Sequence[NDArray[np.float32] | None] = (),
     ) -> None:
         """Write and show a step's metrics and samples; `weights` are those on their tokens, where they are known."""
+        if not self.ranks.leads:
+            return
         begin = time.monotonic()
         kept = self.config.training.samples_kept_per_step or len(experiences)
         rows = [
@@ -161,16 +162,19 @@ class Session:
         self.store.write(self.step, events=[("state", data)])
 
     def save(self) -> Path:
-        """Write a checkpoint of the present step."""
+        """Write a checkpoint of the present step; all of the run's processes have a part in it."""
         progress = Progress(self.step, self.samples, self.seconds, self.best.best, self.before, self.kl_coefficient)
-        path = save_checkpoint(
-            self.path / "checkpoints",
-            self.policy,
-            self.learner,
-            progress,
-            [] if self.offline_store else list(self.buffer),
-            self.config.training.keep_checkpoints,
-            self.critic,
+        state = self.learner.state()
+        path = self.ranks.first(
+            lambda: save_checkpoint(
+                self.path / "checkpoints",
+                self.policy,
+                state,
+                progress,
+                [] if self.offline_store else list(self.buffer),
+                self.config.training.keep_checkpoints,
+                self.critic,
+            )
         )
         self.store.write(self.step, events=[("checkpoint", {"step": self.step, "path": path.name})])
         return path
@@ -203,30 +207,6 @@ class Session:
         self.end_tracking()
 
 
-def load_data(config: TrainConfig, tell: Callable[[str], None] = lambda _: None) -> tuple[list[Problem], list[Problem]]:
-    """The problems to train on and the held-out ones; `tell` is given a line for whatever had to be left out.
-
-    Raises:
-        DataError: they cannot be read, or some are in both.
-    """
-    problems = _loaded("train", config.data.train, config.data.limit, tell)
-    held_out = _loaded("held_out", config.data.held_out, config.data.held_out_limit, tell)
-    if shared := {problem.id for problem in problems} & {problem.id for problem in held_out}:
-        raise DataError(
-            f"data.train {config.data.train!r} and data.held_out {config.data.held_out!r}: {len(shared)} in both,"
-            f" such as {min(shared)!r}; held-out problems must not be trained on"
-        )
-    return problems, held_out
-
-
-def _loaded(key: str, spec: str, limit: int, tell: Callable[[str], None]) -> list[Problem]:
-    report = LoadReport()
-    problems = load_problems(spec, limit, report)
-    for line in report.lines():
-        tell(f"data.{key} {spec}: {line}")
-    return problems
-
-
 def open_session(
     config: TrainConfig,
     path: Path,
@@ -237,30 +217,32 @@ def open_session(
     should_stop: Callable[[], bool],
     resume: bool,
     control: Control,
+    ranks: Ranks = ALONE,
 ) -> Session:
     """Load the policy, start the workers; on `resume`, from the newest valid checkpoint if there is one."""
-    newest, damaged = newest_valid(path / "checkpoints") if resume else (None, [])
+    newest, damaged = ranks.first(lambda: newest_valid(path / "checkpoints")) if resume else (None, [])
     for problem in damaged:
         display.message(problem)
-    policy = load_policy(config.model, newest)
+    policy = ranks.together(lambda: load_policy(config.model, newest))
     begun = int(newest.name.removeprefix("step-")) if newest else 0
-    encode_prompt(policy, problems[0])  # a malformed format is refused before there is a run of this name
+    ranks.together(lambda: encode_prompt(policy, problems[0]))  # a malformed format leaves no run of this name behind
+    learner = ranks.together(lambda: new_learner(config, policy, ranks))
     servers = open_servers(config, policy, path, display.message)
-    learner = LocalLearner(policy, config.optimizer, config.training.steps)
     limits = Limits(
         cpu_seconds=config.engine.time_limit,
         memory_bytes=config.engine.memory_limit_mb << 20,
         timeouts=1,  # one is enough to know, and a hanging program costs a thousand times another
     )
-    engine = Engine(
-        judge_workers=config.engine.judge_workers,
-        analysis_workers=config.engine.analysis_workers,
-        limits=limits,
-        require=config.engine.require,
-        trace_lines=needs_lines(config),
+    engine = ranks.together(
+        lambda: Engine(
+            judge_workers=config.engine.judge_workers,
+            analysis_workers=config.engine.analysis_workers,
+            limits=limits,
+            require=config.engine.require,
+            trace_lines=needs_lines(config),
+        )
     )
-    track, end_tracking = open_tracking(config, path, begun)
-    store = RunStore(path, track)
+    store, end_tracking = ranks.together(lambda: _open_store(config, path, begun, ranks))
     public, hidden = public_and_hidden(problems, config.sampler.turns, config.sampler.public_tests)
     session = Session(
         config=config,
@@ -274,7 +256,8 @@ def open_session(
         public=public,
         held_out=held_out,
         store=store,
-        performance=Performance(policy, config.run.peak_tflops),
+        ranks=ranks,
+        performance=Performance(policy, config.run.peak_tflops, ranks.count) if ranks.leads else None,
         end_tracking=end_tracking,
         control=control,
         display=display,
@@ -291,6 +274,16 @@ def open_session(
     else:
         store.forget_after(-1)
     return session
+
+
+def _open_store(
+    config: TrainConfig, path: Path, begun: int, ranks: Ranks
+) -> tuple[RunStore | NoStore, Callable[[], None]]:
+    """Where this process writes what the run does, and what ends its tracking."""
+    if not ranks.leads:
+        return NoStore(), lambda: None
+    track, end_tracking = open_tracking(config, path, begun)
+    return RunStore(path, track), end_tracking
 
 
 def _reference(config: TrainConfig, policy: Policy) -> Reference | None:

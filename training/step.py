@@ -146,7 +146,7 @@ def _learned_as_judged(
     loss = 0.0
 
     def learn(experiences: list[Experience]) -> float:
-        session.go_on()
+        session.ranks.gather(session.go_on)
         if not experiences:
             return 0.0
         batch = reinforced(session, experiences)
@@ -197,7 +197,7 @@ def _learned(session: Session, learned: list[Experience]) -> tuple[Weights, dict
 def _diverged(session: Session, learned: list[Experience], error: FloatingPointError) -> DivergenceError:
     """Keep the batch, and say what to do."""
     batch = session.path / f"bad-batch-{session.step + 1}.msgpack"
-    save_experiences(batch, learned)
+    session.ranks.first(lambda: save_experiences(batch, learned))
     rate = "optimizer.learning_rate" if session.critic is None else "optimizer.learning_rate or critic.learning_rate"
     return DivergenceError(
         f"step {session.step + 1}: {error}; nothing was learned from it and its batch is kept in {batch}; "
@@ -227,8 +227,8 @@ def fill_buffer(session: Session, go_on: Callable[[], None]) -> Judged:
         infra, programs = infra + judged.infra, programs + judged.programs
     session.buffer.add(experiences)
     warm_up(session, experiences)
-    if session.offline_store is not None:
-        save_experiences(session.offline_store, experiences)
+    if (store := session.offline_store) is not None:
+        session.ranks.first(lambda: save_experiences(store, experiences))
     return Judged(experiences, infra, programs)
 
 
@@ -249,7 +249,7 @@ def reinforced(session: Session, learned: list[Experience]) -> Batch:
     batch = replace(batch, metrics=metrics)
     if session.reference is None:
         return batch
-    found = session.reference.logprobs(batch.sequences)
+    found = session.ranks.spread(session.reference.logprobs, batch.sequences)
     pairs = zip(batch.sequences, found, strict=True)
     return replace(batch, sequences=[replace(sequence, reference_logprobs=row) for sequence, row in pairs])
 

@@ -39,6 +39,25 @@ class SampleRow:
     record: Mapping[str, Any]
 
 
+class NoStore:
+    """Where a process writes that is not the one that owns the run directory."""
+
+    def write(
+        self,
+        step: int,
+        metrics: Mapping[str, float] | None = None,
+        samples: Sequence[SampleRow] = (),
+        events: Sequence[tuple[str, Mapping[str, Any]]] = (),
+    ) -> None:
+        """Nothing is kept."""
+
+    def forget_after(self, step: int) -> None:
+        """There is nothing to forget."""
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
 class RunStore:
     """`run.db` of a run directory, opened for writing; `track` is told of all metrics too."""
 

@@ -45,7 +45,7 @@ def save(folder, policy, step, keep=2):
     learner.accumulate([WeightedSequence((7,), (8, 9), np.ones(2, np.float32))], 1.0)
     learner.update()
     progress = Progress(step, 12, 3.5, {"p": Baseline(1.0, 1.0)}, {"pass@1": 0.25})
-    return save_checkpoint(folder, policy, learner, progress, [experience()], keep), learner, progress
+    return save_checkpoint(folder, policy, learner.state(), progress, [experience()], keep), learner, progress
 
 
 def test_experiences_survive_exactly(tmp_path):

@@ -21,6 +21,7 @@ from training.config import ConfigError, ModelSection, TrainConfig
 from training.critic.network import OUTCOMES, Critic, CriticLearner, load_critic
 from training.critic.step import open_critic, ppocoder_batch
 from training.policy import load_policy
+from training.ranks import ALONE
 from training.records import Baseline, Experience, Rollout
 from training.run import Run
 from training.step import reinforced
@@ -162,6 +163,7 @@ def session(policy, algorithm: str, outputs: int, **parts) -> SimpleNamespace:
         policy=policy,
         step=0,
         critic=CriticLearner(critic, 1e-3, 4096, 1.0),
+        ranks=ALONE,
         reference=None,
         problems={"p": Problem("p", (StdinTest("", ""),), references=("print(1)",))},
         prompt=lambda problem: (5, 6),

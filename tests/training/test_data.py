@@ -252,7 +252,7 @@ def test_training_on_held_out_problems_is_refused(tmp_path):
 
 def test_training_tells_what_its_data_lacks(tmp_path):
     from training.config import TrainConfig
-    from training.session import load_data
+    from training.problems import load_data
 
     file = tmp_path / "some.jsonl"
     file.write_text(json.dumps(MBPP) + "\n{}\n")

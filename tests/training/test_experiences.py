@@ -14,6 +14,7 @@ from feedback import COMPONENTS, Feedback, FinishReason
 from training.baselines import HistoricalBest
 from training.config import TrainConfig
 from training.experiences import filling_requests, further_requests, judge, sample, step_requests, with_signal
+from training.ranks import ALONE
 from training.records import Rollout
 
 
@@ -27,6 +28,7 @@ def configured(**changes):
 
 def session(step=0, **parts):
     given = {"greedy": None, "best": HistoricalBest(), "problems": problems(10), "prompt": lambda problem: (1, 2)}
+    given |= {"ranks": ALONE, "cut_prompts": set()}
     return SimpleNamespace(**{"config": configured(), "step": step, "go_on": lambda: None, **given, **parts})
 
 

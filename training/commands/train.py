@@ -15,6 +15,7 @@ from types import FrameType
 
 from training.config import ConfigError, TrainConfig, keys, read_toml, unknown_key
 from training.files import write_text
+from training.ranks import ElsewhereError, LostError, Ranks, open_ranks
 from training.run import Run, RunError, new_run_path, runs_in
 
 
@@ -59,11 +60,17 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.run:
         overrides["run.name"] = arguments.run
     try:
-        config, path = _resumed(arguments, overrides) if arguments.resume else _fresh(arguments, overrides)
+        ranks = open_ranks()
+        config, path = ranks.first(lambda: (_resumed if arguments.resume else _fresh)(arguments, overrides))
     except (ConfigError, RunError) as error:
         print(f"rltf train: {error}", file=sys.stderr)
         return 2
-    return _train(config, path, arguments)
+    except ElsewhereError:
+        return 2
+    except LostError as error:
+        print(f"rltf train: {error}", file=sys.stderr)
+        return 1
+    return _train(config, path, arguments, ranks)
 
 
 def _fresh(arguments: argparse.Namespace, overrides: dict[str, object]) -> tuple[TrainConfig, Path]:
@@ -104,19 +111,18 @@ def _changes(run: Run, asked: TrainConfig, config: TrainConfig, file: str | None
         yield f"training.steps {config.training.steps}: the run is at step {step} already"
 
 
-def _train(config: TrainConfig, path: Path, arguments: argparse.Namespace) -> int:
+def _train(config: TrainConfig, path: Path, arguments: argparse.Namespace, ranks: Ranks) -> int:
     # torch and transformers take seconds to load: only once the configuration is known to be good
     from engine import SandboxError
     from training.data import DataError
     from training.display import Display
     from training.loop import Interrupted, train
-    from training.page import build_page
     from training.policy import PolicyError
     from training.step import DivergenceError
     from training.vllm.answers import ServerError
 
-    display = Display()
-    stop = _StopRequest(display)
+    display = Display(quiet=not ranks.leads)
+    stop = _StopRequest(quiet=not ranks.leads)
     try:
         summary = train(
             config,
@@ -125,33 +131,40 @@ def _train(config: TrainConfig, path: Path, arguments: argparse.Namespace) -> in
             display=display,
             should_stop=stop.is_requested,
             stop_with_parent=arguments.stop_with_parent,
+            ranks=ranks,
         )
     except Interrupted as interrupted:
-        write_text(path / "report.html", build_page(Run(path)))
+        _report(path, ranks)
         display.message(f"checkpoint written: {interrupted.checkpoint}")
         display.message(f"go on with: rltf train --run {path.name} --run.folder {path.parent} --resume")
         return 130
     except (ConfigError, DataError, PolicyError, RunError, SandboxError) as error:
         print(f"rltf train: {error}", file=sys.stderr)
         return 2
-    except (
-        DivergenceError,
-        ServerError,
-        OSError,
-        sqlite3.Error,
-    ) as error:  # OSError: a full disk, a folder that cannot be written
-        print(f"rltf train: {error}", file=sys.stderr)
+    except ElsewhereError:  # which says what happened
         return 1
-    write_text(path / "report.html", build_page(Run(path)))
+    except (DivergenceError, LostError, ServerError, OSError, sqlite3.Error) as error:  # OSError: a full disk, say
+        if ranks.leads or not isinstance(error, DivergenceError):  # which all of them see
+            print(f"rltf train: {error}", file=sys.stderr)
+        return 1
+    _report(path, ranks)
     display.finish(path, summary.held_out["before"], summary.held_out["after"])
     return 0
+
+
+def _report(path: Path, ranks: Ranks) -> None:
+    """The run as a page, and the end of what the processes have in common."""
+    from training.page import build_page
+
+    ranks.first(lambda: write_text(path / "report.html", build_page(Run(path))))
+    ranks.close()
 
 
 class _StopRequest:
     """The first Ctrl-C or SIGTERM asks for a checkpoint and a clean end; the second Ctrl-C ends at once."""
 
-    def __init__(self, display: object) -> None:
-        self._display = display
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
         self._requested = False
         signal.signal(signal.SIGINT, self._handle)
         signal.signal(signal.SIGTERM, self._handle)
@@ -163,4 +176,5 @@ class _StopRequest:
         if self._requested and number == signal.SIGINT:
             signal.default_int_handler(number, frame)
         self._requested = True
-        print("\nstopping after this step, with a checkpoint (Ctrl-C again: at once, without one)", file=sys.stderr)
+        if not self._quiet:
+            print("\nstopping after this step, with a checkpoint (Ctrl-C again: at once, without one)", file=sys.stderr)

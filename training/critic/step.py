@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from training.config import TrainConfig
+from training.config.objective import ObjectiveSection
 from training.critic.network import OUTCOMES, PASSED, Critic, CriticLearner, Text, Written, outcome_of
 from training.models.prompts import encode_reference
 from training.objective import Batch, weighted_batch
@@ -34,10 +35,15 @@ if TYPE_CHECKING:
     from training.session import Session
 
 
+def needs_critic(objective: ObjectiveSection) -> bool:
+    """Whether an objective has a critic."""
+    return objective.algorithm == "ppocoder" or bool(objective.critic_factor)
+
+
 def open_critic(config: TrainConfig, policy: Policy) -> CriticLearner | None:
     """The critic that the configured objective needs: of outcomes, of values, or none."""
     objective = config.objective
-    if objective.algorithm != "ppocoder" and not objective.critic_factor:
+    if not needs_critic(objective):
         return None
     critic = Critic(policy, 1 if objective.algorithm == "ppocoder" else len(OUTCOMES))
     return CriticLearner(

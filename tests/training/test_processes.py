@@ -1,0 +1,194 @@
+"""Several processes train as one does: real ones, that talk through gloo on this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.training.processes import ended, start
+from training.checkpoint import load_progress
+from training.config import TrainConfig
+from training.run import Run
+
+pytest.importorskip("accelerate")
+
+SETTINGS = {
+    "data.limit": 12,
+    "data.held_out_limit": 3,
+    "sampler.problems_per_step": 3,  # one process has two of them
+    "sampler.samples_per_problem": 3,
+    "sampler.max_new_tokens": 32,
+    "buffer.capacity": 18,
+    "buffer.batch_size": 18,
+    "buffer.initial": 6,
+    "objective.kl": 0.01,
+    "training.steps": 4,
+    "training.supervised_batch": 3,
+    "training.checkpoint_every": 1,
+    "evaluation.every": 0,
+    "evaluation.samples_per_problem": 2,
+    "optimizer.warmup_steps": 0,
+    "run.threads": 1,
+}
+HERE = Path(__file__).parent
+
+
+def train_here(folder: str, name: str, resume: bool = False, stopping_rank: int | None = None, after: int = 0) -> None:
+    """As `rltf train` does; the process of `stopping_rank` alone is asked to stop once `after` steps are done."""
+    from training.loop import Interrupted, train
+    from training.ranks import open_ranks
+
+    ranks, path = open_ranks(), Path(folder) / name
+
+    def asked() -> bool:
+        rows = Run(path).metrics() if ranks.index == stopping_rank else []
+        return any(row["step"] >= after for row in rows)
+
+    config = TrainConfig.load(overrides={**SETTINGS, "run.folder": folder, "run.name": name})
+    try:
+        train(config, path, resume=resume, should_stop=asked, ranks=ranks)
+    except Interrupted:
+        sys.exit(130)
+    finally:
+        ranks.close()
+
+
+def command(folder: Path, name: str, *more: str) -> list[str]:
+    settings = [word for key, value in SETTINGS.items() for word in (f"--{key}", str(value))]
+    return ["train", "--run", name, "--run.folder", str(folder), *settings, *more]
+
+
+def weights(path: Path) -> torch.Tensor:
+    stored = load_file(path / "checkpoints" / "step-4" / "model.safetensors")
+    return torch.cat([stored[name].flatten() for name in sorted(stored)])
+
+
+def drawn(path: Path) -> list[tuple[object, ...]]:
+    """Every sample of a run: its tokens, what came of them, and what each token earned."""
+    run = Run(path)
+    found = []
+    for row in run.samples():
+        tokens = run.record(row["seq"])["tokens"]
+        earned = [(token["id"], token["components"]) for token in tokens]
+        found.append((row["step"], row["problem_id"], row["sample"], row["verdict"], row["codes"], earned))
+    return found
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """The run of one process that all others must equal."""
+    folder = tmp_path_factory.mktemp("alone")
+    train_here(str(folder), "whole")
+    return folder / "whole"
+
+
+def check_same(path: Path, alone: Path) -> None:
+    assert drawn(path) == drawn(alone)
+    assert torch.allclose(weights(path), weights(alone), atol=2e-5)
+    found, expected = (load_progress(each / "checkpoints" / "step-4") for each in (path, alone))
+    assert (found[0].best, found[0].before, found[0].samples) == (
+        expected[0].best,
+        expected[0].before,
+        expected[0].samples,
+    )
+    assert [each.rollout.token_ids for each in found[1]] == [each.rollout.token_ids for each in expected[1]]
+    assert [row["step"] for row in Run(path).metrics() if row["name"] == "pass_rate"] == [1, 2, 3, 4]
+
+
+def hold_the_contracts(*files: str) -> None:
+    ignored = "ignore::pytest.PytestAssertRewriteWarning"  # modules that the parent has loaded already
+    sys.exit(pytest.main([*files, "-q", "-p", "no:cacheprovider", "-x", "-W", ignored]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fsdp", [False, True], ids=["data parallel", "fsdp2"])
+def test_the_contracts_hold_for_two_processes(tmp_path, fsdp):
+    files = (str(HERE / "test_ranks.py"), str(HERE / "test_learner_contract.py"))
+    log = tmp_path / "log"
+    assert ended(start(hold_the_contracts, files, log, fsdp=fsdp)) == [0, 0], log.read_text()
+
+
+@pytest.mark.slow
+def test_a_launched_run_draws_and_learns_what_one_process_does(alone, tmp_path):
+    launcher = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
+    launcher += ["--num_machines", "1", "--main_process_port", "0", "--mixed_precision", "no", "--dynamo_backend", "no"]
+    done = subprocess.run(
+        [*launcher, "-m", "training", *command(tmp_path, "two")],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("held-out, step 4") == 1  # one of them speaks
+    check_same(tmp_path / "two", alone)
+    assert (tmp_path / "two" / "summary.json").exists()
+    assert (tmp_path / "two" / "report.html").exists()
+
+
+@pytest.mark.slow
+def test_a_run_is_gone_on_with_by_any_number_of_processes(alone, tmp_path):
+    """By two, until one of them is asked to stop; by one; by two with sharded weights."""
+    log, path = tmp_path / "log", tmp_path / "run"
+    assert ended(start(train_here, (str(tmp_path), "run", False, 1, 1), log)) == [130, 130], log.read_text()
+    assert Run(path).state["state"] == "stopped"
+    with pytest.raises(SystemExit):
+        train_here(str(tmp_path), "run", resume=True, stopping_rank=0, after=2)
+    assert ended(start(train_here, (str(tmp_path), "run", True), log, fsdp=True)) == [0, 0], log.read_text()
+    check_same(path, alone)
+
+
+def rltf(*words: str) -> None:
+    from training.cli import main
+
+    sys.exit(main(words))
+
+
+@pytest.mark.slow
+def test_a_killed_process_ends_the_other_with_one_clear_line(tmp_path):
+    log, path = tmp_path / "log", tmp_path / "killed"
+    processes = start(rltf, tuple(command(tmp_path, "killed", "--training.steps", "500")), log)
+    deadline = time.monotonic() + 120
+    while not any(row["step"] >= 1 for row in Run(path).metrics()):
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.05)
+    os.kill(processes[1].pid, signal.SIGKILL)
+    assert ended(processes, 60) == [1, -signal.SIGKILL]
+    (line,) = [each for each in log.read_text().splitlines() if each.startswith("rltf train: process")]
+    assert "another one is gone" in line
+    assert "--resume" in line
+    assert "Traceback" not in log.read_text()
+
+
+def test_a_critic_in_several_processes_is_refused():
+    from training.config import ConfigError
+    from training.learning import new_learner
+    from training.ranks import Ranks
+
+    class Two(Ranks):
+        count = 2
+
+    config = TrainConfig.load(overrides={"objective.algorithm": "coderl"})
+    with pytest.raises(ConfigError, match=r"objective.algorithm 'coderl': its critic .* 2 were launched"):
+        new_learner(config, None, Two())
+
+
+def test_a_launch_without_accelerate_names_the_extra(monkeypatch):
+    from training.config import ConfigError
+    from training.ranks import open_ranks
+
+    monkeypatch.setitem(sys.modules, "accelerate", None)
+    monkeypatch.delitem(sys.modules, "training.accelerate_ranks", raising=False)
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ConfigError, match=r"rltf\[accelerate\]"):
+        open_ranks()

@@ -1,0 +1,97 @@
+"""The processes of one run: which of them this is, what they share out, and how they agree.
+
+One process by default, which agrees with itself at no cost; several where a launcher (`accelerate launch`, `torchrun`)
+started them. All of them go through the same steps in the same order, so that every exchange meets the others'. The
+first of them owns the run directory. What this module does not do: talk to other processes, or add up gradients
+(`training.accelerate_ranks`, `training.accelerate_learner`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from training.config import ConfigError
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+class ElsewhereError(RuntimeError):
+    """Another process of the run failed, and says itself how: here there is nothing to add."""
+
+
+class LostError(RuntimeError):
+    """Another process of the run is gone without a word."""
+
+
+class Ranks:
+    """One process, and the base of many."""
+
+    index = 0
+    """Which of them this is."""
+    count = 1
+    per_machine = 1
+    """How many share this machine's cores."""
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the one that owns the run directory, reads commands and shows progress."""
+        return self.index == 0
+
+    def share(self, items: Sequence[T]) -> list[T]:
+        """This process's part of `items`, which all of them have: every item is in one part."""
+        return list(items[self.index :: self.count])
+
+    def gather(self, work: Callable[[], T]) -> list[T]:
+        """What `work` gives in each process, in the same order everywhere.
+
+        Where it raises in one of them, it raises in all: `Stopping` as `Stopping`, whatever else as it is in the first
+        process that failed and as `ElsewhereError` in the others.
+
+        Raises:
+            ElsewhereError: another process failed.
+            LostError: another process is gone.
+        """
+        return [work()]
+
+    def first(self, work: Callable[[], T]) -> T:
+        """What `work` gives in the first process, which alone does it; raises as `gather`."""
+        return self.gather(work)[0]
+
+    def together(self, work: Callable[[], T]) -> T:
+        """What `work` gives here, once it is done everywhere; raises as `gather`."""
+        return self.gather(work)[self.index]
+
+    def spread(self, work: Callable[[list[T]], list[U]], items: Sequence[T]) -> list[U]:
+        """What `work` makes of each of `items`, whose parts it is given in different processes; raises as `gather`."""
+        parts = self.gather(lambda: work(self.share(items)))
+        return [parts[index % self.count][index // self.count] for index in range(len(items))]
+
+    def close(self) -> None:
+        """Part from the others; all of them do."""
+
+
+ALONE = Ranks()
+
+
+def open_ranks() -> Ranks:
+    """The processes that a launcher started, as its environment says; or this one alone.
+
+    Raises:
+        ConfigError: they cannot work together, and why.
+    """
+    environment = os.environ
+    if "RANK" not in environment or int(environment.get("WORLD_SIZE", "1")) == 1:
+        return ALONE
+    try:
+        from training.accelerate_ranks import AccelerateRanks
+    except ImportError as error:
+        if error.name != "accelerate":
+            raise
+        size = environment["WORLD_SIZE"]
+        raise ConfigError(
+            f"{size} processes were launched: that needs accelerate (pip install 'rltf[accelerate]')"
+        ) from None
+    return AccelerateRanks()
