@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 from engine.claims import Claims
 from engine.comparison import outputs_match, values_match
+from engine.leftovers import leaves_nothing
 from engine.limits import Limits
 from engine.records import ErrorKind, Execution, Problem, ProgramError, StdinTest, TestResult, Verdict
 from engine.sandbox.values import decode
@@ -109,7 +110,8 @@ class Trial:
                     break
                 play = partial(self._play, worker, referee, kind)
                 one = play(steps, len(results))
-                rounds += [*([] if self._trace else self._doubt(one, steps, len(results), play)), one]
+                believed = self._trace or self._nothing_left(kind, steps, one)
+                rounds += [*([] if believed else self._doubt(one, steps, len(results), play)), one]
                 results += one.results
                 steps = steps[len(one.results) :]
         return results, rounds
@@ -139,6 +141,13 @@ class Trial:
             if same and len(again) == 1:
                 break
         return again
+
+    def _nothing_left(self, kind: str, steps: Sequence[Step], one: _Round) -> bool:
+        """Whether it is plain that no test of a round met what another had left (a referee's are not looked at)."""
+        errors = [result.error for result in one.results if result.error is not None]
+        usual = all(error.kind is ErrorKind.RUNTIME and error.type != "MemoryError" for error in errors)
+        sources = self._program.decode(errors="replace"), self._problem.prelude
+        return usual and kind != "assert" and leaves_nothing([step.given for step in steps], *sources)
 
     @property
     def needs_referee(self) -> bool:
