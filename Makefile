@@ -16,7 +16,7 @@ install: $(INSTALLED) ## Create .venv and install rltf with everything the tests
 $(INSTALLED): pyproject.toml constraints.txt
 	@echo "==> creating .venv with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv .venv
-	@echo "==> installing rltf and its requirements (constraints.txt; about 1.5 GB the first time)"
+	@echo "==> installing rltf and its requirements (constraints.txt; about 1.8 GB the first time)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $(INSTALLED)
 

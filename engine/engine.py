@@ -88,6 +88,11 @@ class Engine:
         """How well programs are confined, as measured."""
         return self.judge.isolation
 
+    @property
+    def retries(self) -> int:
+        """How often a program was run again because a worker had died: our trouble, never the program's."""
+        return self.judge.retries
+
     def submit(self, program: bytes, problem: Problem) -> Future[Report]:
         """The report on `program` as an answer to `problem`; blocks while very many submissions wait.
 

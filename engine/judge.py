@@ -57,6 +57,7 @@ class Judge:
         self._pending: dict[tuple[bytes, int], Future[Execution]] = {}
         self._lock = threading.Lock()
         self._closed = False
+        self._crews: list[_Crew] = []
         started: list[Future[Isolation]] = [Future() for _ in range(workers)]
         self._threads = [
             threading.Thread(target=self._work, args=(future,), name=f"judge-{index}", daemon=True)
@@ -69,6 +70,11 @@ class Judge:
         except BaseException:
             self.close(abandon=True)
             raise
+
+    @property
+    def retries(self) -> int:
+        """How often a program was given to a fresh worker because its own had died."""
+        return sum(crew.retries for crew in self._crews)
 
     def submit(self, program: bytes, problem: Problem) -> Future[Execution]:
         """Judges `program` on `problem`; blocks while very many submissions wait.
@@ -161,6 +167,7 @@ class Judge:
 
     def _work(self, started: Future[Isolation]) -> None:
         crew = _Crew(self.limits.memory_bytes, self._require, self._hash_seed)
+        self._crews.append(crew)
         try:
             started.set_result(crew.start())
         except BaseException as error:
@@ -204,6 +211,7 @@ class _Crew:
         self._program: Worker | None = None
         self._referee: Worker | None = None
         self._isolation: Isolation | None = None
+        self.retries = 0
 
     def start(self) -> Isolation:
         """Starts the worker for programs; refuses one that confines less than required or than the one before it."""
@@ -217,7 +225,8 @@ class _Crew:
         """Runs one program, again on fresh workers where one died."""
         trial = job.trial()
         reason = ""
-        for _ in range(_ATTEMPTS):
+        for tried in range(_ATTEMPTS):
+            self.retries += bool(tried)
             try:
                 if self._program is None:
                     self.start()

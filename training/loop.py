@@ -131,7 +131,7 @@ def _claim(path: Path, lock: FileLock, config: TrainConfig) -> None:
 
 def _loop(session: Session) -> Summary:
     config = session.config
-    session.display.begin(config, session.path, session.step, session.pool.engine.judge.isolation)
+    session.display.begin(config, session.path, session.step, session.pool.engine.isolation)
     session.announce("running")
     _undone_if_stopped(session, session.publish)
     if not session.before:
@@ -147,7 +147,8 @@ def _loop(session: Session) -> Summary:
         done = _undone_if_stopped(session, lambda: take_step(session))
         session.step += 1
         session.samples += done.programs
-        session.record({**done.metrics, "samples/judged": session.samples}, done.experiences, done.weights)
+        counts = {"samples/judged": session.samples, "feedback/retries": session.pool.engine.retries}
+        session.record({**done.metrics, **counts}, done.experiences, done.weights)
         _undone_if_stopped(session, session.publish)
         last = session.step == config.training.steps
         if not last and config.evaluation.every and session.step % config.evaluation.every == 0:

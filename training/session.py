@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import Engine, Limits, Problem
+from engine import Problem
 from training.baselines import HistoricalBest
 from training.buffer import Buffer
 from training.checkpoint import Progress, load_experiences, load_learner, load_progress, newest_valid, save_checkpoint
@@ -24,14 +24,14 @@ from training.critic.network import CriticLearner
 from training.critic.step import open_critic
 from training.data import DataError
 from training.display import Display
-from training.feedback_pool import LocalFeedbackPool
+from training.feedback_pool import open_pool
 from training.learner import LocalLearner
 from training.learning import new_learner
 from training.models.prompts import encode_prompt, is_cut
 from training.objective import token_weights
 from training.performance import Performance
 from training.policy import Policy, load_policy
-from training.protocols import Sampler
+from training.protocols import FeedbackPool, Sampler
 from training.ranks import ALONE, Ranks
 from training.records import Experience
 from training.reference import Reference
@@ -52,7 +52,7 @@ class Session:
     policy: Policy
     learner: LocalLearner
     sampler: Sampler
-    pool: LocalFeedbackPool
+    pool: FeedbackPool
     problems: dict[str, Problem]
     held_out: list[Problem]
     store: RunStore | NoStore
@@ -228,20 +228,7 @@ def open_session(
     ranks.together(lambda: encode_prompt(policy, problems[0]))  # a malformed format leaves no run of this name behind
     learner = ranks.together(lambda: new_learner(config, policy, ranks))
     servers = open_servers(config, policy, path, display.message)
-    limits = Limits(
-        cpu_seconds=config.engine.time_limit,
-        memory_bytes=config.engine.memory_limit_mb << 20,
-        timeouts=1,  # one is enough to know, and a hanging program costs a thousand times another
-    )
-    engine = ranks.together(
-        lambda: Engine(
-            judge_workers=config.engine.judge_workers,
-            analysis_workers=config.engine.analysis_workers,
-            limits=limits,
-            require=config.engine.require,
-            trace_lines=needs_lines(config),
-        )
-    )
+    pool = ranks.together(lambda: open_pool(config, policy, display.message, ranks.count))
     store, end_tracking = ranks.together(lambda: _open_store(config, path, begun, ranks))
     public, hidden = public_and_hidden(problems, config.sampler.turns, config.sampler.public_tests)
     session = Session(
@@ -251,7 +238,7 @@ def open_session(
         learner=learner,
         servers=servers,
         sampler=training_sampler(config, policy, servers),
-        pool=LocalFeedbackPool(engine, policy, config.feedback),
+        pool=pool,
         problems=hidden,
         public=public,
         held_out=held_out,
@@ -292,9 +279,3 @@ def _reference(config: TrainConfig, policy: Policy) -> Reference | None:
         return None
     initial = policy if config.model.lora_rank else load_policy(config.model)
     return Reference(initial, config.optimizer.micro_batch_tokens)
-
-
-def needs_lines(config: TrainConfig) -> bool:
-    """Whether anything is made of the lines that tests run; finding them costs failing programs one more run."""
-    spectrum = config.feedback.mode == "default" and config.feedback.spectrum != "none" and config.objective.fine > 0
-    return spectrum or config.objective.mask_unexecuted

@@ -55,6 +55,7 @@ def main() -> None:
         if descriptor != 2:
             os.dup2(null, descriptor)
     os.umask(0o077)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # whoever started us may have blocked some: no program's matter
     privileges.die_with_parent()
     hello = _confine(settings)
     os.dup2(null, 2)

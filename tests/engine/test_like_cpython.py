@@ -1,5 +1,6 @@
 """Programs behave as in a CPython process of their own: nothing left by earlier tests, all frames, threads, line ends."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -48,6 +49,16 @@ def test_what_one_call_leaves_behind_fails_no_other(judge):
     assert execution.tests[2].actual == "1"
     asserts = parse_problem({"test_list": ["assert f(0) < 2", "assert f(1) < 2"]})
     assert run(judge, program, asserts).verdict is Verdict.PASSED
+
+
+def test_signals_that_are_blocked_in_this_process_are_not_blocked_in_programs():
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})  # as Ray's actors have SIGINT blocked
+    try:
+        with Judge(limits=Limits(cpu_seconds=2.0)) as judge:
+            program = "import signal\nprint(signal.pthread_sigmask(signal.SIG_BLOCK, ()))"
+            assert run(judge, program, printing(("", "set()"))).verdict is Verdict.PASSED
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 RECURSIVE = "def f(n): return 0 if n == 0 else 1 + f(n - 1)\n"

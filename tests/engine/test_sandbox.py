@@ -103,8 +103,10 @@ def descendants() -> list[psutil.Process]:
 def test_a_worker_that_dies_is_replaced_and_its_program_tried_again(judge):
     future = judge.submit(b"import time; time.sleep(0.5); print(input())", ECHO)
     time.sleep(0.2)
+    before = judge.retries
     kill_workers()
     assert future.result(60).verdict is Verdict.PASSED
+    assert judge.retries == before + 1
     assert judge.submit(b"print(input())#", ECHO).result(60).verdict is Verdict.PASSED
 
 

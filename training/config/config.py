@@ -16,13 +16,13 @@ from typing import Any
 import tomli_w
 from pydantic import ValidationError, model_validator
 
-from feedback import RewardSettings
 from training.config.objective import BUFFERS, REWARD_MODES, CriticSection, ObjectiveSection, Section
 from training.config.sections import (
     BufferSection,
     DataSection,
     EngineSection,
     EvaluationSection,
+    FeedbackSection,
     ModelSection,
     OptimizerSection,
     RunSection,
@@ -43,7 +43,7 @@ class TrainConfig(Section):
     data: DataSection = DataSection()
     sampler: SamplerSection = SamplerSection()
     engine: EngineSection = EngineSection()
-    feedback: RewardSettings = RewardSettings()
+    feedback: FeedbackSection = FeedbackSection()
     objective: ObjectiveSection = ObjectiveSection()
     critic: CriticSection = CriticSection()
     buffer: BufferSection = BufferSection()

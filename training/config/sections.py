@@ -6,10 +6,13 @@ docstring is what `rltf train --help` prints, so units and allowed values belong
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, TypeAdapter
+from pydantic_core import CoreSchema
 
+from feedback import RewardSettings
 from training.config.objective import Count, Fraction, Positive, Section
 
 Extract = Literal["whole", "fence"]
@@ -133,6 +136,26 @@ class EngineSection(Section):
     """Address space of one program, MiB."""
     require: Annotated[int, Field(ge=0, le=3)] = 1
     """Refuse to run below this isolation level (docs/sandbox.md)."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackSection(RewardSettings):
+    """What rewards are made of, and where programs are judged and read."""
+
+    backend: Literal["local", "ray"] = "local"
+    """Where the engine's workers are: on this machine, or on a Ray cluster (docs/scaling.md)."""
+    ray_address: Annotated[str, Field(pattern=r"^(auto|local|[^/:]+:\d+)$")] = "auto"
+    """auto: the cluster that this machine belongs to; local: one of this machine alone, started for the run; or
+    HOST:PORT."""
+    ray_workers: Count = 0
+    """Workers on the cluster, each with engine.judge_workers processes on as many CPUs; 0: as many as its CPUs hold."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """With the help texts of the rewards, which pydantic reads from a class's own source alone."""
+        found = handler.resolve_ref_schema(handler(schema))
+        found["properties"] |= TypeAdapter(RewardSettings).json_schema()["properties"]
+        return found
 
 
 class BufferSection(Section):

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from engine import Execution, Judge, Problem, Verdict
+from engine import Execution, Problem, Verdict
 from training.evaluation.estimates import pass_at_k
 from training.evaluation.results import Sample
 from training.models.prompts import encode_prompt, program_place
 from training.policy import Policy
 from training.prompts import FORMATS
-from training.protocols import Sampler
+from training.protocols import ProgramJudge, Sampler
 from training.records import Rollout, SampleRequest
 from training.rows import outcome_class
 from training.sampler import request_seed
@@ -57,7 +57,7 @@ class PassRate:
 def judged_samples(
     policy: Policy,
     sampler: Sampler,
-    judge: Judge,
+    judge: ProgramJudge,
     problems: Sequence[Problem],
     samples: int,
     *,
@@ -83,7 +83,7 @@ def judged_samples(
 def judged_requests(
     policy: Policy,
     sampler: Sampler,
-    judge: Judge,
+    judge: ProgramJudge,
     problems: Iterable[Problem],
     requests: Sequence[SampleRequest],
     *,
@@ -148,7 +148,7 @@ def _judged(
 def evaluate(
     policy: Policy,
     sampler: Sampler,
-    judge: Judge,
+    judge: ProgramJudge,
     problems: Sequence[Problem],
     samples: int,
     temperature: float,

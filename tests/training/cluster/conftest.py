@@ -1,0 +1,51 @@
+"""A Ray of this machine, once for all tests of this folder."""
+
+from __future__ import annotations
+
+import importlib.util
+import secrets
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+HEAD = """
+import ray, sys, time
+for left in (2, 1, 0):  # Ray gives its daemons half a minute: on a busy machine that may be too little
+    try:
+        print(ray.init("local", num_cpus=2, include_dashboard=False).address_info["gcs_address"], flush=True)
+        break
+    except Exception:
+        if not left: raise
+sys.stdin.read()
+"""
+
+
+@pytest.fixture(scope="package")
+def cluster():
+    """A Ray of this machine with 2 CPUs, in a process of its own, and this process connected to it."""
+    if importlib.util.find_spec("ray") is None:
+        pytest.skip("Ray is not installed (pip install 'rltf[ray]')")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("RAY_AUTH_MODE", "token")  # read once, when Ray is imported
+        environment.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        import ray
+
+        with psutil.Popen([sys.executable, "-c", HEAD], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as head:
+            ray.init(address=head.stdout.readline().decode().strip() or "none", log_to_driver=False)
+            yield head
+            ray.shutdown()
+    assert head.returncode == 0
+
+
+@pytest.fixture(scope="package")
+def ray_pool(cluster, tiny_policy):
+    """Two workers on the cluster, so that nothing else has room on it; what is told of them is in `told`."""
+    from tests.training.cluster.programs import opened
+
+    told: list[str] = []
+    pool = opened("ray", tiny_policy, told.append)
+    pool.told = told
+    yield pool
+    pool.close()

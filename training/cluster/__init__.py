@@ -1,0 +1,8 @@
+"""Judging and reading programs on a Ray cluster (docs/scaling.md).
+
+What this package does not do: judge or read anything itself (`engine` does, on the nodes), or start machines.
+"""
+
+from training.cluster.engine import RayEngine
+
+__all__ = ["RayEngine"]

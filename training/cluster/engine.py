@@ -1,0 +1,190 @@
+"""An engine whose workers are on a Ray cluster: the same reports, from as many machines as there are.
+
+What this module does not do: judge, read or reward; keep the workers at work (`training.cluster.crew` does).
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import signal
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, wait
+from functools import partial
+from types import ModuleType
+from typing import Any
+
+from engine import Execution, Isolation, Problem, Report, SandboxError, Similarity, Verdict
+from training.cluster.crew import Crew
+from training.cluster.worker import Start
+from training.config import ConfigError
+
+_MOST_PROBLEMS = 4096
+"""Problems kept in the cluster's object store."""
+_START_SECONDS = 300.0
+"""How long the first workers may take to come up."""
+
+
+class RayEngine:
+    """A `ProgramEngine` on a Ray cluster; `close` it.
+
+    A program whose worker is lost goes to another one: that costs a retry and no sample. After some tries its verdict
+    is `infra`, which is nobody's reward.
+    """
+
+    def __init__(
+        self,
+        arguments: Mapping[str, Any],
+        address: str,
+        workers: int,
+        tell: Callable[[str], None] = lambda _: None,
+        sharing: int = 1,
+    ) -> None:
+        """Starts the workers and waits until all of them are up.
+
+        Args:
+            arguments: Of each worker's `engine.Engine`; a worker reserves `judge_workers` CPUs of its node.
+            address: `auto` (the cluster that this machine belongs to), `local` (one of this machine alone, started
+                here) or HOST:PORT. A process that is connected already stays where it is.
+            workers: How many; 0: as many as the cluster's CPUs hold.
+            tell: Given a line whenever a worker is lost or given up.
+            sharing: How many such engines share these workers out among them.
+
+        Raises:
+            SandboxError: a node confines programs less than `require`, or cannot start an engine.
+            ConfigError: Ray is not installed, there is no such cluster, or it has no room.
+        """
+        self._ray, self._connected = _connect(address)
+        self._lock = threading.Lock()
+        self._numbers = itertools.count()
+        self._problems: OrderedDict[int, tuple[Problem, int, list[Any]]] = OrderedDict()
+        self._crew: Crew | None = None
+        try:
+            count = _count(self._ray, workers, arguments["judge_workers"], sharing)
+            self._crew = Crew(self._ray, arguments, count, tell)
+            self.isolation: Isolation = _weakest(self._crew.starts)
+        except BaseException:
+            self.close()
+            raise
+        self.judge = _Judge(self._execute)
+
+    @property
+    def retries(self) -> int:
+        """Programs given to another worker so far because theirs was lost."""
+        return self._crew.retries if self._crew else 0
+
+    def submit(self, program: bytes, problem: Problem) -> Future[Report]:
+        """The report on `program` as an answer to `problem`; blocks while very many submissions wait.
+
+        Raises:
+            ConnectionError: the last worker is gone; so says the future of what was submitted before.
+        """
+        return self._add("report", (program, *self._shared(problem)), Report, partial(_lost_report, program))
+
+    def compare(self, program: bytes, references: tuple[str, ...]) -> Future[Similarity]:
+        """How alike a program and the reference most like it are; ConnectionError where all tries were lost."""
+        return self._add("compare", (program, references), Similarity, ConnectionError)
+
+    def close(self) -> None:
+        """Finishes what was submitted, unless no worker is up, and ends the workers."""
+        if self._crew is not None:
+            self._crew.close()
+        if self._connected:
+            self._ray.shutdown()
+            self._connected = False
+
+    def _execute(self, program: bytes, problem: Problem) -> Future[Execution]:
+        return self._add("execute", (program, *self._shared(problem)), Execution, _infra)
+
+    def _add(self, *job: Any) -> Future[Any]:  # noqa: ANN401
+        assert self._crew is not None
+        return self._crew.add(*job)
+
+    def _shared(self, problem: Problem) -> tuple[int, list[Any]]:
+        """A problem's number and its place in the object store: tests can be large, so each worker fetches them once.
+
+        The place is in a list because Ray would fetch it anew for every call if it were an argument by itself.
+        """
+        with self._lock:
+            key = id(problem)  # the problem is kept, so its id stays its own
+            if key not in self._problems:
+                self._problems[key] = problem, next(self._numbers), [self._ray.put(problem)]
+                while len(self._problems) > _MOST_PROBLEMS:
+                    self._problems.popitem(last=False)
+            self._problems.move_to_end(key)
+            return self._problems[key][1:]
+
+
+class _Judge:
+    """The engine's `ProgramJudge`."""
+
+    def __init__(self, execute: Callable[[bytes, Problem], Future[Execution]]) -> None:
+        self._execute = execute
+
+    def submit(self, program: bytes, problem: Problem) -> Future[Execution]:
+        """Judges `program` on `problem`; blocks while very many submissions wait."""
+        return self._execute(program, problem)
+
+
+def _connect(address: str) -> tuple[ModuleType, bool]:
+    """Ray, and whether it was connected here."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a run reports to nobody
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")  # its daemons' messages would run into the run's display
+    try:
+        import ray
+    except ImportError:
+        raise ConfigError("feedback.backend 'ray': Ray is not installed; pip install 'rltf[ray]' brings it") from None
+    if ray.is_initialized():
+        return ray, False
+    handler = signal.getsignal(signal.SIGTERM)
+    alone = {"include_dashboard": False} if address == "local" else {}
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **alone)
+    except Exception as error:  # Ray raises just that where a machine is too busy to start it
+        reason = " ".join(f"{error} {error.__cause__ or error.__context__ or ''}".split())[:400]
+        raise ConfigError(
+            f"feedback.ray_address {address!r}: {reason}; start a cluster with `ray start --head`, or take 'local'"
+        ) from None
+    finally:
+        if threading.current_thread() is threading.main_thread():  # Ray puts its own in place of it
+            signal.signal(signal.SIGTERM, handler)
+    return ray, True
+
+
+def _count(ray: ModuleType, workers: int, needed: int, sharing: int) -> int:
+    """How many workers to start."""
+    nodes = [node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]]
+    room = sum(int(cpus // needed) for cpus in nodes)
+    if not (workers or room) // sharing or workers > room:
+        raise ConfigError(
+            f"feedback.ray_workers {workers}: the cluster's {len(nodes)} node(s) have room for {room}; each worker"
+            f" reserves engine.judge_workers = {needed} CPU(s) of one node, and each of {sharing} process(es) needs one"
+        )
+    return (workers or room) // sharing
+
+
+def _weakest(starts: list[Future[Start]]) -> Isolation:
+    """How well the worker confines programs that confines them the least, once all are up."""
+    done = wait(starts, timeout=_START_SECONDS).done
+    if len(done) < len(starts):
+        raise ConfigError(
+            f"feedback.ray_workers: {len(done)} of {len(starts)} came up in {_START_SECONDS:.0f} s;"
+            " if others reserve the cluster's CPUs, give a smaller number"
+        )
+    found = []
+    for start in (each.result() for each in starts):
+        if start.isolation is None:
+            raise SandboxError(f"feedback.backend 'ray': node {start.node}: {start.refusal}")
+        found.append(start.isolation)
+    return min(found, key=lambda isolation: isolation.level)
+
+
+def _infra(reason: str) -> Execution:
+    return Execution(Verdict.INFRA, (), None, 0.0, "", infra_reason=reason)
+
+
+def _lost_report(program: bytes, reason: str) -> Report:
+    return Report(program, _infra(reason), ())
