@@ -8,7 +8,7 @@ import pytest
 HEAVY = ("torch", "transformers")
 
 
-@pytest.mark.parametrize("module", ["engine", "feedback", "training", "training.cli"])
+@pytest.mark.parametrize("module", ["engine", "feedback", "training", "training.cli", "training.cluster.worker"])
 def test_importing_does_not_load_torch_or_transformers(module):
     code = f"import sys, {module}; print([name for name in {HEAVY} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

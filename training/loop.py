@@ -22,6 +22,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from training.baselines import HistoricalBest
+from training.cluster import ClusterError
 from training.config import TrainConfig
 from training.control import Control, Stopping
 from training.display import Display
@@ -88,6 +89,7 @@ def train(
         Interrupted: stopped before the end; a checkpoint is written.
         RunError: another trainer owns the run directory.
         ServerError: no vLLM server is left, or one answers what cannot be used; a checkpoint is written.
+        ClusterError: no feedback worker is left on the Ray cluster; a checkpoint is written.
         DataError, PolicyError, ConfigError: bad input.
         ElsewhereError, LostError: another process failed, or is gone.
     """
@@ -112,8 +114,10 @@ def train(
         try:
             with shown:
                 return _loop(session)
-        except ServerError as error:
-            raise ServerError(f"{error}; go on with --resume from {_stop(session, None)}") from None
+        except (ServerError, ClusterError) as error:
+            if ranks.count > 1:  # the others have gone, and a checkpoint takes all
+                raise
+            raise type(error)(f"{error}; go on with --resume from {_stop(session, None)}") from None
         finally:
             session.close()
     finally:
@@ -211,7 +215,7 @@ def _undone_if_stopped(session: Session, work: Callable[[], T]) -> T:
     except Stopping:
         session.best = best
         raise Interrupted(_stop(session, None)) from None
-    except ServerError:
+    except (ServerError, ClusterError):
         session.best = best
         raise
 

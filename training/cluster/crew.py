@@ -22,10 +22,16 @@ from training.cluster.worker import RayWorker, Start
 
 _TRIES = 3
 """Workers that a job is given to, one after the other; starts of a worker that does not come up."""
+_PAUSE = 5.0
+"""Seconds before a worker that did not come up is started again, the first time."""
 _AHEAD = 3
 """Jobs that a worker has at a time for each of its judge's processes, so that none waits for the network."""
 _OUTSTANDING = 1024
 """Jobs without an answer before `add` blocks."""
+
+
+class ClusterError(ConnectionError):
+    """No worker is left, or what a worker should have done was lost with one after the other."""
 
 
 class Crew:
@@ -74,7 +80,7 @@ class Crew:
             lost: Reason -> the answer, or the exception, where one worker after the other was lost.
 
         Raises:
-            ConnectionError: no worker is left.
+            ClusterError: no worker is left.
             RuntimeError: the crew is closed.
         """
         self._room.acquire()
@@ -106,7 +112,7 @@ class Crew:
         except asyncio.CancelledError:
             over: Exception = RuntimeError("the workers on the cluster are closed")
         except Exception as error:  # somebody waits for the answers
-            over = ConnectionError(f"feedback.backend 'ray': {_line(error)}")
+            over = ClusterError(f"feedback.backend 'ray': {_line(error)}")
         with self._lock:
             self._over = over
             left = list(self._open.values())
@@ -121,7 +127,7 @@ class Crew:
                 kept = [group.create_task(self._keep(start)) for start in self.starts]
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
-        raise ConnectionError(f"no worker is left; the last one: {kept[-1].result()}")
+        raise ClusterError(f"no worker is left; the last one: {kept[-1].result()}")
 
     async def _keep(self, first: Future[Start]) -> str:
         """Has a worker at work, and another in its place when it is lost; why none is left in the end."""
@@ -145,6 +151,7 @@ class Crew:
                 start = Start("unknown", refusal=_line(error))
                 if failures == _TRIES:
                     break
+                await asyncio.sleep(_PAUSE * failures)
             finally:
                 self._up -= up
                 self._ray.kill(worker)  # and what it has started dies with it

@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from engine import Execution, Isolation, Problem, Report, SandboxError, Similarity, Verdict
-from training.cluster.crew import Crew
+from training.cluster.crew import ClusterError, Crew
 from training.cluster.worker import Start
 from training.config import ConfigError
 
@@ -80,13 +80,13 @@ class RayEngine:
         """The report on `program` as an answer to `problem`; blocks while very many submissions wait.
 
         Raises:
-            ConnectionError: the last worker is gone; so says the future of what was submitted before.
+            ClusterError: the last worker is gone; so says the future of what was submitted before.
         """
         return self._add("report", (program, *self._shared(problem)), Report, partial(_lost_report, program))
 
     def compare(self, program: bytes, references: tuple[str, ...]) -> Future[Similarity]:
-        """How alike a program and the reference most like it are; ConnectionError where all tries were lost."""
-        return self._add("compare", (program, references), Similarity, ConnectionError)
+        """How alike a program and the reference most like it are; ClusterError where all tries were lost."""
+        return self._add("compare", (program, references), Similarity, ClusterError)
 
     def close(self) -> None:
         """Finishes what was submitted, unless no worker is up, and ends the workers."""
@@ -133,6 +133,7 @@ def _connect(address: str) -> tuple[ModuleType, bool]:
     """Ray, and whether it was connected here."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a run reports to nobody
     os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")  # its daemons' messages would run into the run's display
+    os.environ.setdefault("RAY_worker_niceness", "0")  # a started cluster's: 15 would let programs run out of time
     try:
         import ray
     except ImportError:

@@ -43,12 +43,12 @@ def rollout(policy, program, problem, reason=FinishReason.STOP):
     return Rollout(problem.id, 0, (1,), ids, (-1.0,) * len(ids), reason, 0)
 
 
-def workers(cluster):
-    """The cluster's processes that have an engine; their title is that of the method that runs."""
+def workers(cluster, doing=""):
+    """The cluster's processes that have an engine; their title is that of the method that runs, if one does."""
     found = []
     for process in cluster.children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):  # gone, or a zombie
-            found += [process] if "".join(process.cmdline()).startswith("ray::RayWorker") else []
+            found += [process] if "".join(process.cmdline()).startswith(f"ray::RayWorker{doing}") else []
     return found
 
 

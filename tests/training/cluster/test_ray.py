@@ -14,6 +14,7 @@ from engine import Verdict
 from feedback import FinishReason
 from tests.training.cluster.programs import ECHO, MIXED, opened, rollout, wait_for, workers
 from training.checkpoint import save_experiences
+from training.cluster import ClusterError
 from training.records import Baseline, Experience
 
 
@@ -68,7 +69,7 @@ def test_a_program_that_one_worker_after_the_other_is_lost_with_is_nobodys_fault
     engine = ray_pool.engine
     future = engine.submit(b"import time; time.sleep(1); print(input())", ECHO)
     while not future.done():
-        for worker in workers(cluster):
+        for worker in workers(cluster, ".report"):
             worker.kill()
         time.sleep(0.2)
     execution = future.result().execution
@@ -83,11 +84,10 @@ def test_without_any_worker_left_whoever_waits_is_told(cluster, ray_pool):
     engine = ray_pool.engine
     engine._crew._arguments["require"] = 4  # as if all that is left were nodes that confine less than is required
     future = engine.submit(b"import time; time.sleep(1); print(input()) # last", ECHO)
+    wait_for(lambda: workers(cluster, ".report"))
     for worker in workers(cluster):
         worker.kill()
-    with pytest.raises(
-        ConnectionError, match=r"no worker is left.*node .*: isolation level \d is below the required 4"
-    ):
+    with pytest.raises(ClusterError, match=r"no worker is left.*node .*: isolation level \d is below the required 4"):
         future.result(120)
-    with pytest.raises(ConnectionError, match="no worker is left"):
+    with pytest.raises(ClusterError, match="no worker is left"):
         engine.submit(b"print(input()) # too late", ECHO)
