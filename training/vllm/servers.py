@@ -19,7 +19,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 import torch
@@ -28,6 +28,9 @@ from training.config import ConfigError
 from training.models.adapters import has_adapter, save_rounded
 from training.policy import Policy, resolve
 from training.vllm.answers import Done, Generated, Models, ServerError, Tokenized
+
+if TYPE_CHECKING:
+    import aiohttp
 
 T = TypeVar("T")
 
@@ -69,7 +72,7 @@ class VllmServers:
         tell: Is given a line for each server that is lost or comes back.
 
     Raises:
-        ConfigError: a server cannot be reached or serves something else, or httpx is not installed.
+        ConfigError: a server cannot be reached or serves something else, or aiohttp is not installed.
     """
 
     def __init__(
@@ -82,22 +85,22 @@ class VllmServers:
         tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         try:
-            import httpx
+            import aiohttp
         except ImportError:
-            raise ConfigError("sampler.backend: 'vllm' needs httpx (pip install 'rltf[vllm]')") from None
-        self._httpx = httpx
+            raise ConfigError("sampler.backend: 'vllm' needs aiohttp (pip install 'rltf[vllm]')") from None
+        self._aiohttp = aiohttp
         self._servers = [_Server(url.rstrip("/")) for url in urls]
         self._policy, self._folder = policy, folder.absolute()
         self._in_flight, self._tell = in_flight, tell
         self._retried = 0
         self.label = f"{uuid.uuid4().hex[:8]}/"
         """What the names of the weights begin with: another run's, or those a restarted server has, are told apart."""
-        limits = httpx.Limits(max_connections=None, keepalive_expiry=2.0)  # below uvicorn's own, 5 s
-        self._client = httpx.AsyncClient(timeout=timeout, limits=limits, trust_env=False)
+        self._timeout = timeout
         self._loop = asyncio.new_event_loop()
         self._changed = asyncio.Condition()
         self._thread = threading.Thread(target=self._run, name="vllm-servers", daemon=True)
         self._thread.start()
+        self._session = self._wait(self._open())
         try:
             self._wait(self._check_all())
         except BaseException:
@@ -162,13 +165,19 @@ class VllmServers:
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
         return self._submit(work).result()
 
+    async def _open(self) -> aiohttp.ClientSession:
+        connector = self._aiohttp.TCPConnector(limit=0, keepalive_timeout=2.0)  # below uvicorn's own, 5 s
+        return self._aiohttp.ClientSession(
+            connector=connector, timeout=self._aiohttp.ClientTimeout(total=self._timeout)
+        )
+
     async def _end(self) -> None:
         own = asyncio.current_task()
         tasks = [task for task in asyncio.all_tasks() if task is not own]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._client.aclose()
+        await self._session.close()
 
     async def _generate(self, body: dict[str, Any]) -> tuple[str, Generated]:
         tries = 0
@@ -179,7 +188,7 @@ class VllmServers:
             except _UnreachableError as error:
                 tries += 1
                 self._retried += 1
-                slow = isinstance(error.__cause__, self._httpx.ReadTimeout)
+                slow = isinstance(error.__cause__, TimeoutError)
                 if slow or tries == _TRIES or not await self._is_well(server):
                     self._lose(server, str(error))
             finally:
@@ -212,25 +221,28 @@ class VllmServers:
             self._tell(f"vLLM server {server.url} is lost: {why}; its requests go to the others")
 
     async def _is_well(self, server: _Server) -> bool:
+        brief = self._aiohttp.ClientTimeout(total=_HEALTH_SECONDS)
         try:
-            found = await self._client.get(f"{server.url}/health", timeout=_HEALTH_SECONDS)
-        except self._httpx.HTTPError:
+            async with self._session.get(f"{server.url}/health", timeout=brief) as answer:
+                return answer.status == 200
+        except (self._aiohttp.ClientError, TimeoutError):
             return False
-        return bool(found.status_code == 200)
 
     async def _call(self, server: _Server, path: str, kind: type[T], body: dict[str, Any] | None = None) -> T:
         """POST a body, or GET where there is none; the answer as `kind`, unread where that is `bytes`."""
+        method = "GET" if body is None else "POST"
         try:
-            method = "GET" if body is None else "POST"
-            answer = await self._client.request(method, f"{server.url}{path}", json=body)
-        except self._httpx.HTTPError as error:
-            raise _UnreachableError(f"{path}: {type(error).__name__}: {error}".rstrip(": ")) from error
-        if answer.status_code != 200:
-            said = f"{path}: HTTP {answer.status_code}: {' '.join(answer.text.split())[:200]}"
-            if answer.status_code >= 500:
+            async with self._session.request(method, f"{server.url}{path}", json=body) as answer:
+                status, content = answer.status, await answer.read()
+        except TimeoutError as error:
+            raise _UnreachableError(f"{path}: no answer in {self._timeout:g} s") from error
+        except self._aiohttp.ClientError as error:
+            raise _UnreachableError(f"{path}: {type(error).__name__}: {error}") from error
+        if status != 200:
+            said = f"{path}: HTTP {status}: {' '.join(content.decode(errors='replace').split())[:200]}"
+            if status >= 500:
                 raise _UnreachableError(said)
             raise ServerError(f"{server.url}{said}")
-        content: bytes = answer.content
         if isinstance(content, kind):
             return content
         try:

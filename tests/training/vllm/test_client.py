@@ -231,7 +231,7 @@ def test_servers_of_another_model_or_tokenizer_are_refused_in_one_line(policy, s
     with pytest.raises(ConfigError, match=f"{stubs[1].url} has another tokenizer"):
         connect(*stubs)
     stubs[1].die()
-    with pytest.raises(ConfigError, match=f"sampler.servers: {stubs[1].url}: /v1/models: ConnectError"):
+    with pytest.raises(ConfigError, match=f"sampler.servers: {stubs[1].url}: /v1/models: ClientConnectorError"):
         connect(*stubs)
 
 
