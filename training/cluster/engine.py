@@ -9,6 +9,7 @@ import itertools
 import logging
 import os
 import signal
+import socket
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -142,7 +143,10 @@ def _connect(address: str) -> tuple[ModuleType, bool]:
         return ray, False
     handler = signal.getsignal(signal.SIGTERM)
     alone = {"include_dashboard": False} if address == "local" else {}
+    host, _, port = address.rpartition(":")
     try:
+        if host:  # Ray itself would try for minutes
+            socket.create_connection((host, int(port)), timeout=10).close()
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **alone)
     except Exception as error:  # Ray raises just that where a machine is too busy to start it
         reason = " ".join(f"{error} {error.__cause__ or error.__context__ or ''}".split())[:400]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from pathlib import Path
 
@@ -80,6 +81,17 @@ def test_more_workers_than_fit_are_refused(cluster, tiny_policy):
         opened("ray", tiny_policy, feedback__ray_workers=3)
     with pytest.raises(ConfigError, match=r"feedback.ray_workers 2: .*room for 1; .*judge_workers = 2 "):
         opened("ray", tiny_policy, engine__judge_workers=2)
+
+
+def test_an_address_where_nobody_listens_is_named_at_once(cluster, monkeypatch, tiny_policy):
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+    with pytest.raises(
+        ConfigError, match=f"feedback.ray_address '{address}': .*refused; start a cluster with"
+    ) as caught:
+        opened("ray", tiny_policy, feedback__ray_address=address)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_missing_ray_is_named_with_the_extra_that_brings_it(monkeypatch, tiny_policy):
