@@ -21,6 +21,9 @@ from training.ranks import ElsewhereError, LostError, Ranks
 
 T = TypeVar("T")
 
+_SHARED = (Stopping, FloatingPointError)
+"""What the loop ends with in all processes alike."""
+
 
 class AccelerateRanks(Ranks):
     """The processes that `accelerate launch` or `torchrun` started, of which this is one.
@@ -56,17 +59,19 @@ class AccelerateRanks(Ranks):
             raise  # the others know
         except Exception as error:
             failure = error
-        told = (value, type(failure).__name__ if failure else "", isinstance(failure, Stopping))
+        shared = failure if isinstance(failure, _SHARED) else None
+        told = (value, shared, type(failure).__name__ if failure and not shared else "")
         found: list[Any] = [None] * self.count
         with self.meeting("between batches"):
             torch.distributed.all_gather_object(found, told, group=self._group)
-        failed = [index for index, (_, kind, stopping) in enumerate(found) if kind and not stopping]
+        failed = [index for index, (_, _, kind) in enumerate(found) if kind]
         if failed:
             if failed[0] == self.index and failure is not None:
                 raise failure
-            raise ElsewhereError(f"rank {failed[0]}: {found[failed[0]][1]}") from failure
-        if any(stopping for _, _, stopping in found):
-            raise Stopping from failure
+            raise ElsewhereError(f"rank {failed[0]}: {found[failed[0]][2]}") from failure
+        for _, shared, _ in found:
+            if shared is not None:
+                raise shared
         return [value for value, _, _ in found]
 
     def first(self, work: Callable[[], T]) -> T:

@@ -6,7 +6,6 @@ What this module does not do: learn.
 from __future__ import annotations
 
 from training.config import ConfigError, TrainConfig
-from training.critic.step import needs_critic
 from training.learner import LocalLearner
 from training.policy import Policy
 from training.ranks import Ranks
@@ -20,11 +19,6 @@ def new_learner(config: TrainConfig, policy: Policy, ranks: Ranks) -> LocalLearn
     """
     if ranks.count == 1:
         return LocalLearner(policy, config.optimizer, config.training.steps)
-    if needs_critic(config.objective):
-        raise ConfigError(
-            f"objective.algorithm {config.objective.algorithm!r}: its critic learns in one process, and {ranks.count}"
-            " were launched; allowed in several: algorithms without a critic"
-        )
     if config.sampler.backend != "transformers":
         raise ConfigError(
             f"sampler.backend {config.sampler.backend!r}: one process asks the servers, and {ranks.count} were"

@@ -47,8 +47,8 @@ class Ranks:
     def gather(self, work: Callable[[], T]) -> list[T]:
         """What `work` gives in each process, in the same order everywhere.
 
-        Where it raises in one of them, it raises in all: `Stopping` as `Stopping`, whatever else as it is in the first
-        process that failed and as `ElsewhereError` in the others.
+        Where it raises in one of them, it raises in all: `Stopping` and `FloatingPointError` as they are, whatever else
+        as it is in the first process that failed and as `ElsewhereError` in the others.
 
         Raises:
             ElsewhereError: another process failed.

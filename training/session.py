@@ -69,7 +69,7 @@ class Session:
     reference: Reference | None = None
     """Where the loss has a KL term."""
     critic: CriticLearner | None = None
-    """Where the objective has one."""
+    """Where the objective has one: in the run's first process."""
     kl_coefficient: float = 0.0
     """ppocoder's, as its adaptive controller has it."""
     public: dict[str, Problem] = field(default_factory=dict)
@@ -253,7 +253,7 @@ def open_session(
         buffer=Buffer(config),
         greedy=(plain_sampler(config, policy, servers, greedy=True) if config.objective.baseline == "greedy" else None),
         reference=_reference(config, policy),
-        critic=open_critic(config, policy),
+        critic=open_critic(config, policy) if ranks.leads else None,
         kl_coefficient=config.objective.kl,
     )
     if newest:

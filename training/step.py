@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from training.baselines import HistoricalBest
 from training.checkpoint import save_experiences
-from training.critic.step import critic_weights, ppocoder_batch, warm_up
+from training.critic.network import CriticLearner
+from training.critic.step import critic_weights, needs_critic, ppocoder_batch, warm_up
 from training.experiences import (
     Judged,
     Pending,
@@ -124,7 +125,7 @@ def _learns_all_its_own(session: Session, pending: Pending) -> bool:
     """Whether this step learns from all of its own samples, whatever they turn out to be: it can then begin at once."""
     config = session.config
     own = config.sampler.problems_per_step * config.sampler.samples_per_problem
-    alone = session.critic is None and session.greedy is None and config.sampler.turns == 1
+    alone = not needs_critic(config.objective) and session.greedy is None and config.sampler.turns == 1
     room = min(config.buffer.capacity, config.buffer.batch_size) >= own == len(pending)
     return alone and room and not config.objective.resampling
 
@@ -198,7 +199,7 @@ def _diverged(session: Session, learned: list[Experience], error: FloatingPointE
     """Keep the batch, and say what to do."""
     batch = session.path / f"bad-batch-{session.step + 1}.msgpack"
     session.ranks.first(lambda: save_experiences(batch, learned))
-    rate = "optimizer.learning_rate" if session.critic is None else "optimizer.learning_rate or critic.learning_rate"
+    rate = "optimizer.learning_rate" + (" or critic.learning_rate" if needs_critic(session.config.objective) else "")
     return DivergenceError(
         f"step {session.step + 1}: {error}; nothing was learned from it and its batch is kept in {batch}; "
         f"lower {rate} and go on with --resume"
@@ -226,7 +227,7 @@ def fill_buffer(session: Session, go_on: Callable[[], None]) -> Judged:
         experiences += judged.experiences
         infra, programs = infra + judged.infra, programs + judged.programs
     session.buffer.add(experiences)
-    warm_up(session, experiences)
+    session.ranks.first(lambda: warm_up(session, experiences))
     if (store := session.offline_store) is not None:
         session.ranks.first(lambda: save_experiences(store, experiences))
     return Judged(experiences, infra, programs)
@@ -236,15 +237,15 @@ def reinforced(session: Session, learned: list[Experience]) -> Batch:
     """The reinforcement term of a batch: weights on its tokens, and the loss they stand in.
 
     An algorithm that needs more than rewards and baselines for its weights gets a case of its own here; a critic learns
-    from the batch on the way.
+    from the batch on the way, in the run's first process.
     """
     config = session.config
-    if config.objective.algorithm == "ppocoder" and session.critic is not None:
-        return ppocoder_batch(session, session.critic, learned)
+    if config.objective.algorithm == "ppocoder":
+        return session.ranks.first(lambda: ppocoder_batch(session, _critic(session), learned))
     weights = [token_weights(each, config.objective) for each in learned]
     metrics: dict[str, float] = {}
-    if session.critic is not None:
-        weights, metrics = critic_weights(session, session.critic, learned, weights)
+    if needs_critic(config.objective):
+        weights, metrics = session.ranks.first(lambda: critic_weights(session, _critic(session), learned, weights))
     batch = weighted_batch(learned, weights, config.objective, config.sampler.max_new_tokens)
     batch = replace(batch, metrics=metrics)
     if session.reference is None:
@@ -252,6 +253,12 @@ def reinforced(session: Session, learned: list[Experience]) -> Batch:
     found = session.ranks.spread(session.reference.logprobs, batch.sequences)
     pairs = zip(batch.sequences, found, strict=True)
     return replace(batch, sequences=[replace(sequence, reference_logprobs=row) for sequence, row in pairs])
+
+
+def _critic(session: Session) -> CriticLearner:
+    """The critic, which is in the run's first process."""
+    assert session.critic is not None
+    return session.critic
 
 
 def _supervised(session: Session) -> float:
