@@ -25,6 +25,7 @@ TINY = {
     "optimizer.warmup_steps": 0,
 }
 OBJECTIVES = {  # the default is in test_loop
+    "paper": {"objective.algorithm": "rltf_paper"},
     "release": {"objective.algorithm": "rltf_release"},
     "grpo, offline, KL, token rewards": {
         "objective.algorithm": "grpo",
@@ -33,6 +34,7 @@ OBJECTIVES = {  # the default is in test_loop
         "training.rollouts": "offline",
         "buffer.initial": 12,
     },
+    "dr_grpo": {"objective.algorithm": "dr_grpo"},
     "dapo, difficulty": {
         "objective.algorithm": "dapo",
         "objective.overlong": 16,
