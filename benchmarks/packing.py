@@ -174,7 +174,7 @@ def _table(sequences: Sequence[WeightedSequence], measured: dict[str, tuple[list
         "## Layouts of the learning pass\n",
         f"Made by `python -m benchmarks.packing --write` ({python}).",
         f"{len(sequences)} samples of the `long` tier, {lengths}, each prompt shared by 8;",
-        f"{prompts + sum(written)} tokens in all with each prompt once, {sum(map(_length, sequences))} with its own for",
+        f"{prompts + sum(written)} tokens in all with each prompt once, {sum(map(_length, sequences))} with one for",
         "each. Ratios are the medians of those round by round.\n",
         "| way | tokens computed | seconds | against this trainer |",
         "|---|---:|---:|---:|",
