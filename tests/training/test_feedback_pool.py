@@ -12,7 +12,7 @@ from engine import Problem, Report
 from feedback import FinishReason, RewardSettings
 from tests.feedback.programs import crashed, span_of
 from training.config import ModelSection
-from training.feedback_pool import LocalFeedbackPool
+from training.feedback_pool import EngineFeedbackPool
 from training.records import Rollout
 
 
@@ -37,7 +37,7 @@ def test_a_program_is_cut_off_only_where_the_completion_ends_in_it(completion, f
     policy = SimpleNamespace(
         section=ModelSection(extract="fence"), bytes_of=lambda ids: [bytes([each]) for each in ids]
     )
-    pool = LocalFeedbackPool(cast("Any", OneReport()), cast("Any", policy), RewardSettings())
+    pool = EngineFeedbackPool(cast("Any", OneReport()), cast("Any", policy), RewardSettings())
     ids = tuple(completion)
     rollout = Rollout("p", 0, (), ids, (0.0,) * len(ids), FinishReason(finish), 0)
     blame = pool.submit(rollout, Problem("p", ())).result().blames[0]
