@@ -11,7 +11,7 @@ ECHO = parse_problem({"inputs": ["a\n"], "outputs": ["a\n"]})
 
 @pytest.fixture(scope="module")
 def judge() -> Iterator[Judge]:
-    with Judge(limits=Limits(cpu_seconds=1.0, wall_factor=4.0, memory_bytes=256 << 20)) as judge:
+    with Judge(limits=Limits(cpu_seconds=3.0, wall_factor=4.0, memory_bytes=256 << 20)) as judge:
         yield judge
 
 
