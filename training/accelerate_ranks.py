@@ -33,6 +33,7 @@ class AccelerateRanks(Ranks):
     """
 
     def __init__(self) -> None:
+        os.environ.setdefault("OMP_NUM_THREADS", "1")  # accelerate warns where it is unset; `set_threads` decides later
         disable_fsdp_ram_efficient_loading()  # which leaves all processes but one without weights to sample from
         self.accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision="no")  # model.dtype decides
         state = self.accelerator.state

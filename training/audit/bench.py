@@ -12,7 +12,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import TypeVar
 
-from engine import Execution, Judge, Limits, Problem
+from engine import Execution, Judge, Limits, Problem, Verdict
 from training.audit.reading import Reader
 
 _Given = TypeVar("_Given")
@@ -38,13 +38,15 @@ class Bench:
             self._stack = stack.pop_all()
 
     def judge(self, programs: Sequence[str], problem: Problem) -> list[Execution]:
-        """All programs on one problem; half of them go to each judge, to keep both busy."""
+        """All programs on one problem; half of them go to each judge, to keep both busy, and once more where it failed."""
         half = len(programs) // 2
-        futures = [
-            self.judges[index >= half].submit(program.encode(errors="surrogatepass"), problem)
-            for index, program in enumerate(programs)
+        sources = [program.encode(errors="surrogatepass") for program in programs]
+        futures = [self.judges[index >= half].submit(source, problem) for index, source in enumerate(sources)]
+        executions = [future.result() for future in futures]
+        return [
+            self.judges[0].submit(source, problem).result() if found.verdict is Verdict.INFRA else found
+            for source, found in zip(sources, executions, strict=True)
         ]
-        return [future.result() for future in futures]
 
     def repeat(self, program: str, problem: Problem, runs: int) -> list[Execution]:
         """One program several times, with different seeds for hashing and for `random`."""
