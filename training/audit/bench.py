@@ -38,7 +38,7 @@ class Bench:
             self._stack = stack.pop_all()
 
     def judge(self, programs: Sequence[str], problem: Problem) -> list[Execution]:
-        """All programs on one problem; half of them go to each judge, to keep both busy, and once more where it failed."""
+        """All programs on one problem, half of them on each judge; once more where a judge failed."""
         half = len(programs) // 2
         sources = [program.encode(errors="surrogatepass") for program in programs]
         futures = [self.judges[index >= half].submit(source, problem) for index, source in enumerate(sources)]
