@@ -76,14 +76,14 @@ def save_checkpoint(
         write_text(aside / "progress.json", msgspec.json.encode(progress).decode())
         write_text(aside / _CHECKSUMS, json.dumps(_checksums(aside), indent=1))
         sync_folder(aside)
+        shutil.rmtree(final, ignore_errors=True)
+        aside.replace(final)
+        sync_folder(folder)
+        for old in checkpoints(folder)[:-keep]:
+            shutil.rmtree(old)
     except (OSError, SafetensorError, RuntimeError) as error:  # each library has its own name for a full disk
         shutil.rmtree(aside, ignore_errors=True)
         raise OSError(f"{aside}: the checkpoint cannot be written: {str(error).splitlines()[0]}") from error
-    shutil.rmtree(final, ignore_errors=True)
-    aside.replace(final)
-    sync_folder(folder)
-    for old in checkpoints(folder)[:-keep]:
-        shutil.rmtree(old)
     return final
 
 
