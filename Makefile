@@ -32,7 +32,7 @@ warm-start: install ## Build minicode's shipped checkpoints anew (a quarter of a
 
 test: install jail browser lint types contracts ## Run lint, types, import contracts and the whole test suite
 	@echo "==> pytest"
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 jail: ## Install what hostile programs are tested in, where that works: bubblewrap (apt); else those tests skip
 	@command -v bwrap >/dev/null \
