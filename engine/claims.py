@@ -94,10 +94,10 @@ class Claims:
     @staticmethod
     def seconds(record: dict[str, Any]) -> float:
         """CPU seconds of a test."""
-        spent = record.get("cpu")
-        if isinstance(spent, bool) or not isinstance(spent, int | float) or not math.isfinite(spent):
+        spent: Any = record.get("cpu")
+        if type(spent) not in (int, float) or not math.isfinite(spent):
             return 0.0
-        return min(max(spent / 1e9, 0.0), 1e6)
+        return float(min(max(spent / 1e9, 0.0), 1e6))
 
     @staticmethod
     def shown(output: bytes) -> str:

@@ -144,6 +144,8 @@ class Trial:
 
     def _nothing_left(self, kind: str, steps: Sequence[Step], one: _Round) -> bool:
         """Whether it is plain that no test of a round met what another had left (a referee's are not looked at)."""
+        if all(result.verdict is Verdict.PASSED for result in one.results[1:]):
+            return True
         errors = [result.error for result in one.results if result.error is not None]
         usual = all(error.kind is ErrorKind.RUNTIME and error.type != "MemoryError" for error in errors)
         sources = self._program.decode(errors="replace"), self._problem.prelude

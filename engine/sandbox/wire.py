@@ -103,11 +103,12 @@ def dump_line(record: dict[str, object]) -> bytes:
 def load_line(line: bytes) -> dict[str, Any] | None:
     """A record as a dict; None for anything else, whoever made it up."""
     try:
-        record = _loads(str(line, "ascii"))
+        text = str(line, "ascii").rstrip()
+        record, end = _loads(text)
     except (ValueError, RecursionError):
         return None
-    return cast("dict[str, Any]", record) if isinstance(record, dict) else None
+    return cast("dict[str, Any]", record) if isinstance(record, dict) and end == len(text) else None
 
 
-_loads = json.JSONDecoder().decode
+_loads = json.JSONDecoder().raw_decode
 _dumps = json.JSONEncoder(ensure_ascii=True, check_circular=False, separators=(",", ":")).encode
