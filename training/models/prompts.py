@@ -94,7 +94,7 @@ def program_place(completion: bytes, section: ModelSection) -> slice:
 def _prompt_ids(policy: Policy, problem: Problem) -> tuple[int, ...]:
     text = prompt_text(policy, problem)
     templated = policy.section.prompt_format.partition(":")[0] == "chat"  # has its special tokens in it
-    ids = tuple(policy.tokenizer(text, add_special_tokens=not templated)["input_ids"])
+    ids = tuple(policy.tokenizer(text, add_special_tokens=not templated, verbose=False)["input_ids"])
     if not is_encoder_decoder(policy.model):
         while ids and ids[-1] in policy.eos_ids and not templated:  # a text that goes on has not ended
             ids = ids[:-1]
