@@ -105,6 +105,7 @@ class TransformersSampler:
             prefix.last = prefix.extend(torch.tensor([request.begun for request in requests], device=device))[:, -1]
         repeats = torch.tensor([request.samples for request in requests], device=device)
         prefix.select(torch.repeat_interleave(torch.arange(len(requests), device=device), repeats))
+        prefix.write_in_place()
         states = prefix.last
         rows, budget = len(states), self._max_new_tokens
         numbers = self._uniforms(requests).to(device)

@@ -18,6 +18,7 @@ import torch
 from torch.utils.checkpoint import checkpoint
 from transformers import DynamicCache, EncoderDecoderCache
 
+from training.models.cache import write_in_place
 from training.models.families import (
     checkpointed_layers,
     is_encoder_decoder,
@@ -63,6 +64,10 @@ class Prefix:
             self._next = positions[:, -1] + 1
         self.last: torch.Tensor = states[:, -1]
         """[B, H] the state from which the first token of each response is drawn."""
+
+    def write_in_place(self) -> None:
+        """Say that nothing here needs a gradient: what is written after each row is no longer copied to grow."""
+        write_in_place(self._cache if self._encoded is None else self._cache.self_attention_cache)
 
     def select(self, rows: torch.Tensor) -> None:
         """Keep these rows, [B'], in this order; a row may come several times."""

@@ -1,0 +1,56 @@
+"""Keys and values that are written in place while a policy samples.
+
+transformers' `DynamicLayer` copies all it holds for every token that is added. What this module does not do: learn (a
+gradient needs the values that were there before), or hold a sliding window or a state: such layers stay as they are.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from transformers.cache_utils import DynamicLayer
+
+_ROOM = 64
+"""Tokens that there is room for when the room is used up: one copy for that many tokens."""
+
+
+class InPlaceLayer(DynamicLayer):  # type: ignore[misc]
+    """One layer's keys and values, [B, heads, T, D] each, at the start of tensors with room for more."""
+
+    def __init__(self, keys: torch.Tensor, values: torch.Tensor) -> None:
+        super().__init__()
+        self.lazy_initialization(keys, values)
+        self.keys, self.values = keys, values
+        self._room: tuple[torch.Tensor, ...] = (keys, values)
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *_: object, **__: object
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Append keys and values of new tokens; returns all of them, as views."""
+        start = self.keys.shape[-2]
+        end = start + key_states.shape[-2]
+        if end > self._room[0].shape[-2]:
+            self._room = tuple(_with_room(held, end + _ROOM) for held in (self.keys, self.values))
+        for room, new in zip(self._room, (key_states, value_states), strict=True):
+            room[..., start:end, :] = new
+        self.keys, self.values = (room[..., :end, :] for room in self._room)
+        return self.keys, self.values
+
+    def batch_select_indices(self, indices: torch.Tensor) -> None:
+        """Keep these rows, in this order."""
+        super().batch_select_indices(indices)
+        self._room = (self.keys, self.values)
+
+
+def write_in_place(cache: Any) -> None:  # noqa: ANN401
+    """Have a cache's plain layers written in place from now on; nothing in it may need a gradient."""
+    cache.layers = [
+        InPlaceLayer(layer.keys, layer.values) if type(layer) is DynamicLayer else layer for layer in cache.layers
+    ]
+
+
+def _with_room(held: torch.Tensor, length: int) -> torch.Tensor:
+    room = held.new_empty((*held.shape[:-2], length, held.shape[-1]))
+    room[..., : held.shape[-2], :] = held
+    return room
