@@ -1,7 +1,7 @@
 """The processes that a launcher started, through Accelerate: who they are, and what they tell each other.
 
 What this module does not do: launch them, or read Accelerate's configuration file: `accelerate launch` does, and leaves
-in the environment what is read here. DeepSpeed, FSDP1 and model parallel plans are refused.
+in the environment what is read here. FSDP1 and model parallel plans are refused.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from typing import Any, TypeVar, cast
 
 import torch
 from accelerate import Accelerator, FullyShardedDataParallelPlugin
-from accelerate.utils import DistributedType, disable_fsdp_ram_efficient_loading
+from accelerate.utils import DistributedType, InitProcessGroupKwargs, disable_fsdp_ram_efficient_loading
 
 from training.config import ConfigError
 from training.control import Stopping
+from training.deepspeed_settings import check_settings, load_deepspeed
 from training.ranks import ElsewhereError, LostError, Ranks
 
 T = TypeVar("T")
@@ -35,16 +36,23 @@ class AccelerateRanks(Ranks):
     def __init__(self) -> None:
         os.environ.setdefault("OMP_NUM_THREADS", "1")  # accelerate warns where it is unset; `set_threads` decides later
         disable_fsdp_ram_efficient_loading()  # which leaves all processes but one without weights to sample from
-        self.accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision="no")  # model.dtype decides
+        cpu, handlers = not torch.cuda.is_available(), []
+        if os.environ.get("ACCELERATE_USE_DEEPSPEED") == "true":
+            load_deepspeed()
+            handlers = [InitProcessGroupKwargs(backend="gloo")] if cpu else []
+            cpu = False  # which would be Accelerate's own way with CPUs, without DeepSpeed
+        self.accelerator = Accelerator(cpu=cpu, kwargs_handlers=handlers, mixed_precision="no")  # model.dtype decides
         state = self.accelerator.state
         if state.distributed_type is DistributedType.MULTI_CPU and os.environ.get("ACCELERATE_USE_FSDP") == "true":
             state.distributed_type = DistributedType.FSDP  # which torch does on CPUs too; accelerate looks at GPUs only
             state.fsdp_plugin = FullyShardedDataParallelPlugin()
         whole = state.distributed_type in (DistributedType.MULTI_CPU, DistributedType.MULTI_GPU)
-        if not whole and not self.accelerator.is_fsdp2:
+        if state.distributed_type is DistributedType.DEEPSPEED:
+            check_settings(state.deepspeed_plugin.deepspeed_config)
+        elif not whole and not self.accelerator.is_fsdp2:
             raise ConfigError(
                 f"accelerate is configured for {state.distributed_type.value}; allowed here: MULTI_GPU (or MULTI_CPU),"
-                " FSDP with fsdp_version 2"
+                " FSDP with fsdp_version 2, DEEPSPEED"
             )
         self.index, self.count = self.accelerator.process_index, self.accelerator.num_processes
         self.per_machine = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))

@@ -9,26 +9,38 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-FSDP = {
-    "ACCELERATE_USE_FSDP": "true",
-    "FSDP_VERSION": "2",
-    "FSDP_AUTO_WRAP_POLICY": "TRANSFORMER_BASED_WRAP",
-    "FSDP_RESHARD_AFTER_FORWARD": "true",
+ENGINES = {
+    "data parallel": {},
+    "fsdp2": {
+        "ACCELERATE_USE_FSDP": "true",
+        "FSDP_VERSION": "2",
+        "FSDP_AUTO_WRAP_POLICY": "TRANSFORMER_BASED_WRAP",
+        "FSDP_RESHARD_AFTER_FORWARD": "true",
+    },
+    "zero 1": {"ACCELERATE_USE_DEEPSPEED": "true", "ACCELERATE_DEEPSPEED_ZERO_STAGE": "1"},
+    "zero 2": {"ACCELERATE_USE_DEEPSPEED": "true", "ACCELERATE_DEEPSPEED_ZERO_STAGE": "2"},
 }
-"""What `accelerate launch --use_fsdp --fsdp_version 2` leaves in the environment."""
+"""What `accelerate launch` leaves in the environment for each of its ways."""
 
 
-def start(work: Callable[..., None], arguments: tuple[object, ...], log: Path, *, fsdp: bool = False, count: int = 2):
+def start(
+    work: Callable[..., None],
+    arguments: tuple[object, ...],
+    log: Path,
+    *,
+    engine: str = "data parallel",
+    count: int = 2,
+):
     """`count` processes doing `work(*arguments)` as a launcher would start them; what they print goes to `log`."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["training.loop", "training.minicode", "training.accelerate_learner", "pytest"])
+    context.set_forkserver_preload(["training.loop", "training.minicode", "training.sharded_learner", "pytest"])
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
     processes = []
     for rank in range(count):
         environment = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count}
-        environment |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, **(FSDP if fsdp else {})}
+        environment |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, **ENGINES[engine]}
         process = context.Process(target=_as_launched, args=(environment, log, work, arguments))
         process.start()
         processes.append(process)

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from training.config import OptimizerSection
+from training.config import OptimizerSection, TrainConfig
 from training.learner import LocalLearner
+from training.learning import new_learner
 from training.objective import LossTerms
 from training.ranks import open_ranks
 from training.records import WeightedSequence
@@ -40,12 +41,9 @@ def policy(request, tiny_policy, encoder_decoder_policy):
 def make(ranks):
     def made(policy, **changes):
         own = replace(policy, model=copy.deepcopy(policy.model))
-        section = OptimizerSection(learning_rate=1e-3, warmup_steps=0, **changes)
-        if ranks.count == 1:
-            return LocalLearner(own, section, steps=10), own
-        from training.accelerate_learner import AccelerateLearner
-
-        return AccelerateLearner(own, section, 10, ranks), own
+        settings = {"learning_rate": 1e-3, "warmup_steps": 0, **changes}
+        overrides = {f"optimizer.{name}": value for name, value in settings.items()}
+        return new_learner(TrainConfig.load(overrides={**overrides, "training.steps": 10}), own, ranks), own
 
     return made
 

@@ -7,13 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.training.processes import ended, start
+from tests.training.processes import ENGINES, ended, start
 from training.checkpoint import load_progress
 from training.config import TrainConfig
 from training.run import Run
@@ -110,22 +111,31 @@ def check_same(path: Path, alone: Path, tolerance: float = 2e-5) -> None:
     assert [row["step"] for row in Run(path).metrics() if row["name"] == "pass_rate"] == [1, 2, 3, 4]
 
 
+def need_deepspeed(needed: bool) -> None:
+    if needed and not find_spec("deepspeed"):
+        pytest.skip("needs deepspeed")
+
+
 def hold_the_contracts(*files: str) -> None:
-    ignored = "ignore::pytest.PytestAssertRewriteWarning"  # modules that the parent has loaded already
-    sys.exit(pytest.main([*files, "-q", "-p", "no:cacheprovider", "-x", "-W", ignored]))
+    ignored = ["ignore::pytest.PytestAssertRewriteWarning"]  # modules that the parent has loaded already
+    ignored += ["ignore:`torch.distributed.all_gather_into_tensor:FutureWarning"]  # deepspeed calls it
+    sys.exit(pytest.main([*files, "-q", "-p", "no:cacheprovider", "-x", *(f"-W{each}" for each in ignored)]))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fsdp", [False, True], ids=["data parallel", "fsdp2"])
-def test_the_contracts_hold_for_two_processes(tmp_path, fsdp):
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_contracts_hold_for_two_processes(tmp_path, engine):
+    need_deepspeed(engine.startswith("zero"))
     files = (str(HERE / "test_ranks.py"), str(HERE / "test_learner_contract.py"))
     log = tmp_path / "log"
-    assert ended(start(hold_the_contracts, files, log, fsdp=fsdp)) == [0, 0], log.read_text()
+    assert ended(start(hold_the_contracts, files, log, engine=engine)) == [0, 0], log.read_text()
 
 
 @pytest.mark.slow
-def test_a_launched_run_draws_and_learns_what_one_process_does(alone, tmp_path):
-    launcher = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
+@pytest.mark.parametrize("way", [["--multi_gpu"], ["--use_deepspeed", "--zero_stage", "1"]], ids=["plain", "deepspeed"])
+def test_a_launched_run_draws_and_learns_what_one_process_does(alone, tmp_path, way):
+    need_deepspeed(way[0] == "--use_deepspeed")
+    launcher = [sys.executable, "-m", "accelerate.commands.launch", *way, "--num_processes", "2"]
     launcher += ["--num_machines", "1", "--main_process_port", "0", "--mixed_precision", "no", "--dynamo_backend", "no"]
     done = subprocess.run(
         [*launcher, "-m", "training", *command(tmp_path, "two")],
@@ -152,7 +162,7 @@ def test_a_run_with_a_critic_is_gone_on_with_by_any_number_of_processes(tmp_path
     assert Run(tmp_path / "run").state["state"] == "stopped"
     with pytest.raises(SystemExit):
         train_here(folder, "run", critic, resume=True, stopping_rank=0, after=2)
-    assert ended(start(train_here, (folder, "run", critic, True), log, fsdp=True)) == [0, 0], log.read_text()
+    assert ended(start(train_here, (folder, "run", critic, True), log, engine="fsdp2")) == [0, 0], log.read_text()
     check_same(tmp_path / "run", tmp_path / "alone", tolerance=1e-4)
 
 
@@ -201,3 +211,33 @@ def test_a_launch_without_accelerate_names_the_extra(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(ConfigError, match=r"rltf\[accelerate\]"):
         open_ranks()
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"zero_optimization": {"stage": 3}}, "stage 3"),
+        ({"zero_optimization": {"stage": 2, "offload_optimizer": {"device": "cpu"}}}, "offload_optimizer"),
+        ({"gradient_clipping": 1.0, "optimizer": {"type": "AdamW"}}, "gradient_clipping, optimizer"),
+        ({"gradient_accumulation_steps": 4, "bf16": {"enabled": True}}, "gradient_accumulation_steps, bf16"),
+    ],
+)
+def test_deepspeed_decides_nothing_that_the_run_does(changes, named):
+    from training.config import ConfigError
+    from training.deepspeed_settings import check_settings
+
+    config = {"zero_optimization": {"stage": 2, "offload_param": {"device": "none"}}, "steps_per_print": float("inf")}
+    config |= {"gradient_accumulation_steps": 1, "gradient_clipping": "auto", "fp16": {"enabled": False}}
+    check_settings(config)
+    with pytest.raises(ConfigError, match=f"configured with {named}; allowed here: zero_optimization"):
+        check_settings(config | changes)
+
+
+def test_a_deepspeed_that_is_not_there_names_the_extra(monkeypatch):
+    from training.config import ConfigError
+    from training.deepspeed_settings import load_deepspeed
+
+    monkeypatch.setitem(sys.modules, "deepspeed", None)
+    monkeypatch.setenv("DS_ACCELERATOR", "cpu")
+    with pytest.raises(ConfigError, match=r"rltf\[deepspeed\]"):
+        load_deepspeed()
