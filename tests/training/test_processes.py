@@ -113,7 +113,7 @@ def check_same(path: Path, alone: Path, tolerance: float = 2e-5) -> None:
 
 def need_deepspeed(needed: bool) -> None:
     if needed and not find_spec("deepspeed"):
-        pytest.skip("needs deepspeed")
+        pytest.skip("needs deepspeed (pip install 'rltf[deepspeed]')")
 
 
 def hold_the_contracts(*files: str) -> None:
