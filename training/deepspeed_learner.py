@@ -25,7 +25,10 @@ _MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
 class DeepSpeedLearner(ShardedLearner):
-    """ZeRO's first two stages. Its `optimizer` has one parameter: this process's shard of all weights, end to end."""
+    """ZeRO's first two stages. Its `optimizer` has one parameter: this process's shard of all weights, end to end.
+
+    Weight decay therefore reaches parameters without a gradient too, which it spares everywhere else.
+    """
 
     def __init__(self, policy: Policy, section: OptimizerSection, steps: int, ranks: AccelerateRanks) -> None:
         config = ranks.accelerator.deepspeed_plugin.deepspeed_config
