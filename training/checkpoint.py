@@ -117,7 +117,7 @@ def load_progress(checkpoint: Path) -> tuple[Progress, list[Experience]]:
 
 def load_learner(checkpoint: Path, learner: LocalLearner) -> None:
     """Put optimizer, schedule and random state back."""
-    state = torch.load(checkpoint / "optimizer.pt", weights_only=True)
+    state = torch.load(checkpoint / "optimizer.pt", map_location="cpu", weights_only=True)
     torch.set_rng_state(state.pop("torch_rng"))
     learner.load_state(state)
 

@@ -255,7 +255,8 @@ class CriticLearner:
     def load(self, folder: Path) -> None:
         """Go on from what `save` wrote."""
         self.critic.load(folder)
-        self._optimizer.load_state_dict(torch.load(folder / _OPTIMIZER, weights_only=True))
+        moments = torch.load(folder / _OPTIMIZER, map_location="cpu", weights_only=True)
+        self._optimizer.load_state_dict(moments)
 
     def _step(self) -> None:
         norm = float(torch.nn.utils.clip_grad_norm_(self.critic.network.parameters(), self._clip))

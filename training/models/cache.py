@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from transformers.cache_utils import DynamicLayer
 
-_ROOM = 64
+_ROOM = 16
 """Tokens that there is room for when the room is used up: one copy for that many tokens."""
 
 
@@ -32,9 +32,10 @@ class InPlaceLayer(DynamicLayer):  # type: ignore[misc]
         end = start + key_states.shape[-2]
         if end > self._room[0].shape[-2]:
             self._room = tuple(_with_room(held, end + _ROOM) for held in (self.keys, self.values))
-        for room, new in zip(self._room, (key_states, value_states), strict=True):
-            room[..., start:end, :] = new
-        self.keys, self.values = (room[..., :end, :] for room in self._room)
+        keys, values = self._room
+        keys.narrow(-2, start, end - start).copy_(key_states)
+        values.narrow(-2, start, end - start).copy_(value_states)
+        self.keys, self.values = keys.narrow(-2, 0, end), values.narrow(-2, 0, end)
         return self.keys, self.values
 
     def batch_select_indices(self, indices: torch.Tensor) -> None:
