@@ -160,15 +160,19 @@ class Crew:
         return f"node {start.node}: {start.refusal}"
 
     async def _feed(self, worker: Any) -> None:  # noqa: ANN401
-        """Gives a worker jobs until it is lost, which is an error."""
+        """Gives a worker jobs until it is lost, which is an error; then others get those that it had."""
+        lost: list[tuple[_Job, str]] = []
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(_AHEAD * self._arguments["judge_workers"]):
-                    group.create_task(self._feed_one_by_one(worker))
+                    group.create_task(self._feed_one_by_one(worker, lost))
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
+        finally:
+            for job, reason in lost:
+                self._again(job, reason)
 
-    async def _feed_one_by_one(self, worker: Any) -> None:  # noqa: ANN401
+    async def _feed_one_by_one(self, worker: Any, lost: list[tuple[_Job, str]]) -> None:  # noqa: ANN401
         errors = self._ray.exceptions
         while True:
             _, job = await self._jobs.get()
@@ -178,7 +182,7 @@ class Crew:
             except (errors.RayTaskError, errors.ObjectLostError, msgspec.DecodeError) as error:
                 self._again(job, _line(error))
             except (errors.RayError, asyncio.CancelledError) as error:  # cancelled: another job was told first
-                self._again(job, _line(error) or "its worker was lost")
+                lost.append((job, _line(error) or "its worker was lost"))
                 raise
             else:
                 self._finish(job, answer)

@@ -82,6 +82,7 @@ def test_a_program_that_one_worker_after_the_other_is_lost_with_is_nobodys_fault
 
 def test_without_any_worker_left_whoever_waits_is_told(cluster, ray_pool):
     engine = ray_pool.engine
+    wait_for(lambda: engine._crew._up == 2)  # a test before this one killed some
     engine._crew._arguments["require"] = 4  # as if all that is left were nodes that confine less than is required
     future = engine.submit(b"import time; time.sleep(1); print(input()) # last", ECHO)
     wait_for(lambda: workers(cluster, ".report"))
