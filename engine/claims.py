@@ -95,9 +95,9 @@ class Claims:
     def seconds(record: dict[str, Any]) -> float:
         """CPU seconds of a test."""
         spent: Any = record.get("cpu")
-        if type(spent) not in (int, float) or not math.isfinite(spent):
+        if type(spent) not in (int, float) or not -math.inf < spent < math.inf:
             return 0.0
-        return float(min(max(spent / 1e9, 0.0), 1e6))
+        return float(min(max(spent, 0), 1e15)) / 1e9  # bounded first: an integer may be larger than any float
 
     @staticmethod
     def shown(output: bytes) -> str:

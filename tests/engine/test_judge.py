@@ -209,3 +209,10 @@ def test_leaving_by_an_error_abandons_what_waits():
         futures = [short.submit(f"import time; time.sleep(0.2)#{i}".encode(), ECHO) for i in range(50)]
         raise KeyError
     assert [future.result(1).verdict for future in futures][-1] is Verdict.INFRA
+
+
+def test_a_forged_record_with_a_number_larger_than_any_float_is_no_failure_of_ours(judge):
+    forged = """import os; os.pwrite(3, b'{"i":0,"end":2,"cpu":1' + b'0' * 400 + b'}\\n', 24); os.write(1, b'1\\n'); os._exit(0)"""
+    for output, verdict in (("1\n", Verdict.PASSED), ("2\n", Verdict.FAILED)):
+        execution = judge.submit(forged.encode(), parse_problem({"inputs": [""], "outputs": [output]})).result(60)
+        assert (execution.verdict, execution.infra_reason) == (verdict, "")
