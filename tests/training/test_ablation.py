@@ -17,7 +17,7 @@ from training.run import RunError, launch
 
 GRID = """
 seeds = [0, 1]
-reference = "both"
+references = ["both"]
 
 [common.training]
 steps = 2
@@ -82,8 +82,10 @@ def test_axes_multiply_the_arms(grid_file):
         ("seeds = [0]", "arms: at least one is needed"),
         ("seeds = 5\n[arms.a]", "seeds: must be a list of whole numbers from 0, not 5"),
         ("[axes]\nx = 3\n[arms.a]", "axes: x: must be a list of values, not 3"),
-        ('reference = "b"\n[arms.a]', "reference 'b': allowed: a"),
-        ("arm = 1", "arm: no such key; allowed: config, seeds, reference, common, axes, arms"),
+        ('references = ["b"]\n[arms.a]\n[arms.c]', "references: must be a list of a, c, not ['b']"),
+        ('references = "a"\n[arms.a]', "references: must be a list of a, not 'a'"),
+        ("references = []\n[arms.a]", "references: must be a list of a, not []"),
+        ("arm = 1", "arm: no such key; allowed: config, seeds, references, common, axes, arms"),
         ("= 1", "not TOML"),
         ("arms = 1", "arms: must be a table, as in [arms], not 1"),
         ("common = 1\n[arms.a]", "common: must be a table"),
@@ -132,6 +134,15 @@ def test_differences_are_paired_by_seed(grid_file):
     assert "| both | 2 | 100 | 60.0 ± 10.0 | 60.0 ± 10.0 | 35.0 ± 5.0 |" in text
     assert r"| coarse \| only | 2 | -10.0 | -10.0 to -10.0 | -5.0 | -5.0 to -5.0 |" in text
     assert "| both | 60.0 | 40.0 | 0.0 |" in text
+    assert "| both | 10.0 ± 0.0 | 60.0 ± 10.0 |" in text  # after 0 and 10 steps
+
+
+def test_every_reference_has_its_table(grid_file):
+    grid = load_grid(grid_file(GRID.replace('["both"]', '["both", "coarse | only"]')))
+    runs = [outcome(grid, "both", 0, [0.1, 0.5]), outcome(grid, "coarse | only", 0, [0.1, 0.4])]
+    text = tables(grid, valid_outcomes(grid, runs))
+    assert r"| coarse \| only | 1 | -10.0 |" in text
+    assert "| both | 1 | +10.0 |" in text
 
 
 def test_an_arm_that_has_not_run_is_shown_as_such(grid_file):

@@ -4,7 +4,7 @@ A grid is a TOML file: a configuration, seeds, and *arms*, each a name with the 
 
     config = "minicode_long.toml"       # beside this file; left out: the embedded default
     seeds = [0, 1, 2]
-    reference = "coarse"                # the arm the others are compared with, seed by seed
+    references = ["coarse"]             # arms the others are compared with, seed by seed; left out: the first one
 
     [common.training]                   # set in every arm
     steps = 40
@@ -39,7 +39,7 @@ from training.config import ConfigError, TrainConfig, read_toml
 from training.run import Run, launch
 
 OUTCOMES = "outcomes.jsonl"
-_ALLOWED = ("config", "seeds", "reference", "common", "axes", "arms")
+_ALLOWED = ("config", "seeds", "references", "common", "axes", "arms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,8 @@ class Grid:
 
     arms: tuple[Arm, ...]
     seeds: tuple[int, ...]
-    reference: str
-    """Name of the arm the others are compared with."""
+    references: tuple[str, ...]
+    """Names of the arms the others are compared with, one at least."""
     config: Path | None
     """Configuration file under every arm; None is the embedded default."""
 
@@ -126,11 +126,11 @@ def load_grid(path: Path, overrides: dict[str, object] | None = None) -> Grid:
     if not arms:
         raise ConfigError(f"{path}: arms: at least one is needed")
     names = [arm.name for arm in arms]
-    reference = data.get("reference", names[0])
-    if reference not in names:
-        raise ConfigError(f"{path}: reference {reference!r}: allowed: {', '.join(names)}")
+    references = data.get("references", names[:1])
+    if not (isinstance(references, list) and references and all(each in names for each in references)):
+        raise ConfigError(f"{path}: references: must be a list of {', '.join(names)}, not {references!r}")
     config = data.get("config")
-    grid = Grid(tuple(arms), tuple(seeds), reference, None if config is None else path.parent / config)
+    grid = Grid(tuple(arms), tuple(seeds), tuple(references), None if config is None else path.parent / config)
     for arm in grid.arms:
         grid.run_config(arm, seeds[0])
     return grid

@@ -5,7 +5,7 @@ What this module does not do: train, or pick what to show: every arm is in every
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,9 @@ CONFIDENCE = 0.95
 _CLASSES = ("passed", "failed", "runtime", "syntax", "timeout", "other", "infra")
 _COLUMNS = 4
 _HERE, _THERE = "#0072b2", "#999999"
+
+Runs = Mapping[str, Sequence[Outcome]]
+Row = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,59 +65,82 @@ def area(outcome: Outcome) -> float:
 def tables(grid: Grid, outcomes: dict[tuple[str, int], Outcome]) -> str:
     """The grid's tables, as Markdown.
 
-    Rates are per cent on held-out problems; `±` is the standard error over seeds; differences are to the reference arm
+    Rates are per cent on held-out problems; `±` is the standard error over seeds; differences are to each reference arm
     with the same seed, with a Student interval.
     """
     runs = {arm.name: _runs(grid, outcomes, arm.name) for arm in grid.arms}
-    against = {run.seed: run for run in runs[grid.reference]}
-    interval = f"{CONFIDENCE:.0%} interval"
-    rates = [_row("arm", "seeds", "judged", "pass@1", "greedy", "mean pass@1 over the run"), "|---" * 6 + "|"]
-    differences = [
-        _row(f"arm, against {grid.reference}", "pairs", "pass@1", interval, "mean over the run", interval),
-        "|---" * 6 + "|",
-    ]
-    classes = [_row("arm", *_CLASSES), "|---" * (len(_CLASSES) + 1) + "|"]
-    for name, found in runs.items():
-        if not found:
-            rates.append(_row(name, "0", "", "not run", "", ""))
-            continue
-        last = [run.curve[-1] for run in found]
-        sampled, greedy = estimate([point.sampled for point in last]), estimate([point.greedy for point in last])
-        areas = estimate([area(run) for run in found])
-        count = f"{last[0].samples:,}"
-        rates.append(_row(name, str(len(found)), count, _plain(sampled), _plain(greedy), _plain(areas)))
-        shares = [100 * float(np.mean([run.classes.get(label, 0.0) for run in found])) for label in _CLASSES]
-        classes.append(_row(name, *(f"{share:.1f}" for share in shares)))
-        pairs = [(run, against[run.seed]) for run in found if run.seed in against]
-        if name != grid.reference and pairs:
-            final = estimate([one.curve[-1].sampled - other.curve[-1].sampled for one, other in pairs])
-            whole = estimate([area(one) - area(other) for one, other in pairs])
-            differences.append(_row(name, str(len(pairs)), *_signed(final), *_signed(whole)))
     return "\n\n".join(
         [
             _before([run for found in runs.values() for run in found]),
-            "\n".join(rates),
-            "\n".join(differences),
+            _table(("arm", "seeds", "judged", "pass@1", "greedy", "mean pass@1 over the run"), _rates(runs)),
+            *(_differences(runs, reference) for reference in grid.references),
+            "pass@1 after so many steps:",
+            _curves(runs),
             "Outcomes of the last evaluation's sampled programs, per cent:",
-            "\n".join(classes) + "\n",
+            _table(("arm", *_CLASSES), _classes(runs)) + "\n",
         ]
     )
 
 
+def _rates(runs: Runs) -> Iterator[Row]:
+    for name, found in runs.items():
+        if not found:
+            yield name, "0", "", "not run", "", ""
+            continue
+        last = [run.curve[-1] for run in found]
+        estimates = (
+            estimate([point.sampled for point in last]),
+            estimate([point.greedy for point in last]),
+            estimate([area(run) for run in found]),
+        )
+        yield name, str(len(found)), f"{last[0].samples:,}", *map(_plain, estimates)
+
+
+def _differences(runs: Runs, reference: str) -> str:
+    against = {run.seed: run for run in runs[reference]}
+    interval = f"{CONFIDENCE:.0%} interval"
+    rows = []
+    for name, found in runs.items():
+        pairs = [(run, against[run.seed]) for run in found if run.seed in against]
+        if name != reference and pairs:
+            final = estimate([one.curve[-1].sampled - other.curve[-1].sampled for one, other in pairs])
+            whole = estimate([area(one) - area(other) for one, other in pairs])
+            rows.append((name, str(len(pairs)), *_signed(final), *_signed(whole)))
+    return _table((f"arm, against {reference}", "pairs", "pass@1", interval, "mean over the run", interval), rows)
+
+
+def _curves(runs: Runs) -> str:
+    steps = sorted({point.step for found in runs.values() for run in found for point in run.curve})
+    rows = ((name, *(_at(found, step) for step in steps)) for name, found in runs.items() if found)
+    return _table(("arm", *map(str, steps)), rows)
+
+
+def _at(found: Sequence[Outcome], step: int) -> str:
+    rates = [point.sampled for run in found for point in run.curve if point.step == step]
+    return _plain(estimate(rates)) if rates else ""
+
+
+def _classes(runs: Runs) -> Iterator[Row]:
+    for name, found in runs.items():
+        if found:
+            shares = (100 * float(np.mean([run.classes.get(label, 0.0) for run in found])) for label in _CLASSES)
+            yield name, *(f"{share:.1f}" for share in shares)
+
+
 def draw(grid: Grid, outcomes: dict[tuple[str, int], Outcome], path: Path) -> None:
-    """Learning curves as an SVG: a panel for each arm, seeds thin, their mean thick, the reference arm grey behind."""
+    """Learning curves as an SVG: a panel for each arm, seeds thin, mean thick, the first reference grey behind."""
     shown = [arm.name for arm in grid.arms if _runs(grid, outcomes, arm.name)]
     rows = max(1, -(-len(shown) // _COLUMNS))
     figure = Figure(figsize=(3.2 * _COLUMNS, 2.5 * rows), layout="constrained")
     panels = iter(figure.subplots(rows, _COLUMNS, sharex=True, sharey=True, squeeze=False).flat)
     for name, panel in zip(shown, panels, strict=False):
-        for arm, colour in ((grid.reference, _THERE), (name, _HERE)):
+        for arm, colour in ((grid.references[0], _THERE), (name, _HERE)):
             _draw_curves(panel, _runs(grid, outcomes, arm), colour)
         panel.set_title(name, fontsize=9)
         panel.grid(visible=True, alpha=0.3)
     for panel in panels:
         panel.set_visible(False)
-    figure.supxlabel(f"step (grey: {grid.reference})", fontsize=9)
+    figure.supxlabel(f"step (grey: {grid.references[0]})", fontsize=9)
     figure.supylabel("held-out pass@1, %", fontsize=9)
     FigureCanvasSVG(figure)
     figure.savefig(path, metadata={"Date": None})
@@ -141,7 +167,11 @@ def _before(runs: list[Outcome]) -> str:
     return f"Before training: pass@1 {100 * sampled:.1f}, greedy {100 * greedy:.1f}."
 
 
-def _row(*cells: str) -> str:
+def _table(heads: Row, rows: Iterable[Row]) -> str:
+    return "\n".join([_row(heads), "|---" * len(heads) + "|", *map(_row, rows)])
+
+
+def _row(cells: Row) -> str:
     return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
 
 
