@@ -45,6 +45,8 @@ class Progress:
     """Held-out pass rates before the first step."""
     kl_coefficient: float = 0.0
     """What ppocoder's adaptive controller has made of `objective.kl`."""
+    evaluated: int = 0
+    """The newest step that was evaluated on the way; one that is due and was interrupted is made up for."""
 
 
 def save_checkpoint(

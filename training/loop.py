@@ -146,6 +146,7 @@ def _loop(session: Session) -> Summary:
         session.samples = filled.programs
         if config.training.rollouts == "offline":  # there are no others to show
             session.record(step_metrics(filled.experiences, filled.infra), filled.experiences)
+    _evaluate_on_the_way(session)  # where the run was stopped in the middle of it
     while session.step < config.training.steps:
         _obey(session)
         done = _undone_if_stopped(session, lambda: take_step(session))
@@ -154,10 +155,8 @@ def _loop(session: Session) -> Summary:
         counts = {"samples/judged": session.samples, "feedback/retries": session.pool.engine.retries}
         session.record({**done.metrics, **counts}, done.experiences, done.weights)
         _undone_if_stopped(session, session.publish)
-        last = session.step == config.training.steps
-        if not last and config.evaluation.every and session.step % config.evaluation.every == 0:
-            _evaluate(session, config.evaluation.samples_between)
-        if last or session.step % config.training.checkpoint_every == 0:
+        _evaluate_on_the_way(session)
+        if session.step == config.training.steps or session.step % config.training.checkpoint_every == 0:
             session.save()
     after = _evaluate(session, config.evaluation.samples_per_problem)
     summary = Summary(
@@ -176,6 +175,15 @@ def _loop(session: Session) -> Summary:
     session.ranks.first(lambda: write_text(session.path / "summary.json", text))
     session.announce("finished")
     return summary
+
+
+def _evaluate_on_the_way(session: Session) -> None:
+    """Evaluate, if it is due after the present step and not done yet; the last step's is the run's result."""
+    settings, steps = session.config.evaluation, session.config.training.steps
+    due = settings.every > 0 and session.step % settings.every == 0
+    if due and session.evaluated < session.step < steps:
+        _evaluate(session, settings.samples_between)
+        session.evaluated = session.step
 
 
 def _evaluate(session: Session, samples: int) -> dict[str, float]:

@@ -78,6 +78,8 @@ class Session:
     samples: int = 0
     earlier_seconds: float = 0.0
     before: dict[str, float] = field(default_factory=dict)
+    evaluated: int = 0
+    """The newest step evaluated on the way."""
     started: float = field(default_factory=time.monotonic)
     prompts: dict[str, tuple[int, ...]] = field(default_factory=dict)
     performance: Performance | None = None
@@ -163,7 +165,15 @@ class Session:
 
     def save(self) -> Path:
         """Write a checkpoint of the present step; all of the run's processes have a part in it."""
-        progress = Progress(self.step, self.samples, self.seconds, self.best.best, self.before, self.kl_coefficient)
+        progress = Progress(
+            self.step,
+            self.samples,
+            self.seconds,
+            self.best.best,
+            self.before,
+            self.kl_coefficient,
+            self.evaluated,
+        )
         state = self.learner.state()
         path = self.ranks.first(
             lambda: save_checkpoint(
@@ -187,7 +197,7 @@ class Session:
             self.critic.load(checkpoint)
         self.step, self.samples = progress.step, progress.samples
         self.earlier_seconds, self.before = progress.seconds, progress.before
-        self.kl_coefficient = progress.kl_coefficient
+        self.kl_coefficient, self.evaluated = progress.kl_coefficient, progress.evaluated
         self.best = HistoricalBest(progress.best)
         if self.offline_store and self.step:
             try:

@@ -137,6 +137,26 @@ def test_stopping_and_going_on_gives_the_same_weights_bit_for_bit(finished, tmp_
     assert steps == [1, 2, 3, 4]
 
 
+def test_an_evaluation_that_was_stopped_is_made_up_for_and_none_is_made_twice(tmp_path):
+    from training.loop import Interrupted
+
+    path = tmp_path / "looked"
+    settings = config(tmp_path, "looked", training__steps=4, evaluation__every=1)
+
+    def evaluated() -> list[int]:
+        return [event["data"]["step"] for event in Run(path).events() if event["kind"] == "evaluation"]
+
+    def after_step_2_before_its_evaluation() -> bool:
+        done = max((row["step"] for row in Run(path).metrics() if row["name"] == "pass_rate"), default=0)
+        return done == 2 and evaluated()[-1] == 1
+
+    with pytest.raises(Interrupted) as stopped:
+        train(settings, should_stop=after_step_2_before_its_evaluation)
+    assert (stopped.value.checkpoint.name, evaluated()) == ("step-2", [0, 1])
+    train(settings, resume=True)
+    assert evaluated() == [0, 1, 2, 3, 4]
+
+
 def test_a_killed_run_goes_on_to_its_end_with_the_same_weights(finished, tmp_path):
     path = tmp_path / "killed"
     with subprocess.Popen(command(tmp_path, "killed", "--training.steps", "4"), stdout=subprocess.DEVNULL) as process:
