@@ -239,6 +239,7 @@ def test_what_a_resumed_run_would_not_do_is_refused_and_named(finished, tmp_path
     resume = ["train", "--resume", "--run", path.name, "--run.folder", str(path.parent)]
     refused = {
         "model.name cannot be changed": [*resume, "--model.name", "embedded:long"],
+        "objective.algorithm cannot be changed": [*resume, "--objective.algorithm", "grpo"],
         "the run is at step": [*resume, "--training.steps", "1"],
         "training.steps": ["train", str(file), "--resume"],  # which names the run, too
     }

@@ -106,6 +106,8 @@ def _changes(run: Run, asked: TrainConfig, config: TrainConfig, file: str | None
     for key in ("name", "lora_rank"):
         if kept["model"][key] != new["model"][key]:
             yield f"model.{key} cannot be changed: the run's checkpoints have {kept['model'][key]!r}"
+    if (algorithm := kept["objective"]["algorithm"]) != new["objective"]["algorithm"]:
+        yield f"objective.algorithm cannot be changed: the run has every key of {algorithm!r}; change single keys"
     step = run.state["step"]
     if config.training.steps < step:
         yield f"training.steps {config.training.steps}: the run is at step {step} already"
