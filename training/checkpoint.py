@@ -66,7 +66,9 @@ def save_checkpoint(
     folder.mkdir(exist_ok=True)  # a run's folder that has been deleted stays so
     final = folder / f"step-{progress.step}"
     aside = folder / f".step-{progress.step}.part"
-    shutil.rmtree(aside, ignore_errors=True)
+    gone = folder / f".step-{progress.step}.gone"
+    for left_over in (aside, gone):
+        shutil.rmtree(left_over, ignore_errors=True)
     aside.mkdir()
     try:
         save_weights(policy.model, aside)
@@ -78,8 +80,10 @@ def save_checkpoint(
         write_text(aside / "progress.json", msgspec.json.encode(progress).decode())
         write_text(aside / _CHECKSUMS, json.dumps(_checksums(aside), indent=1))
         sync_folder(aside)
-        shutil.rmtree(final, ignore_errors=True)
+        if final.exists():  # of a run that was stopped at this step before
+            final.replace(gone)
         aside.replace(final)
+        shutil.rmtree(gone, ignore_errors=True)
         sync_folder(folder)
         for old in checkpoints(folder)[:-keep]:
             shutil.rmtree(old)
@@ -96,6 +100,10 @@ def checkpoints(folder: Path) -> list[Path]:
 
 def newest_valid(folder: Path) -> tuple[Path | None, list[str]]:
     """The newest checkpoint whose files are as they were written, and what is wrong with the newer ones passed over."""
+    for gone in folder.glob(".step-*.gone"):
+        final = folder / gone.stem.removeprefix(".")
+        if not final.exists():  # the process died just before the new one had its name
+            gone.replace(final)
     damaged = []
     for checkpoint in reversed(checkpoints(folder)):
         try:

@@ -141,7 +141,7 @@ def _loop(session: Session) -> Summary:
     if not session.before:
         session.before = _evaluate(session, config.evaluation.samples_per_problem)
         session.save()
-    if session.step == 0 and config.initial_samples:
+    if not session.samples and config.initial_samples:
         filled = _undone_if_stopped(session, lambda: fill_buffer(session, lambda: _obey(session)))
         session.samples = filled.programs
         if config.training.rollouts == "offline":  # there are no others to show

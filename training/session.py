@@ -199,7 +199,7 @@ class Session:
         self.earlier_seconds, self.before = progress.seconds, progress.before
         self.kl_coefficient, self.evaluated = progress.kl_coefficient, progress.evaluated
         self.best = HistoricalBest(progress.best)
-        if self.offline_store and self.step:
+        if self.offline_store and self.samples:
             try:
                 experiences = load_experiences(self.offline_store)
             except (OSError, ValueError) as error:

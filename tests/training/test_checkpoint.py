@@ -103,5 +103,13 @@ def test_a_half_written_checkpoint_is_not_seen(tmp_path, tiny_policy):
     assert newest_valid(tmp_path) == (tmp_path / "step-1", [])
 
 
+def test_one_that_was_being_replaced_is_still_there(tmp_path, tiny_policy):
+    path, _, _ = save(tmp_path, tiny_policy, 1)
+    path.rename(tmp_path / ".step-1.gone")  # as the process leaves it that dies between the two renames
+    assert newest_valid(tmp_path) == (path, [])
+    save(tmp_path, tiny_policy, 1)
+    assert [each.name for each in tmp_path.iterdir()] == ["step-1"]
+
+
 def test_without_a_checkpoint_there_is_none(tmp_path):
     assert newest_valid(tmp_path / "absent") == (None, [])

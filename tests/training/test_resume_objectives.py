@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from training.config import TrainConfig
 from training.loop import Interrupted, train
 from training.run import Run
+from training.step import fill_buffer
 
 TINY = {
     "data.limit": 6,
@@ -60,6 +61,35 @@ def test_stopping_and_going_on_ends_with_the_same_weights(tmp_path, name):
     assert all(bool((left[key] == right[key]).all()) for key in left)
     assert not all(bool((left[key] == value).all()) for key, value in weights(whole, 0).items())
     assert resumed.samples == summary.samples
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"objective.algorithm": "rltf_paper"},
+        {"objective.algorithm": "coderl", "critic.warmup_steps": 2},
+        {"objective.algorithm": "grpo", "training.rollouts": "offline"},
+    ],
+    ids=["paper", "coderl", "offline"],
+)
+def test_a_run_stopped_after_its_buffer_was_filled_does_not_fill_it_again(tmp_path, monkeypatch, options):
+    config = TrainConfig.load(overrides={**TINY, "buffer.capacity": 12, "buffer.batch_size": 12, **options})
+    fillings = []
+
+    def fill(*arguments):
+        fillings.append(fill_buffer(*arguments))
+        return fillings[-1]
+
+    whole, halves = tmp_path / "whole", tmp_path / "halves"
+    train(config, whole)
+    monkeypatch.setattr("training.loop.fill_buffer", fill)
+    with pytest.raises(Interrupted) as stopped:
+        train(config, halves, should_stop=lambda: bool(fillings))
+    assert stopped.value.checkpoint.name == "step-0"
+    train(config, halves, resume=True)
+    left, right = weights(whole, 2), weights(halves, 2)
+    assert all(bool((left[key] == right[key]).all()) for key in left)
+    assert len(fillings) == 1
 
 
 def weights(run: Path, step: int):
