@@ -121,7 +121,7 @@ class ObjectiveSection(Section):
     """A completion within so many tokens of sampler.max_new_tokens loses up to 1 of coarse reward (DAPO); 0: off."""
     mask_unexecuted: bool = True
     """No coarse and adaptive reward on tokens of lines that no test ran (StepCoder; not in the paper)."""
-    baseline: Literal["historical_best", "greedy", "leave_one_out", "group_mean", "none"] = "leave_one_out"
+    baseline: Literal["historical_best", "greedy", "leave_one_out", "group_mean", "none"] = "historical_best"
     """What coarse and adaptive rewards are compared with: the policy's best program so far (the paper), its likeliest
     one (one more sample per problem), or the problem's other samples in the step."""
     group_std: bool = False
