@@ -98,9 +98,9 @@ def alone(tmp_path_factory):
     return folder / "whole"
 
 
-def check_same(path: Path, alone: Path, tolerance: float = 2e-5) -> None:
+def check_same(path: Path, alone: Path) -> None:
     assert drawn(path) == drawn(alone)
-    assert torch.allclose(weights(path), weights(alone), atol=tolerance)  # a step moves them by 5e-4
+    assert torch.allclose(weights(path), weights(alone), atol=1e-4)  # a step moves them by 5e-4, rounding by 4e-5
     found, expected = (load_progress(each / "checkpoints" / "step-4") for each in (path, alone))
     assert (found[0].best, found[0].before, found[0].samples) == (
         expected[0].best,
@@ -163,7 +163,7 @@ def test_a_run_with_a_critic_is_gone_on_with_by_any_number_of_processes(tmp_path
     with pytest.raises(SystemExit):
         train_here(folder, "run", critic, resume=True, stopping_rank=0, after=2)
     assert ended(start(train_here, (folder, "run", critic, True), log, engine="fsdp2")) == [0, 0], log.read_text()
-    check_same(tmp_path / "run", tmp_path / "alone", tolerance=1e-4)
+    check_same(tmp_path / "run", tmp_path / "alone")
 
 
 def rltf(*words: str) -> None:
