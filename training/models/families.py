@@ -7,8 +7,10 @@ refused and not trained wrongly.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import inspect
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -43,15 +45,27 @@ def start_id(model: Any) -> int:  # noqa: ANN401
     raise PolicyError("its configuration has no decoder_start_token_id")
 
 
-def run_body(model: Any, ids: torch.Tensor, **inputs: Any) -> tuple[torch.Tensor, Any]:  # noqa: ANN401
+def run_body(
+    model: Any,  # noqa: ANN401
+    ids: torch.Tensor,
+    cache: Any = None,  # noqa: ANN401
+    **inputs: Any,  # noqa: ANN401
+) -> tuple[torch.Tensor, Any]:
     """Final states of the model that writes, [B, T, H], as its head takes them, and its cache."""
     inner = network(model)
     body = inner.get_decoder()
-    output = body(input_ids=ids, **inputs)
+    given = {} if cache is None else {_cache_name(type(body).forward): cache}
+    output = body(input_ids=ids, **given, **inputs)
     states = output.last_hidden_state
     if getattr(inner.config, "scale_decoder_outputs", False):  # T5 with a tied head
         states = states * inner.config.d_model**-0.5
-    return states, output.past_key_values
+    return states, output.cache if hasattr(output, "cache") else output.past_key_values
+
+
+@lru_cache
+def _cache_name(forward: Callable[..., object]) -> str:
+    """Name the parameter that takes a cache: transformers calls it `cache` from 5.24 on, a model's own code may not."""
+    return "cache" if "cache" in inspect.signature(forward).parameters else "past_key_values"
 
 
 def run_encoder(model: Any, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:  # noqa: ANN401

@@ -85,7 +85,7 @@ class Prefix:
             states, self._cache = run_body(
                 self._model,
                 tokens,
-                past_key_values=self._cache,
+                cache=self._cache,
                 use_cache=True,
                 encoder_hidden_states=self._encoded,
                 encoder_attention_mask=self._mask,
@@ -99,7 +99,7 @@ class Prefix:
             self._model,
             tokens,
             attention_mask=self._mask,
-            past_key_values=self._cache,
+            cache=self._cache,
             use_cache=True,
             **self._positions(positions),
         )

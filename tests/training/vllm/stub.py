@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
+from training.models.families import run_body, run_head
 from training.records import SampleRequest
 
 KNOWN = {
@@ -166,10 +167,10 @@ class Stub:
                 if cached != self.loads:
                     cache, cached = None, self.loads
                 fed = [*prompt, *ids] if cache is None else ids[-1:]
-                out = self.model(torch.tensor([fed]), past_key_values=cache, use_cache=True)
-                cache, name = out.past_key_values, self.version
+                states, cache = run_body(self.model, torch.tensor([fed]), cache=cache, use_cache=True)
+                name = self.version
                 self.tokens += 1
-            logits = out.logits[0, -1].float()
+            logits = run_head(self.model, states)[0, -1]
             token = _draw(logits, sampling, generator)
             ids.append(token)
             names.append(name)
