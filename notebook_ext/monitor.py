@@ -38,7 +38,6 @@ MOST_UNANSWERED = 8
 """Batches a view may leave unanswered before it gets snapshots only: closed pages must not fill the server's memory."""
 ENDED = frozenset({"finished", "stopped", "failed"})
 """States after which a run does not change any more."""
-_CONTAINING = "SELECT seq FROM samples WHERE instr(lower(json_extract(record, '$.program')), ?) > 0"
 COMMANDS: tuple[Command, ...] = ("pause", "resume", "stop")
 
 
@@ -161,8 +160,8 @@ class Monitor:
 
     def _containing(self, text: str) -> list[int]:
         """The samples whose program contains a text, in any case."""
-        rows = self._run.rows(_CONTAINING, (text.lower(),))
-        return [row["seq"] for row in rows]
+        wanted = text.lower()
+        return [row["seq"] for row in self._run.samples() if wanted in row["program"].lower()]
 
     def tick(self) -> Message:
         """Send every view what is new to it; returns the run's state."""

@@ -13,12 +13,17 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from training.config import TrainConfig
 from training.files import write_text
+from training.listing import decoded, select
+
+if TYPE_CHECKING:
+    import pandas
 
 Command = Literal["pause", "resume", "stop"]
+Table = Literal["samples", "tokens", "metrics"]
 
 
 class RunError(RuntimeError):
@@ -71,10 +76,19 @@ class Run:
         return list(self.rows("SELECT seq, step, name, value FROM metrics WHERE seq > ? ORDER BY seq", (after,)))
 
     def samples(self, after: int = 0, limit: int = -1) -> list[dict[str, Any]]:
-        """Rows of `samples` without their record, with `seq > after`, oldest first; at most `limit` (-1: all)."""
-        columns = "seq, step, problem_id, sample, verdict, error_type, pass_ratio, reward, codes"
-        statement = f"SELECT {columns} FROM samples WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
-        return list(self.rows(statement, (after, limit)))
+        """Rows of `samples` without their record, with `seq > after`, oldest first; at most `limit` (-1: all).
+
+        Beside the columns of the table, `parts` is a dict and `marks` a list (`training.listing.listed`).
+        """
+        return self._samples("WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
+
+    def newest_samples(self, count: int) -> list[dict[str, Any]]:
+        """The `count` newest rows of `samples`, oldest first."""
+        return self._samples("ORDER BY seq DESC LIMIT ?", (count,))[::-1]
+
+    def _samples(self, where: str, values: tuple[int, ...]) -> list[dict[str, Any]]:
+        present = [row["name"] for row in self.rows("PRAGMA table_info(samples)")]
+        return list(decoded(self.rows(select(present, where), values)))
 
     def record(self, seq: int) -> dict[str, Any]:
         """The whole record of one sample.
@@ -86,6 +100,12 @@ class Run:
         if not rows:
             raise RunError(f"{self.path}: no sample with seq {seq}")
         return dict(json.loads(rows[0]["record"]))
+
+    def frame(self, table: Table) -> pandas.DataFrame:
+        """The run's samples, tokens or metrics as a pandas data frame (`training.frames`)."""
+        from training.frames import frame
+
+        return frame(self, table)
 
     def events(self, after: int = 0) -> list[dict[str, Any]]:
         """Rows `seq, time, kind, data` (`data` decoded) with `seq > after`, oldest first."""

@@ -14,15 +14,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_SCHEMA = """
+from training.listing import FIRST, LISTED, encoded, listed
+
+_SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS metrics (seq INTEGER PRIMARY KEY, step INTEGER, name TEXT, value REAL);
 CREATE TABLE IF NOT EXISTS samples (seq INTEGER PRIMARY KEY, step INTEGER, problem_id TEXT, sample INTEGER,
-    verdict TEXT, error_type TEXT, pass_ratio REAL, reward REAL, codes TEXT, record TEXT);
+    verdict TEXT, error_type TEXT, pass_ratio REAL, reward REAL, codes TEXT,
+    {", ".join(f"{name} {kind}" for name, kind in LISTED.items())}, record TEXT);
 CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, step INTEGER, time REAL, kind TEXT, data TEXT);
 CREATE INDEX IF NOT EXISTS samples_by_step ON samples (step);
 CREATE INDEX IF NOT EXISTS metrics_by_step ON metrics (step);
 """
 _TABLES = ("metrics", "samples", "events")
+_COLUMNS = {
+    "metrics": ("seq", "step", "name", "value"),
+    "samples": (*FIRST, *LISTED, "record"),
+    "events": ("seq", "step", "time", "kind", "data"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +77,7 @@ class RunStore:
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = NORMAL")
         self._connection.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
+        self._add_columns()
         newest = [self._connection.execute(f"SELECT max(seq) FROM {table}").fetchone()[0] for table in _TABLES]  # noqa: S608
         self._seq = max((seq for seq in newest if seq is not None), default=0)
 
@@ -100,6 +109,7 @@ class RunStore:
                     row.pass_ratio,
                     row.reward,
                     row.codes,
+                    *encoded(listed(row.record)).values(),
                     json.dumps(row.record, separators=(",", ":")),
                 )
                 for row in samples
@@ -110,8 +120,8 @@ class RunStore:
         try:
             for table, values in rows.items():
                 if values:
-                    marks = ",".join("?" * len(values[0]))
-                    self._connection.executemany(f"INSERT INTO {table} VALUES ({marks})", values)  # noqa: S608
+                    columns, marks = ",".join(_COLUMNS[table]), ",".join("?" * len(values[0]))
+                    self._connection.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", values)  # noqa: S608
             self._connection.execute("COMMIT")
         except BaseException:
             self._connection.execute("ROLLBACK")
@@ -131,6 +141,13 @@ class RunStore:
         with suppress(sqlite3.Error):  # a full disk: the log is read just as well
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._connection.close()
+
+    def _add_columns(self) -> None:
+        """Give the table of a run that is resumed the columns that it lacks; its old rows keep none."""
+        present = {row[1] for row in self._connection.execute("PRAGMA table_info(samples)")}
+        for name, kind in LISTED.items():
+            if name not in present:
+                self._connection.execute(f"ALTER TABLE samples ADD COLUMN {name} {kind}")
 
     def _next(self) -> int:
         self._seq += 1

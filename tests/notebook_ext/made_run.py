@@ -16,13 +16,8 @@ import numpy as np
 from engine import Diagnostic, ErrorKind, Execution, Frame, ProgramError, Report, Source, TestResult, Verdict
 from engine.text import ProgramText
 from feedback import FinishReason, assess, to_json
-
-SCHEMA = """
-CREATE TABLE metrics (seq INTEGER PRIMARY KEY, step INTEGER, name TEXT, value REAL);
-CREATE TABLE samples (seq INTEGER PRIMARY KEY, step INTEGER, problem_id TEXT, sample INTEGER,
-    verdict TEXT, error_type TEXT, pass_ratio REAL, reward REAL, codes TEXT, record TEXT);
-CREATE TABLE events (seq INTEGER PRIMARY KEY, step INTEGER, time REAL, kind TEXT, data TEXT);
-"""
+from training.listing import encoded, listed
+from training.store import RunStore
 
 PASSED = "def solve(values):\n    total = 0\n    for value in values:\n        if value % 2 == 0:\n            total += value\n    return total\n"
 WRONG = PASSED.replace("== 0", "== 1")
@@ -148,8 +143,8 @@ def make_run(folder: Path, *, steps: int = 30, per_step: int = 12, state: str = 
     """Write a run directory into `folder` and return it."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.toml").write_text("")
+    RunStore(folder).close()
     database = sqlite3.connect(folder / "run.db")
-    database.executescript("PRAGMA journal_mode = WAL;" + SCHEMA)
     append_steps(database, 0, steps, per_step=per_step, seed=seed, total=steps)
     append_state(database, steps, state=state, total=steps)
     database.close()
@@ -212,9 +207,10 @@ def append_steps(
                 line["pass_ratio"],
                 rewards[-1],
                 codes,
+                *encoded(listed(line)).values(),
                 json.dumps(line),
             )
-            database.execute("INSERT INTO samples VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+            database.execute(f"INSERT INTO samples VALUES ({','.join('?' * len(row))})", row)
         classes = {"passed": "passed", "failed": "failed", "syntax": "syntax", "timeout": "timeout"}
         counts = dict.fromkeys(("passed", "failed", "syntax", "runtime", "timeout", "other", "infra"), 0)
         for name in names:

@@ -19,60 +19,20 @@ RECORDS_BUDGET = 1_500_000
 
 Row: TypeAlias = tuple[int, int]
 
-_LETTERS = {"U_global": "G", "U_line": "L", "U_ignore": "I"}
-_KINDS = ("syntax", "runtime", "timeout")
-
-_COLUMNS = "seq, step, problem_id, sample, verdict, error_type, pass_ratio, reward"
-# A row of `samples` has no categories: SQLite takes out of each record what the list's filters need.
-_SUMMARIES = f"""
-SELECT {_COLUMNS}, json_extract(record, '$.error.kind') AS kind, (
-    SELECT json_group_array(DISTINCT json_extract(value, '$.category') || ' ' || json_extract(value, '$.source')
-        || ' ' || json_extract(value, '$.code')) FROM json_each(samples.record, '$.diagnostics')
-) AS marks, (
-    SELECT json_group_object(component, total) FROM (
-        SELECT json_extract(value, '$.component') AS component, sum(json_extract(value, '$.amount')
-            * (json_extract(value, '$.end_token') - json_extract(value, '$.start_token'))) AS total
-        FROM json_each(samples.record, '$.contributions') GROUP BY 1)
-) AS parts, json_array_length(record, '$.tokens') AS length FROM samples
-"""  # noqa: S608
-
 
 def sample_summaries(run: Run, after: int = 0, limit: int = -1) -> list[dict[str, Any]]:
-    """The run's samples with `seq > after`, oldest first, as the view lists them: no programs, no tokens.
-
-    Each is a row of `samples` without `codes` and `record`, plus `outcome` (`passed`, `failed`, `syntax`, `runtime`,
-    `timeout`, `other`, `infra`), `parts` (component -> its mean over the tokens) and `marks`, strings such as
-    `"L pylint E0602"`: category letter, source and code of its diagnostics.
-    """
-    return _summaries(run, f"{_SUMMARIES} WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
+    """The run's samples with `seq > after`, oldest first, as the view lists them: no programs, no tokens."""
+    return [_summary(row) for row in run.samples(after, limit)]
 
 
 def newest_summaries(run: Run, count: int) -> list[dict[str, Any]]:
     """The `count` newest samples, oldest first."""
-    return _summaries(run, f"{_SUMMARIES} ORDER BY seq DESC LIMIT ?", (count,))[::-1]
-
-
-def _summaries(run: Run, statement: str, values: tuple[int, ...]) -> list[dict[str, Any]]:
-    return [_summary(row) for row in run.rows(statement, values)]
+    return [_summary(row) for row in run.newest_samples(count)]
 
 
 def _summary(row: dict[str, Any]) -> dict[str, Any]:
-    kind, marks = row.pop("kind"), json.loads(row.pop("marks"))
-    parts, length = json.loads(row.pop("parts")), row.pop("length") or 1
-    verdict = row["verdict"]
-    outcome = verdict if verdict != "error" else kind if kind in _KINDS else "other"
-    return {
-        **row,
-        "reward": round(row["reward"], 5),
-        "outcome": outcome,
-        "parts": {name: round(total / length, 5) for name, total in parts.items()},
-        "marks": [_short(mark) for mark in marks if mark],
-    }
-
-
-def _short(mark: str) -> str:
-    category, rest = mark.split(" ", 1)
-    return f"{_LETTERS.get(category, '?')} {rest}"
+    kept = {name: value for name, value in row.items() if name not in ("codes", "program")}
+    return {**kept, "reward": round(row["reward"], 5)}
 
 
 def page_data(run: Run, *, budget: int = RECORDS_BUDGET) -> dict[str, Any]:

@@ -112,9 +112,9 @@ def test_the_view_wears_its_hosts_colours_and_changes_with_them(page, tmp_path, 
 def test_five_thousand_samples_are_a_page_of_bounded_size_that_scrolls_and_filters(page, tmp_path):
     folder = make_run(tmp_path / "many", steps=2, per_step=4)
     with sqlite3.connect(folder / "run.db") as database:
-        ((row,), width) = (database.execute("SELECT * FROM samples LIMIT 1").fetchall(), 10)
+        (row,) = database.execute("SELECT * FROM samples LIMIT 1").fetchall()
         rows = [(100 + number, 2, f"p/{number % 700}", number, *row[4:]) for number in range(5000)]
-        database.executemany(f"INSERT INTO samples VALUES ({','.join('?' * width)})", rows)
+        database.executemany(f"INSERT INTO samples VALUES ({','.join('?' * len(row))})", rows)
     database.close()
     (tmp_path / "many.html").write_text(build_page(Run(folder), budget=50_000))
     open_page(page, tmp_path / "many.html", "light")
