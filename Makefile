@@ -3,9 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 SCRIPT_TESTS := tests/notebook_ext/js
+# The versions in constraints.txt hold for what is installed and for what builds it; pip takes the second name from 25.3 on.
+PIP_INSTALL = PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
+  $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install train warm-start test jail browser lint format types contracts clean
+.PHONY: help install lock train warm-start test jail browser lint format types contracts clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,9 +19,17 @@ install: $(INSTALLED) ## Create .venv and install rltf with everything the tests
 $(INSTALLED): pyproject.toml constraints.txt
 	@echo "==> creating .venv with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv .venv
-	@echo "==> installing rltf and its requirements (constraints.txt; about 1.8 GB the first time)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@echo "==> installing rltf and its requirements (constraints.txt; about 2.5 GB the first time)"
+	@$(PIP_INSTALL) -e '.[dev]'
 	@touch $(INSTALLED)
+
+lock: .venv-lock/bin/uv ## Write constraints.txt anew from pyproject.toml; ARGS=--upgrade takes the newest versions that it allows
+	@UV_CUSTOM_COMPILE_COMMAND='make lock' $< pip compile --quiet --universal --python-version 3.11 --all-extras \
+	  --annotation-style line --no-emit-index-url --no-emit-find-links --output-file constraints.txt $(ARGS) pyproject.toml
+
+.venv-lock/bin/uv:
+	@$(PYTHON) -m venv .venv-lock
+	@.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
 
 train: install ## Train the embedded model online from unit-test and static feedback (a few minutes, no GPU)
 	@echo "==> rltf train"
@@ -67,4 +78,4 @@ contracts: install ## Check that imports point one way
 	@$(BIN)/lint-imports
 
 clean: ## Remove .venv and caches (runs/ stays)
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-lock .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
