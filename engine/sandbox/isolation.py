@@ -2,8 +2,6 @@
 
 Level 3: system call filter, Landlock and name spaces. Level 2: the filter, and no file of the host within reach.
 Level 1: the filter alone (files can be read). Level 0: resource limits alone.
-
-What this module does not do: confine anything.
 """
 
 from __future__ import annotations
@@ -13,7 +11,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,7 @@ from engine.sandbox import namespaces
 from engine.sandbox.wire import Request, Task
 from engine.sandbox.worker import Worker, WorkerError
 
-PROCESS_PROBES = ("fork", "exec", "signal", "socket", "trace", "chmod", "raise_limit")
+PROCESS_PROBES = ("fork", "exec", "signal", "socket", "trace", "chmod", "truncate", "raise_limit")
 FILE_PROBES = ("read", "write")
 LIMIT_PROBES = ("memory", "file_size", "limits")
 
@@ -39,6 +37,7 @@ def trace():
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.ptrace(0x4206, os.getppid(), 0, 0) != 0: raise PermissionError
 def chmod(): os.chmod(target["file"], 0o644)
+def truncate(): os.truncate(target["file"], os.stat(target["file"]).st_size)
 def raise_limit(): resource.setrlimit(resource.RLIMIT_NOFILE, resource.getrlimit(resource.RLIMIT_NOFILE))
 def memory(): mmap.mmap(-1, 1 << 33).close()
 def file_size(): os.ftruncate(0, 1 << 33)
@@ -48,7 +47,8 @@ def write():
     os.unlink(target["folder"] + "/written")
 stopped = {}
 for name, attempt in dict(fork=fork, exec=exec_, signal=signal_, socket=socket_, trace=trace, chmod=chmod,
-                          raise_limit=raise_limit, memory=memory, file_size=file_size, read=read, write=write).items():
+                          truncate=truncate, raise_limit=raise_limit, memory=memory, file_size=file_size, read=read,
+                          write=write).items():
     try: attempt(); stopped[name] = False
     except FileNotFoundError: stopped[name] = True
     except PermissionError as error: stopped[name] = name != "exec" or error.errno == 1
@@ -59,6 +59,14 @@ limits = [resource.getrlimit(kind)[1] for kind in (resource.RLIMIT_AS, resource.
 stopped["limits"] = all(limit != resource.RLIM_INFINITY for limit in limits)
 stopped["environment"] = set(os.environ) <= {"LANG", "OPENBLAS_NUM_THREADS"}
 print(json.dumps({"stopped": stopped, "parent": os.getppid()}))
+"""
+_IMPORTS = """
+import importlib, json
+failures = {}
+for name in json.loads(input()):
+    try: importlib.import_module(name)
+    except Exception as error: failures[name] = f"{type(error).__name__}: {error}"
+print(json.dumps(failures))
 """
 
 
@@ -88,7 +96,7 @@ def measure(worker: Worker) -> Isolation:
         WorkerError: the attempt itself failed.
     """
     with _canary() as file:
-        answer = _ask(worker, json.dumps({"file": str(file), "folder": str(file.parent)}))
+        answer = _ask(worker, _PROBE, json.dumps({"file": str(file), "folder": str(file.parent)}))
     stopped = answer["stopped"]
     spaces = namespaces.identities()
     apart = bool(worker.spaces) and all(spaces.get(kind) != inode for kind, inode in worker.spaces.items())
@@ -102,6 +110,15 @@ def measure(worker: Worker) -> Isolation:
     if "seccomp" in layers and "rlimits" in layers:
         level = 1 + files + (files and "landlock" in layers and "namespaces" in layers)
     return Isolation(level, tuple(layers), worker.missing, tuple(name for name, held in stopped.items() if not held))
+
+
+def failed_imports(worker: Worker, names: Sequence[str]) -> dict[str, str]:
+    """Say which of these modules a program cannot import, and why.
+
+    Raises:
+        WorkerError: the attempt itself failed.
+    """
+    return _ask(worker, _IMPORTS, json.dumps(list(names)))
 
 
 @contextlib.contextmanager
@@ -121,8 +138,8 @@ def _canary() -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def _ask(worker: Worker, given: str) -> dict[str, Any]:
-    task = Task("stdin", _PROBE.encode(), "", "", "", (given,), 0, 1 << 16, "")
+def _ask(worker: Worker, program: str, given: str) -> dict[str, Any]:
+    task = Task("stdin", program.encode(), "", "", "", (given,), 0, 1 << 16, "")
     outcome = worker.run(task, Request(10.0, 30.0, 11.0, 1 << 17))
     try:
         answer: dict[str, Any] = json.loads(outcome.output)

@@ -12,6 +12,7 @@ import ctypes
 import errno
 import os
 import struct
+from collections.abc import Sequence
 
 _CREATE, _ADD_RULE, _RESTRICT = 444, 445, 446  # the same on every architecture
 _VERSION = 1
@@ -32,7 +33,7 @@ def abi() -> int:
     return max(int(_libc.syscall(_CREATE, None, ctypes.c_size_t(0), ctypes.c_uint32(_VERSION))), 0)
 
 
-def restrict(readable: list[str], writable: list[str]) -> None:
+def restrict(readable: Sequence[str], writable: Sequence[str]) -> None:
     """Confines this thread and all it starts to the given paths; needs `no_new_privs`.
 
     Args:

@@ -3,18 +3,15 @@
 User, process, network, IPC, UTS and mount name spaces, made without privilege where the kernel lets users do so.
 The root is a read-only memory file system with the standard library and system libraries bound into it, an empty
 `/tmp` of limited size and `/dev/null`.
-
-What this module does not do: start anything but the one fork that enters the process name space.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
-import stat
-import time
 
 from engine.sandbox.privileges import die_with_parent
+from engine.sandbox.python_files import PythonFiles, contains
 
 _NEWNS, _NEWUTS, _NEWIPC, _NEWUSER, _NEWPID, _NEWNET = (
     0x00020000,
@@ -27,6 +24,8 @@ _NEWNS, _NEWUTS, _NEWIPC, _NEWUSER, _NEWPID, _NEWNET = (
 _RDONLY, _NOSUID, _NODEV, _NOEXEC, _REMOUNT, _BIND, _REC, _PRIVATE = 1, 2, 4, 8, 32, 4096, 16384, 1 << 18
 _NOATIME, _NODIRATIME, _RELATIME = 1024, 2048, 1 << 21
 _DETACH = 2
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_PATH = os.O_PATH | os.O_CLOEXEC
 KINDS = ("ipc", "mnt", "net", "pid", "user", "uts")
 TEMPORARY = "/tmp"  # noqa: S108 (inside the name space: empty, private and small)
 TEMPORARY_BYTES = 16 << 20
@@ -44,12 +43,11 @@ def identities() -> dict[str, int]:
         return {}
 
 
-def enter(visible: list[str], hidden: list[str]) -> dict[str, int]:
-    """Enters new name spaces as process 1 of its own; returns in that process only.
+def enter(files: PythonFiles) -> dict[str, int]:
+    """Enter new name spaces as process 1 of its own; returns in that process only.
 
     Args:
-        visible: directories to see, read-only, at their own paths.
-        hidden: directories within them to see empty, but for what is `visible` in these.
+        files: what to show, read-only, at its own paths.
 
     Returns:
         The identities of the new name spaces.
@@ -68,30 +66,46 @@ def enter(visible: list[str], hidden: list[str]) -> dict[str, int]:
         _wait_and_exit(child)
     die_with_parent()
     spaces = identities()
-    _build_root(visible, hidden)
+    _build_root(files)
     return spaces
 
 
 def sweep() -> None:
-    """Empties the temporary directory, whatever a program has put there.
+    """Empty the temporary directory, whatever a program has put there.
 
-    Directories are moved up before they are emptied, so that no path gets long and nothing recurses.
+    Directories are opened one from the other, down and up again, so that no path gets long and nothing recurses or is
+    moved: the first Landlock refuses every move to another directory.
     """
-    top = TEMPORARY.encode()
-    moved = 0
-    while names := os.listdir(top):
-        for name in names:
-            path = top + b"/" + name
-            if not stat.S_ISDIR(os.lstat(path).st_mode):
-                os.unlink(path)
-                continue
-            os.chmod(path, 0o700)
-            for inner in os.listdir(path):
-                moved += 1
-                if stat.S_ISDIR(os.lstat(path + b"/" + inner).st_mode):
-                    os.chmod(path + b"/" + inner, 0o700)  # a directory must be writable to be moved
-                os.rename(path + b"/" + inner, top + b"/.%d-%d" % (moved, time.monotonic_ns()))
-            os.rmdir(path)
+    here = os.open(TEMPORARY, _DIRECTORY)
+    way: list[str] = []
+    waiting = [_unlink_files(here)]
+    while True:
+        if waiting[-1]:
+            way.append(waiting[-1].pop())
+            os.chmod(way[-1], 0o700, dir_fd=here)
+            there = os.open(way[-1], _DIRECTORY, dir_fd=here)
+            waiting.append(_unlink_files(there))
+        elif way:
+            there = os.open("..", _DIRECTORY, dir_fd=here)
+            os.rmdir(way.pop(), dir_fd=there)
+            waiting.pop()
+        else:
+            break
+        os.close(here)
+        here = there
+    os.close(here)
+
+
+def _unlink_files(directory: int) -> list[str]:
+    """Remove all but the directories from an open directory; returns their names, without mount points."""
+    device, directories = os.fstat(directory).st_dev, []
+    with os.scandir(directory) as entries:
+        for entry in list(entries):
+            if not entry.is_dir(follow_symlinks=False):
+                os.unlink(entry.name, dir_fd=directory)
+            elif entry.stat(follow_symlinks=False).st_dev == device:  # else Python's own files are mounted there
+                directories.append(entry.name)
+    return directories
 
 
 def _wait_and_exit(child: int) -> None:
@@ -101,25 +115,37 @@ def _wait_and_exit(child: int) -> None:
     os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
 
 
-def _build_root(visible: list[str], hidden: list[str]) -> None:
+def _build_root(files: PythonFiles) -> None:
+    """Make a root of what `files` shows, and enter it.
+
+    What lies in `/tmp` is opened before the new root covers it, and mounted again into the private `/tmp`.
+    """
     root = TEMPORARY
     _mount("none", "/", None, _REC | _PRIVATE)
+    covers = [
+        path for path in files.hidden if _is_directory(path) and any(contains(top, path) for top in files.visible)
+    ]
+    shown = [path for path in files.visible if not any(contains(cover, path) for cover in covers)]
+    sources = {path: os.open(path, _PATH) for path in files.visible}
     _mount("root", root, "tmpfs", _NOSUID | _NODEV, "size=1m,mode=755")
-    covers = [path for path in hidden if os.path.isdir(path) and any(_within(path, parent) for parent in visible)]
-    shown = [path for path in visible if not any(_within(path, cover) for cover in covers)]
     for path in _outermost(shown):
-        _show(root, path)
+        _show(root, path, sources[path])
     for cover in covers:
         _mount("empty", root + cover, "tmpfs", _NOSUID | _NODEV, "size=64k,mode=755")
-        for path in _outermost([path for path in visible if _within(path, cover)]):
-            _show(root, path)
+        for path in _outermost([path for path in files.visible if contains(cover, path)]):
+            _show(root, path, sources[path])
         _mount("none", root + cover, None, _REMOUNT | _BIND | _RDONLY | _NOSUID | _NODEV)
     _make_directory(root, TEMPORARY)
+    inside = {name: os.open(f"{root}{TEMPORARY}/{name}", _PATH) for name in os.listdir(root + TEMPORARY)}
     options = f"size={TEMPORARY_BYTES},nr_inodes={_TEMPORARY_FILES},mode=1777"
     _mount("tmp", root + TEMPORARY, "tmpfs", _NOSUID | _NODEV | _NOEXEC, options)
+    for name, source in inside.items():
+        _show(root, f"{TEMPORARY}/{name}", source)
     _make_directory(root, "/dev")
     os.close(os.open(root + "/dev/null", os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC))
     _mount("/dev/null", root + "/dev/null", None, _BIND)
+    for source in [*sources.values(), *inside.values()]:
+        os.close(source)
     os.chdir(root)
     _check(_libc.syscall(_pivot_number(), b".", b"."), "pivot_root")
     _check(_libc.umount2(b".", _DETACH), "umount")
@@ -127,14 +153,15 @@ def _build_root(visible: list[str], hidden: list[str]) -> None:
     os.chdir(TEMPORARY)
 
 
-def _within(path: str, parent: str) -> bool:
-    return path.startswith(parent.rstrip("/") + "/")
+def _is_directory(path: str) -> bool:
+    """Whether there is a directory of that name, and not a link: what a link leads to is not shown by it."""
+    return os.path.isdir(path) and not os.path.islink(path)
 
 
-def _show(root: str, path: str) -> None:
-    """Binds a directory into the new root, read-only, at its own path."""
+def _show(root: str, path: str, source: int) -> None:
+    """Bind the open directory `source` into the new root, read-only, at `path`."""
     _make_directory(root, path)
-    _mount(path, root + path, None, _BIND | _REC)
+    _mount(f"/proc/self/fd/{source}", root + path, None, _BIND | _REC)
     _read_only(root + path)
 
 
@@ -143,10 +170,10 @@ def _pivot_number() -> int:
 
 
 def _outermost(paths: list[str]) -> list[str]:
-    """The paths that lie in no other of them, existing directories only."""
+    """The paths that lie in no other of them."""
     kept: list[str] = []
-    for path in sorted({os.path.realpath(path) for path in paths if os.path.isdir(path)}):
-        if not kept or not _within(path, kept[-1]):
+    for path in sorted(set(paths), key=lambda path: path.split("/")):
+        if not kept or not contains(kept[-1], path):
             kept.append(path)
     return kept
 
@@ -166,7 +193,7 @@ def _read_only(path: str) -> None:
 
 def _mount(source: str, target: str, kind: str | None, flags: int, options: str = "") -> None:
     encoded = None if kind is None else kind.encode()
-    result = _libc.mount(source.encode(), target.encode(), encoded, flags, options.encode() or None)
+    result = _libc.mount(os.fsencode(source), os.fsencode(target), encoded, flags, options.encode() or None)
     _check(result, f"mount of {source} at {target}")
 
 

@@ -21,8 +21,8 @@ def installed() -> dict[str, list[str]]:
     found = {}
     for name in OFFERED:
         spec = PathFinder.find_spec(name)
-        if spec is not None and spec.submodule_search_locations:
-            own = os.path.realpath(next(iter(spec.submodule_search_locations)))
+        if spec is not None and spec.origin is not None and spec.submodule_search_locations:
+            own = os.path.dirname(os.path.realpath(spec.origin))  # installers may link each file into a store of theirs
             found[name] = [folder for folder in (own, own + ".libs") if os.path.isdir(folder)]
     return found
 

@@ -1,7 +1,4 @@
-"""Before the first fork: where Python's files lie, what is imported, and a rehearsal that children profit from.
-
-What this module does not do: confine or fork anything.
-"""
+"""Before the first fork: what is imported, and a rehearsal that children profit from."""
 
 from __future__ import annotations
 
@@ -9,7 +6,6 @@ import importlib
 import os
 import site
 import sys
-from collections.abc import Mapping, Sequence
 
 from engine.sandbox import child, program, standard_paths
 from engine.sandbox.recorder import watch_descriptors
@@ -33,28 +29,6 @@ try:
 except ValueError: pass
 """
 """Compiled and run once before the first fork: what this touches, no child has to build again."""
-
-
-def python_files(packages: Mapping[str, Sequence[str]]) -> tuple[list[str], list[str], list[str]]:
-    """Where Python's own files and those of `packages` lie: paths to grant, directories to show, those in them to hide.
-
-    All other installed packages are left out: a data set with the answers may be among them.
-    """
-    library = os.path.dirname(os.path.realpath(os.__file__))
-    hidden = [os.path.join(library, name) for name in ("site-packages", "dist-packages")]
-    readable = [entry.path for entry in os.scandir(library) if entry.path not in hidden]
-    with open("/proc/self/maps") as maps:
-        objects = {line.split(None, 5)[5].strip() for line in maps if ".so" in line}
-    folders = sorted({os.path.dirname(path) for path in objects if path.startswith("/")})
-    folders += ["/usr/share/zoneinfo", "/usr/lib/locale/C.utf8"]
-    offered = [folder for each in packages.values() for folder in each]
-    folders = [folder for folder in folders if not folder.startswith(library)]
-    return readable + folders + offered, [library, *folders, *_library_links(folders), *offered], hidden
-
-
-def _library_links(folders: list[str]) -> list[str]:
-    """`/lib/...` for `/usr/lib/...` where the loader looks there through a link."""
-    return [folder.removeprefix("/usr") for folder in folders if folder.startswith("/usr/lib")]
 
 
 def warm_up() -> None:

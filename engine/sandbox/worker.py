@@ -28,6 +28,8 @@ main()
 """
 """Imports the worker's modules without the packages around them, which import much that a worker does not need."""
 _ENVIRONMENT = {"LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2"}
+_INHERITED = ("LD_LIBRARY_PATH", "PYTHONHOME")
+"""Without them, an interpreter that was moved finds neither `libpython` nor its library. No program sees them."""
 _START_SECONDS = 60.0
 _GRACE_SECONDS = 10.0
 """How long a worker may be silent beyond the time that its task can take."""
@@ -74,6 +76,7 @@ class Worker:
     def _start(self, layers: Sequence[str]) -> None:
         here = Path(__file__).resolve().parent
         boot = _BOOT.format(engine=str(here.parent), sandbox=str(here))
+        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         self._socket, theirs = socket.socketpair()
         self._socket.settimeout(_START_SECONDS)
         self._process = subprocess.Popen(
@@ -81,7 +84,7 @@ class Worker:
             stdin=theirs.fileno(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            env={**_ENVIRONMENT, "PYTHONHASHSEED": str(self._hash_seed)},
+            env={**_ENVIRONMENT, **inherited, "PYTHONHASHSEED": str(self._hash_seed)},
             cwd="/",
             start_new_session=True,
         )

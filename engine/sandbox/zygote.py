@@ -19,7 +19,8 @@ import time
 from typing import Any, NoReturn
 
 from engine.sandbox import child, landlock, namespaces, packages, privileges, seccomp
-from engine.sandbox.preparation import python_files, rehearse, warm_up
+from engine.sandbox.preparation import rehearse, warm_up
+from engine.sandbox.python_files import python_files
 from engine.sandbox.wire import (
     CPU,
     EXITED,
@@ -76,10 +77,10 @@ def main() -> None:
 def _confine(settings: dict[str, Any]) -> dict[str, Any]:
     """Puts up the layers that are asked for and offered; tells which, and why not the others."""
     layers, missing, spaces = ["rlimits"], {}, {}
-    readable, visible, hidden = python_files(settings["packages"])
+    files = python_files(settings["packages"])
     if "namespaces" in settings["layers"]:
         try:
-            spaces = namespaces.enter(visible, hidden)
+            spaces = namespaces.enter(files)
             layers.append("namespaces")
         except OSError as error:
             os.write(2, f"namespaces: {error}".encode())
@@ -89,7 +90,7 @@ def _confine(settings: dict[str, Any]) -> dict[str, Any]:
     privileges.drop_privileges()
     if "landlock" in settings["layers"]:
         try:
-            landlock.restrict(readable, [os.devnull, *([namespaces.TEMPORARY] if spaces else [])])
+            landlock.restrict(files.readable, [os.devnull, *([namespaces.TEMPORARY] if spaces else [])])
             layers.append("landlock")
         except OSError as error:
             missing["landlock"] = str(error)

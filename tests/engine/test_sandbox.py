@@ -16,7 +16,7 @@ from engine import ErrorKind, Judge, Limits, SandboxError, Verdict, parse_proble
 from engine.sandbox.isolation import Isolation, check, measure
 from engine.sandbox.seccomp import filters
 from engine.sandbox.wire import Request, Task
-from engine.sandbox.worker import LAYERS, Worker, WorkerError
+from engine.sandbox.worker import _BOOT, LAYERS, Worker, WorkerError
 
 ECHO = parse_problem({"inputs": ["a\n"], "outputs": ["a\n"]})
 
@@ -173,6 +173,54 @@ print([p for p in texts if wanted in (p if isinstance(p, str) else p.decode("lat
     first = Task("stdin", f"x = '{secret}'; print(input())".encode(), "", "", "", (secret,), 0, 1 << 20, "")
     assert worker.run(first, request).output == b"leftover\n"
     assert worker.run(Task("stdin", search.encode(), "", "", "", ("",), 0, 1 << 20, ""), request).output == b"[]\n"
+    worker.close()
+
+
+NESTED = """
+import os, shutil, tempfile
+made = tempfile.mkdtemp()
+open(made + "/file", "w").close()
+os.makedirs("/tmp/a/b/c")
+os.symlink("/usr", "/tmp/a/link")
+os.mkdir("/tmp/a/closed", 0)
+os.chdir("/tmp")
+while True:
+    try:
+        os.mkdir("d" * 200)
+        os.chdir("d" * 200)
+    except OSError: break
+print("made")
+"""
+TRUNCATED = """
+import os, sys
+for attempt in (lambda path: os.truncate(path, 0), lambda path: open(path, "w"), lambda path: os.open(path, os.O_TRUNC)):
+    try: attempt(sys.stdin.readline()[:-1] or "/etc/hostname")
+    except OSError as error: print(type(error).__name__)
+"""
+
+
+@pytest.mark.parametrize("layers", [LAYERS, LAYERS[:2]], ids=["level 3", "level 2"])
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_an_older_landlock_confines_as_well(version, layers, monkeypatch, tmp_path):
+    if missing := [layer for layer in layers if layer in MISSING]:
+        pytest.skip(f"not offered here: {missing}")
+    older = f"import engine.sandbox.landlock as landlock; landlock.abi = lambda: {version}\nmain()\n"
+    monkeypatch.setattr("engine.sandbox.worker._BOOT", _BOOT.replace("main()\n", older))
+    request = Request(5.0, 20.0, 6.0, 1 << 21)
+    worker = Worker(layers=layers)
+    found = measure(worker)
+    assert (worker.landlock_abi, found.level, found.open_probes) == (version, 3 if "namespaces" in layers else 2, ())
+    victim = tmp_path / "victim"
+    victim.write_text("host's")
+    tried = worker.run(Task("stdin", TRUNCATED.encode(), "", "", "", (f"{victim}\n" * 3,), 0, 1 << 20, ""), request)
+    assert set(tried.output.split()) <= {b"PermissionError", b"FileNotFoundError"}
+    assert len(tried.output.split()) == 3
+    assert victim.read_text() == "host's"
+    for _ in range(3 if "namespaces" in layers else 0):
+        outcome = worker.run(Task("stdin", NESTED.encode(), "", "", "", ("",), 0, 1 << 20, ""), request)
+        assert outcome.output == b"made\n", outcome.records
+        look = b"import os; print(os.listdir('/tmp'))"
+        assert worker.run(Task("stdin", look, "", "", "", ("",), 0, 1 << 20, ""), request).output == b"[]\n"
     worker.close()
 
 

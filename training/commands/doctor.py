@@ -1,17 +1,20 @@
-"""`rltf doctor`: what this machine offers. Each layer of the sandbox is tested by trying to break it.
-
-What this module does not do: change anything, or start a program that is not the project's own.
-"""
+"""`rltf doctor`: what this machine offers. Each layer of the sandbox is tested by trying to break it."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import importlib
 import os
+import pkgutil
 import platform
 import sys
+import warnings
 from importlib import metadata
+from pathlib import Path
 
-from engine.sandbox.isolation import FILE_PROBES, LIMIT_PROBES, PROCESS_PROBES, Isolation, measure
+from engine.sandbox import packages
+from engine.sandbox.isolation import FILE_PROBES, LIMIT_PROBES, PROCESS_PROBES, Isolation, failed_imports, measure
 from engine.sandbox.worker import LAYERS, Worker, WorkerError
 
 _PACKAGES = ("torch", "transformers", "numpy", "pylint", "libcst", "peft", "vllm", "ray", "jupyterlab", "anywidget")
@@ -112,7 +115,36 @@ def _sandbox() -> int:
     if found.level == 0:
         print("rltf doctor: programs are refused without a system call filter (seccomp above)", file=sys.stderr)
         return 1
-    return 0
+    return _imports()
+
+
+def _imports() -> int:
+    """Import, in the sandbox, what programs are promised; 1 if something is missing there that is here."""
+    offered = packages.installed()
+    absent = [f"{name} is not installed here" for name in packages.OFFERED if name not in offered]
+    names = [*offered, *_extension_modules()]
+    worker = Worker()
+    try:
+        missing = failed_imports(worker, names)
+    finally:
+        worker.close()
+    print(f"programs can import: {', '.join(['the standard library', *offered])}{'; '.join(['', *absent])}")
+    for name, reason in missing.items():
+        print(f"rltf doctor: programs in the sandbox cannot import {name}: {reason}", file=sys.stderr)
+    return 1 if missing else 0
+
+
+def _extension_modules() -> list[str]:
+    """The standard library's modules that need shared libraries, as far as this Python has them."""
+    folders = [path for path in sys.path if Path(path).name == "lib-dynload"]
+    names = [module.name for module in pkgutil.iter_modules(folders) if not module.name.startswith(("_test", "xx"))]
+    present = []
+    with warnings.catch_warnings(action="ignore"):  # old modules warn that they will go
+        for name in names:
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)
+                present.append(name)
+    return present
 
 
 def _try(layer: str) -> str:
