@@ -23,7 +23,7 @@ import time
 import warnings
 import zlib
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -33,12 +33,11 @@ import torch
 from benchmarks.growth import GPU, GROUP, Row, finish, growth
 from benchmarks.tables import write_between_markers
 from engine import Execution, Problem, Report, Verdict
-from feedback import Feedback, assess, extract_program, token_offsets
+from feedback import Feedback, FinishReason, assess, extract_program, token_offsets
 from training import minicode
 from training.config import TrainConfig
 from training.control import Control
 from training.display import Display
-from training.records import Rollout
 
 PROBLEMS = 8
 TOKENS = 256 if GPU else 40
@@ -107,22 +106,22 @@ def _model_folder(folder: Path) -> str:
 
 
 class _Compiling:
-    """A feedback pool whose feedback costs what TRL's reward costs."""
+    """A scorer whose feedback costs what TRL's reward costs."""
 
     def __init__(self, policy: Any) -> None:  # noqa: ANN401
         self._policy = policy
         self.seconds = 0.0
 
-    def submit(self, rollout: Rollout, problem: Problem) -> Future[Feedback]:
+    def submit(self, token_ids: Sequence[int], problem: Problem, finish_reason: FinishReason) -> Future[Feedback]:
         del problem
         begin = time.perf_counter()
-        pieces = self._policy.bytes_of(rollout.token_ids)
+        pieces = self._policy.bytes_of(token_ids)
         program = b"".join(pieces)
         verdict = Verdict.PASSED if reward(program) else Verdict.FAILED
         report = Report(program, Execution(verdict, (), None, 0.0, "none"), ())
         found: Future[Feedback] = Future()
         offsets = token_offsets(pieces, extract_program(program))
-        found.set_result(assess(report, offsets, finish_reason=rollout.finish_reason))
+        found.set_result(assess(report, offsets, finish_reason=finish_reason))
         self.seconds += time.perf_counter() - begin
         return found
 
@@ -160,20 +159,20 @@ def _ours(model: str, folder: Path, steps: int) -> Times:
         resume=False,
         control=Control(path),
     )
-    session.pool.close()
-    pool = _Compiling(session.policy)
-    session.pool = pool  # type: ignore[assignment]
+    session.scorer.close()
+    scorer = _Compiling(session.policy)
+    session.scorer = scorer  # type: ignore[assignment]
     times: Times = defaultdict(float)
     for step in range(steps + 1):
-        pool.seconds = 0.0
+        scorer.seconds = 0.0
         begin = time.perf_counter()
         metrics = take_step(session).metrics
         finish()
         session.step += 1
         if step:
             times["step"] += time.perf_counter() - begin
-            times["reward"] += pool.seconds
-            times["sample"] += metrics["time/sample"] - pool.seconds
+            times["reward"] += scorer.seconds
+            times["sample"] += metrics["time/sample"] - scorer.seconds
             times["learn"] += metrics["time/learn"]
             times["tokens"] += metrics["tokens/mean"] * PROBLEMS * GROUP
     session.store.close()

@@ -10,6 +10,7 @@ from engine.judge import Judge
 from engine.limits import Limits
 from engine.outputs import Output
 from engine.problems import ProblemError, parse_problem
+from engine.protocols import ProgramEngine, ProgramJudge
 from engine.records import (
     AssertTest,
     CallTest,
@@ -48,7 +49,9 @@ __all__ = [
     "Output",
     "Problem",
     "ProblemError",
+    "ProgramEngine",
     "ProgramError",
+    "ProgramJudge",
     "Report",
     "SandboxError",
     "Similarity",

@@ -12,7 +12,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import Diagnostic, Report, Span
+from engine import Diagnostic, Report, Span, Verdict
 
 Rewards = dict[str, NDArray[np.float32]]
 """Component name (`coarse`, `adaptive`, `fine`, `static`) -> one reward per token, float32 [T]."""
@@ -84,6 +84,11 @@ class Feedback:
         """Sum of the components, float32 [T]."""
         total: NDArray[np.float64] = np.stack(list(self.rewards.values())).sum(axis=0, dtype=np.float64)
         return total.astype(np.float32)
+
+    @property
+    def masked(self) -> bool:
+        """Whether the sample must be left out of the loss: we failed to judge its program, and all rewards are 0."""
+        return self.report.execution.verdict is Verdict.INFRA
 
     def explain(self, token_index: int) -> tuple[Contribution, ...]:
         """What adds up to one token's reward: the amounts of a component, summed and rounded to float32, are exactly

@@ -85,6 +85,11 @@ class RewardSettings:
         if self.alpha_cap < 1:
             raise ValueError(f"alpha_cap is {self.alpha_cap!r}; allowed: 1 or more")
 
+    @property
+    def needs_lines(self) -> bool:
+        """Whether rewards depend on which lines the tests ran; finding out costs failing programs one more run."""
+        return self.mode == "default" and self.spectrum != "none"
+
 
 def assess(
     report: Report,

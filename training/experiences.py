@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engine import Verdict
 from feedback import Feedback
 from training.baselines import NO_BASELINE, group_baselines, outcome
 from training.buffer import in_turn
@@ -45,7 +44,7 @@ class Judged:
 
 
 def sample(session: Session, requests: Sequence[SampleRequest]) -> Pending:
-    """Sample, and hand each rollout to the feedback pool at once: it is judged while the next batch is sampled.
+    """Sample, and hand each rollout to the scorer at once: it is judged while the next batch is sampled.
 
     With `sampler.turns` above 1, programs that fail their public tests come again, with a prompt of their own. Each of
     a run's processes samples its share of the problems; all are told what was drawn, in the order one alone draws it.
@@ -73,11 +72,12 @@ def sample(session: Session, requests: Sequence[SampleRequest]) -> Pending:
 
 
 def _submitted(session: Session, requests: Sequence[SampleRequest]) -> Pending:
-    """What this process draws, handed to its feedback pool."""
+    """What this process draws, handed to its scorer."""
     pending: Pending = []
 
     def submit(rollout: Rollout) -> None:
-        pending.append((rollout, session.pool.submit(rollout, session.problems[rollout.problem_id])))
+        problem = session.problems[rollout.problem_id]
+        pending.append((rollout, session.scorer.submit(rollout.token_ids, problem, rollout.finish_reason)))
 
     asked, seeds = requests, {request.problem_id: request.seed for request in requests}
     places = {identifier: place for place, identifier in enumerate(seeds)}
@@ -115,13 +115,13 @@ def _in_order_of_drawing(session: Session, pending: Pending, requests: Sequence[
 
 
 def judge(session: Session, pending: Pending) -> Judged:
-    """Pair rollouts with feedback and baseline; those that could not be judged even again are left out and counted."""
+    """Pair rollouts with feedback and baseline; those that could not be judged are left out and counted."""
     config = session.config
 
     def own() -> dict[int, Feedback | None]:
         return {
-            place: _known(session, rollout, future.result())
-            for place, (rollout, future) in enumerate(pending)
+            place: None if (feedback := future.result()).masked else feedback
+            for place, (_, future) in enumerate(pending)
             if future is not None
         }
 
@@ -145,13 +145,6 @@ def judge(session: Session, pending: Pending) -> Judged:
     ]
     samples = sum(rollout.sample != _GREEDY for rollout, _ in pending)
     return Judged(experiences, samples - len(experiences), len(pending))
-
-
-def _known(session: Session, rollout: Rollout, feedback: Feedback) -> Feedback | None:
-    """The feedback; if we failed to judge, that of a second try; None if we failed again."""
-    if feedback.report.execution.verdict is Verdict.INFRA:
-        feedback = session.pool.submit(rollout, session.problems[rollout.problem_id]).result()
-    return None if feedback.report.execution.verdict is Verdict.INFRA else feedback
 
 
 def _baselines(session: Session, judged: list[tuple[Rollout, Feedback]], greedy: dict[str, Baseline]) -> list[Baseline]:

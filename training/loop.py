@@ -135,7 +135,7 @@ def _claim(path: Path, lock: FileLock, config: TrainConfig) -> None:
 
 def _loop(session: Session) -> Summary:
     config = session.config
-    session.display.begin(config, session.path, session.step, session.pool.engine.isolation)
+    session.display.begin(config, session.path, session.step, session.scorer.engine.isolation)
     session.announce("running")
     _undone_if_stopped(session, session.publish)
     if not session.before:
@@ -152,7 +152,7 @@ def _loop(session: Session) -> Summary:
         done = _undone_if_stopped(session, lambda: take_step(session))
         session.step += 1
         session.samples += done.programs
-        counts = {"samples/judged": session.samples, "feedback/retries": session.pool.engine.retries}
+        counts = {"samples/judged": session.samples, "feedback/retries": session.scorer.engine.retries}
         session.record({**done.metrics, **counts}, done.experiences, done.weights)
         _undone_if_stopped(session, session.publish)
         _evaluate_on_the_way(session)
@@ -191,7 +191,7 @@ def _evaluate(session: Session, samples: int) -> dict[str, float]:
 
     def judged(sampler: Sampler, count: int) -> list[Judged]:
         problems = session.ranks.share(session.held_out)
-        judge, seed = session.pool.engine.judge, session.config.run.seed
+        judge, seed = session.scorer.engine.judge, session.config.run.seed
         return list(judged_samples(session.policy, sampler, judge, problems, count, seed=seed, go_on=session.go_on))
 
     def rate(sampler: Sampler, count: int) -> PassRate:

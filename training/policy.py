@@ -22,6 +22,7 @@ from training.config import ModelSection
 from training.models import PolicyError
 from training.models.adapters import apply_adapter, base_of_adapter, new_adapter
 from training.models.families import check, prepare_checkpointing
+from training.models.formats import ProgramFormat
 from training.models.tokens import check_keeps_programs, end_ids, padding_id
 
 __all__ = ["Policy", "PolicyError", "load_policy", "set_threads"]
@@ -38,7 +39,12 @@ class Policy:
     eos_ids: tuple[int, ...]
     pad_id: int
     section: ModelSection = field(default_factory=ModelSection)
-    """How it was loaded, what it reads, and where its programs end."""
+    """How it was loaded, and in which format it reads and writes."""
+
+    @property
+    def format(self) -> ProgramFormat:
+        """What it reads and writes."""
+        return ProgramFormat.of(self.section)
 
     @property
     def device(self) -> torch.device:

@@ -21,31 +21,39 @@ _SHOWN = 200
 """Characters of an input, an output or a message that are told."""
 
 
-def repair_prompt(prompt: str, program: str, complaint: str) -> str:
+def repair_prompt(prompt: str, program: str, complaint: str, *, continues_prompt: bool = False) -> str:
     """The text of a repair turn, in place of the problem's own prompt.
+
+    A prompt that the completion continues must stay the text's end, so all else is said in comments before it.
 
     It goes through `model.prompt_format` like any prompt. There is one model: the policy repairs its own programs,
     where CodeRL trains a second one for it (section 3.4) on the same three things: problem, program, what happened.
     """
-    return f"{prompt}\n\nThis program is wrong:\n{program.rstrip()}\n\n{complaint}\nWrite it again without the mistake."
+    said = f"This program is wrong:\n{program.rstrip()}\n\n{complaint}\nWrite it again without the mistake."
+    if not continues_prompt:
+        return f"{prompt}\n\n{said}"
+    comments = "\n".join(f"# {line}".rstrip() for line in said.splitlines())
+    return f"{comments}\n\n{prompt}"
 
 
-def repair_problem(problem: Problem, program: bytes, complaint: str) -> Problem:
+def repair_problem(problem: Problem, program: bytes, complaint: str, *, continues_prompt: bool = False) -> Problem:
     """The problem as a policy sees it in a repair turn."""
-    return replace(problem, prompt=repair_prompt(problem.prompt, program.decode(errors="replace"), complaint))
+    text = program.decode(errors="replace")
+    return replace(problem, prompt=repair_prompt(problem.prompt, text, complaint, continues_prompt=continues_prompt))
 
 
 def encode_repair(policy: Policy, problem: Problem, program: bytes, complaint: str) -> tuple[tuple[int, ...], bool]:
     """Token ids of a repair turn's prompt, and whether it was cut.
 
-    Where it is longer than `model.max_prompt_tokens` the problem's own words lose their end, and not the program or
+    Where it is longer than `model.max_prompt_tokens`, the problem's own words are shortened and not the program or
     what is wrong with it.
     """
-    told = repair_problem(problem, program, complaint)
+    continues_prompt = policy.format.completion.continues_prompt
+    told = repair_problem(problem, program, complaint, continues_prompt=continues_prompt)
     cut = is_cut(policy, told)
     while problem.prompt and is_cut(policy, told):
-        problem = replace(problem, prompt=problem.prompt[: int(len(problem.prompt) * _KEPT)])
-        told = repair_problem(problem, program, complaint)
+        problem = policy.format.shortened(problem, _KEPT)
+        told = repair_problem(problem, program, complaint, continues_prompt=continues_prompt)
     return encode_prompt(policy, told), cut
 
 

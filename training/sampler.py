@@ -25,7 +25,6 @@ from transformers import (
 from feedback import FinishReason
 from training.models.families import run_head
 from training.models.forward import Prefix
-from training.models.prompts import stop_strings
 from training.policy import Policy
 from training.records import Rollout, SampleRequest
 
@@ -68,7 +67,7 @@ class TransformersSampler:
         self._max_new_tokens = max_new_tokens
         self._batch_size = batch_size
         self._greedy = greedy
-        self._stop = [stop.encode() for stop in stop_strings(policy.section)]
+        self._stop = [stop.encode() for stop in policy.format.completion.stop]
         self._warpers = LogitsProcessorList()
         if not greedy and temperature != 1.0:
             self._warpers.append(TemperatureLogitsWarper(temperature))

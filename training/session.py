@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine import Problem
+from feedback import Scorer
 from training.baselines import HistoricalBest
 from training.buffer import Buffer
 from training.checkpoint import Progress, load_experiences, load_learner, load_progress, newest_valid, save_checkpoint
@@ -24,19 +25,19 @@ from training.critic.network import CriticLearner
 from training.critic.step import open_critic
 from training.data import DataError
 from training.display import Display
-from training.feedback_pool import open_pool
 from training.learner import LocalLearner
 from training.learning import new_learner
 from training.models.prompts import encode_prompt, is_cut
 from training.objective import token_weights
 from training.performance import Performance
 from training.policy import Policy, load_policy
-from training.protocols import FeedbackPool, Sampler
+from training.protocols import Sampler
 from training.ranks import ALONE, Ranks
 from training.records import Experience
 from training.reference import Reference
 from training.samples import sample_row
 from training.sampling import open_servers, plain_sampler, training_sampler
+from training.scoring import open_scorer
 from training.store import NoStore, RunStore
 from training.tracking import open_tracking
 from training.turns import public_and_hidden
@@ -52,9 +53,11 @@ class Session:
     policy: Policy
     learner: LocalLearner
     sampler: Sampler
-    pool: FeedbackPool
+    scorer: Scorer
     problems: dict[str, Problem]
     held_out: list[Problem]
+    taught: dict[str, tuple[str, ...]]
+    """The references of each problem as completions."""
     store: RunStore | NoStore
     ranks: Ranks
     control: Control
@@ -212,7 +215,7 @@ class Session:
         """End the workers and close the database."""
         if self.servers is not None:
             self.servers.close()
-        self.pool.close()
+        self.scorer.close()
         self.store.close()
         self.end_tracking()
 
@@ -238,7 +241,7 @@ def open_session(
     ranks.together(lambda: encode_prompt(policy, problems[0]))  # a malformed format leaves no run of this name behind
     learner = ranks.together(lambda: new_learner(config, policy, ranks))
     servers = open_servers(config, policy, path, display.message)
-    pool = ranks.together(lambda: open_pool(config, policy, display.message, ranks.count))
+    scorer = ranks.together(lambda: open_scorer(config, policy, display.message, ranks.count))
     store, end_tracking = ranks.together(lambda: _open_store(config, path, begun, ranks))
     public, hidden = public_and_hidden(problems, config.sampler.turns, config.sampler.public_tests)
     session = Session(
@@ -248,10 +251,11 @@ def open_session(
         learner=learner,
         servers=servers,
         sampler=training_sampler(config, policy, servers),
-        pool=pool,
+        scorer=scorer,
         problems=hidden,
         public=public,
         held_out=held_out,
+        taught=_taught(policy, problems, display),
         store=store,
         ranks=ranks,
         performance=Performance(policy, config.run.peak_tflops, ranks.count) if ranks.leads else None,
@@ -271,6 +275,18 @@ def open_session(
     else:
         store.forget_after(-1)
     return session
+
+
+def _taught(policy: Policy, problems: list[Problem], display: Display) -> dict[str, tuple[str, ...]]:
+    """The references of each problem as completions; tells how many the format cannot express."""
+    taught = {problem.id: policy.format.taught(problem) for problem in problems}
+    references = sum(len(problem.references) for problem in problems)
+    if missing := references - sum(map(len, taught.values())):
+        display.message(
+            f"{missing} of {references} reference solutions are not taught: as completions in model.prompt_format "
+            f"{policy.section.prompt_format!r} they would be read as other programs"
+        )
+    return taught
 
 
 def _open_store(

@@ -29,7 +29,7 @@ from training.experiences import (
     step_requests,
     with_signal,
 )
-from training.models.prompts import encode_reference
+from training.models.prompts import encode_completion
 from training.objective import Batch, sequence_scales, token_weights, weighted_batch
 from training.performance import Tokens, sampled_tokens
 from training.records import Experience, WeightedSequence
@@ -267,14 +267,14 @@ def _supervised(session: Session) -> float:
     if not (config.objective.supervised and config.training.supervised_batch):
         return 0.0
     generator = np.random.default_rng([config.run.seed, session.step, 1])
-    taught = [problem for problem in session.problems.values() if problem.references]
+    taught = [problem for problem in session.problems.values() if session.taught[problem.id]]
     if not taught:
         return 0.0
     sequences = []
     for index in generator.choice(len(taught), config.training.supervised_batch):
         problem = taught[index]
-        reference = problem.references[generator.integers(len(problem.references))]
-        ids = encode_reference(session.policy, reference)
+        texts = session.taught[problem.id]
+        ids = encode_completion(session.policy, texts[generator.integers(len(texts))])
         weights = np.full(len(ids), config.objective.supervised, dtype=np.float32)
         sequences.append(WeightedSequence(session.prompt(problem), ids, weights))
     lengths = [len(each.token_ids) for each in sequences]

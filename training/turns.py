@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from engine import Problem, Verdict
-from training.models.prompts import program_place
+from training.models.prompts import program_of
 from training.records import Experience, Rollout, SampleRequest
 from training.repair import complaint, encode_repair, split_tests
 
@@ -38,10 +38,9 @@ def repair_requests(
     config = session.config
     judged = []
     for rollout in rollouts:
-        completion = b"".join(session.policy.bytes_of(rollout.token_ids))
-        program = completion[program_place(completion, config.model)]
         public = session.public[rollout.problem_id]
-        judged.append((rollout, program, public, session.pool.engine.judge.submit(program, public)))
+        program = program_of(session.policy, rollout.token_ids, public)
+        judged.append((rollout, program, public, session.scorer.engine.judge.submit(program, public)))
     requests = []
     for rollout, program, public, future in judged:
         execution = future.result()

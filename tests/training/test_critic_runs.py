@@ -127,7 +127,7 @@ def test_failing_programs_come_again_with_a_prompt_of_their_own(tmp_path):
 
 
 @dataclass
-class Pool:
+class FakeScorer:
     """Compares with nothing: what is alike is given."""
 
     alike: Similarity
@@ -166,6 +166,7 @@ def session(policy, algorithm: str, outputs: int, **parts) -> SimpleNamespace:
         ranks=ALONE,
         reference=None,
         problems={"p": Problem("p", (StdinTest("", ""),), references=("print(1)",))},
+        taught={"p": ("print(1)",)},
         prompt=lambda problem: (5, 6),
         kl_coefficient=config.objective.kl,
         **parts,
@@ -190,7 +191,7 @@ def test_the_critic_is_asked_before_it_is_told(tiny_policy):
 
 
 def test_ppocoders_weights_are_whitened_advantages_by_definition(tiny_policy):
-    own = session(tiny_policy, "ppocoder", 1, pool=Pool(Similarity(0.5, 0.25)))
+    own = session(tiny_policy, "ppocoder", 1, scorer=FakeScorer(Similarity(0.5, 0.25)))
     shift = np.float32(0.2)
     own.reference = SimpleNamespace(logprobs=lambda sequences: [each.weights - shift for each in sequences])
     values = own.critic.critic.token_values([each.rollout for each in EXPERIENCES], 4096)

@@ -9,7 +9,8 @@ import pytest
 from engine import AssertTest, Judge, StdinTest, Verdict, parse_problem
 from training import minicode
 from training.config import ModelSection
-from training.evaluation.rates import evaluate, judged_requests, program_of
+from training.evaluation.rates import evaluate, judged_requests
+from training.models.prompts import program_of
 from training.policy import load_policy
 from training.records import Rollout, SampleRequest
 from training.sampler import TransformersSampler
@@ -109,6 +110,5 @@ def test_humaneval_programs_go_on_with_the_prompt_and_end_at_the_next_statement(
     ids = tuple(policy.tokenizer(completion, add_special_tokens=False)["input_ids"])
     assert b"".join(policy.bytes_of(ids)).decode() == completion
     how = replace(policy, section=ModelSection(prompt_format="humaneval"))
-    rollout = Rollout("p", 0, (1,), ids, (0.0,) * len(ids), "stop", 0)
-    assert program_of(how, rollout, problem).decode() == prompt + "    return 2 * x\n"
+    assert program_of(how, ids, problem).decode() == prompt + "    return 2 * x\n"
     assert isinstance(problem.tests[0], AssertTest)

@@ -7,7 +7,6 @@ from concurrent.futures import Future
 from types import SimpleNamespace
 
 import numpy as np
-import pytest
 
 from engine import Execution, Problem, Report, StdinTest, Verdict
 from feedback import COMPONENTS, Feedback, FinishReason
@@ -62,29 +61,27 @@ def feedback(verdict, coarse=0.0):
     return Feedback(report, (), np.zeros((2, 2), np.int32), rewards)
 
 
-class Pool:
+class FakeScorer:
     """Answers every submission with the next of the given feedbacks."""
 
     def __init__(self, feedbacks):
         self.feedbacks = list(feedbacks)
 
-    def submit(self, rollout, problem):
+    def submit(self, token_ids, problem, finish_reason):
         future: Future[Feedback] = Future()
         future.set_result(self.feedbacks.pop(0))
         return future
 
 
 def pending(*pairs):
-    return [(rollout, Pool([feedback]).submit(rollout, None)) for rollout, feedback in pairs]
+    return [(rollout, FakeScorer([feedback]).submit((), None, None)) for rollout, feedback in pairs]
 
 
-@pytest.mark.parametrize(("second", "kept", "lost"), [(Verdict.PASSED, 2, 0), (Verdict.INFRA, 1, 1)])
-def test_a_program_we_failed_to_judge_is_judged_again_and_then_left_out_and_counted(second, kept, lost):
-    judged = judge(
-        session(pool=Pool([feedback(second)])),
-        pending((rollout(0), feedback(Verdict.INFRA)), (rollout(1), feedback(Verdict.FAILED))),
-    )
-    assert (len(judged.experiences), judged.infra, judged.programs) == (kept, lost, 2)
+def test_a_program_that_we_failed_to_judge_is_left_out_and_counted():
+    pairs = pending((rollout(0), feedback(Verdict.INFRA)), (rollout(1), feedback(Verdict.FAILED)))
+    judged = judge(session(), pairs)
+    assert [each.rollout.sample for each in judged.experiences] == [1]
+    assert (judged.infra, judged.programs) == (1, 2)
 
 
 class FakeSampler:
@@ -95,7 +92,7 @@ class FakeSampler:
 
 def test_the_greedy_baseline_is_the_outcome_of_one_more_program_of_the_same_policy():
     now = session(
-        pool=Pool([feedback(Verdict.FAILED, -0.3)] * 4 + [feedback(Verdict.PASSED, 1.0)]), greedy=FakeSampler()
+        scorer=FakeScorer([feedback(Verdict.FAILED, -0.3)] * 4 + [feedback(Verdict.PASSED, 1.0)]), greedy=FakeSampler()
     )
     now.sampler, now.config = FakeSampler(), configured(**{"objective.baseline": "greedy"})
     (request, *_) = step_requests(now)
@@ -107,7 +104,7 @@ def test_the_greedy_baseline_is_the_outcome_of_one_more_program_of_the_same_poli
 
 def test_samples_whose_greedy_program_we_failed_to_judge_are_left_out_and_counted():
     infra = feedback(Verdict.INFRA)
-    now = session(pool=Pool([feedback(Verdict.FAILED), infra, infra]), greedy=FakeSampler())
+    now = session(scorer=FakeScorer([feedback(Verdict.FAILED), infra]), greedy=FakeSampler())
     now.sampler, now.config = FakeSampler(), configured(**{"objective.baseline": "greedy"})
     judged = judge(now, sample(now, [dataclasses.replace(step_requests(now)[0], samples=1)]))
     assert (judged.experiences, judged.infra) == ([], 1)

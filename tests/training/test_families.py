@@ -12,7 +12,7 @@ from training.learner import sequence_logprobs
 from training.models import PolicyError
 from training.models.families import network
 from training.models.forward import response_logprobs
-from training.models.prompts import encode_reference
+from training.models.prompts import encode_completion
 from training.policy import load_policy
 from training.records import SampleRequest, WeightedSequence
 from training.sampler import TransformersSampler, request_seed
@@ -96,7 +96,7 @@ def test_the_gradient_is_the_same_with_prompts_shared_or_apart(policy):
 
 def test_references_are_exact_bytes_that_end(policy):
     for text in CODE:
-        ids = encode_reference(policy, text)
+        ids = encode_completion(policy, text)
         assert b"".join(policy.bytes_of(ids)) == text.encode()
         assert ids[-1] in policy.eos_ids
 

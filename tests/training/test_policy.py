@@ -3,7 +3,7 @@
 import pytest
 
 from training.config import ModelSection
-from training.models.prompts import encode_reference
+from training.models.prompts import encode_completion
 from training.policy import PolicyError, load_policy
 
 
@@ -23,6 +23,6 @@ def test_what_cannot_be_loaded_is_named_in_one_line(section, part):
 
 
 def test_references_end_with_end_of_sequence(tiny_policy):
-    ids = encode_reference(tiny_policy, "print(1)\n")
+    ids = encode_completion(tiny_policy, "print(1)\n")
     assert ids[-1] == tiny_policy.tokenizer.eos_token_id
     assert b"".join(tiny_policy.bytes_of(ids)) == b"print(1)\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,7 +14,8 @@ from feedback import FinishReason, token_offsets
 from tests.training.families import build
 from training.config import ModelSection
 from training.models import PolicyError
-from training.models.prompts import encode_prompt, encode_reference, is_cut, program_place, prompt_text
+from training.models.formats import ProgramFormat
+from training.models.prompts import encode_completion, encode_prompt, is_cut, program_of, prompt_text
 from training.policy import load_policy
 from training.records import SampleRequest
 from training.sampler import TransformersSampler
@@ -79,10 +82,10 @@ def test_a_long_prompt_loses_the_end_of_the_problem_and_nothing_else(folder):
 
 @given(st.binary(max_size=30), st.binary(max_size=30))
 def test_nothing_after_the_first_stop_string_is_in_the_program(before, after):
-    section = ModelSection(stop=("\nclass ", "\n```"))
+    completions = ProgramFormat.of(ModelSection(stop=("\nclass ", "\n```"))).completion
     for stop in (b"\nclass ", b"\n```"):
         completion = before + stop + after
-        program = completion[program_place(completion, section)]
+        program = completions.program(completion, STDIN).text
         assert completion.startswith(program)
         assert b"\nclass " not in program
         assert b"\n```" not in program
@@ -90,9 +93,11 @@ def test_nothing_after_the_first_stop_string_is_in_the_program(before, after):
 
 
 def test_a_published_format_has_its_own_stop_strings_where_none_are_given():
-    assert b"x = 1 [DONE] y"[program_place(b"x = 1 [DONE] y", ModelSection(prompt_format="mbpp"))] == b"x = 1 "
-    own = ModelSection(prompt_format="mbpp", stop=("y",))
-    assert b"x = 1 [DONE] y"[program_place(b"x = 1 [DONE] y", own)] == b"x = 1 [DONE] "
+    def program(**section):
+        return ProgramFormat.of(ModelSection(**section)).completion.program(b"x = 1 [DONE] y", MBPP).text
+
+    assert program(prompt_format="mbpp") == b"x = 1 "
+    assert program(prompt_format="mbpp", stop=("y",)) == b"x = 1 [DONE] "
 
 
 def test_a_stop_string_ends_a_sample_and_its_tokens_write_no_program(folder):
@@ -110,7 +115,7 @@ def test_a_stop_string_ends_a_sample_and_its_tokens_write_no_program(folder):
     for text, rollout in zip(texts, rollouts, strict=True):
         pieces = stopping.bytes_of(rollout.token_ids)
         written = b"".join(pieces)
-        place = program_place(written, stopping.section)
+        place = stopping.format.completion.program(written, STDIN).place
         assert text.startswith(written)  # the same sample, cut
         ends = [written.find(stop.encode()) for stop in stops if stop.encode() in written]
         assert place == slice(0, min(ends, default=len(written)))
@@ -125,9 +130,9 @@ def test_a_stop_string_ends_a_sample_and_its_tokens_write_no_program(folder):
 
 def test_a_reference_in_a_fence_is_learned_with_its_fence(folder):
     fenced = policy(folder, extract="fence")
-    completion = b"".join(fenced.bytes_of(encode_reference(fenced, "print(1)\n")))
-    assert completion == b"```python\nprint(1)\n```"
-    assert completion[program_place(completion, fenced.section)] == b"print(1)\n"
+    (text,) = fenced.format.taught(replace(STDIN, references=("print(1)\n",)))
+    assert text == "```python\nprint(1)\n```"
+    assert program_of(fenced, encode_completion(fenced, text), STDIN) == b"print(1)\n"
 
 
 def test_the_same_program_has_its_rewards_on_the_same_bytes_in_every_family(tmp_path):
@@ -141,10 +146,9 @@ def test_the_same_program_has_its_rewards_on_the_same_bytes_in_every_family(tmp_
     masks = []
     for family in ("codet5", "codegen", "qwen2"):
         one = load_policy(ModelSection(name=str(build(family, tmp_path / family))))
-        ids = encode_reference(one, program)
-        pieces = one.bytes_of(ids)
-        place = program_place(b"".join(pieces), one.section)
-        feedback = assess(report, token_offsets(pieces, place), finish_reason=FinishReason.STOP)
+        pieces = one.bytes_of(encode_completion(one, program))
+        written = one.format.completion.program(b"".join(pieces), STDIN)
+        feedback = assess(report, written.offsets(pieces), finish_reason=FinishReason.STOP)
         written = [index for index, piece in enumerate(pieces) if piece]
         signs = {name: np.sign(feedback.rewards[name][written]).tolist() for name in COMPONENTS}
         masks.append(([pieces[index] for index in written], signs))

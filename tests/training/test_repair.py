@@ -32,6 +32,16 @@ def test_the_whole_prompt_of_a_repair_turn():
     assert repair_problem(STREAM, b"\xff", "No.").prompt.startswith("Add up.\n\nThis program is wrong:\n\ufffd\n")
 
 
+def test_a_prompt_that_the_completion_continues_stays_the_end_of_a_repair_prompt():
+    prompt = 'def half(x):\n    """Halve."""\n'
+    text = repair_prompt(prompt, f"{prompt}    return x\n", "Wrong answer: 4", continues_prompt=True)
+    assert text == (
+        '# This program is wrong:\n# def half(x):\n#     """Halve."""\n#     return x\n#\n# Wrong answer: 4\n'
+        f"# Write it again without the mistake.\n\n{prompt}"
+    )
+    compile(text, "prompt", "exec")
+
+
 def test_a_wrong_answer_is_told_with_what_was_asked_and_expected(judge):
     assert said(judge, "print(4)", STREAM) == "Wrong answer: 4\nInput: 1 2\nExpected: 3"
     assert said(judge, "def f(x):\n    return x", CALL) == "Wrong answer: 1\nArguments: 1\nExpected: 2"

@@ -8,9 +8,9 @@ import pytest
 from engine import Diagnostic, ErrorKind, Execution, Frame, ProgramError, Report, Source, Span, TestResult, Verdict
 from feedback import FinishReason, assess
 from training.config import TrainConfig
-from training.feedback_pool import needs_lines
 from training.records import Baseline, Experience, Rollout
 from training.samples import step_metrics
+from training.scoring import needs_lines
 
 PROGRAM = b"x=1\ny=z\n"
 

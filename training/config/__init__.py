@@ -5,12 +5,11 @@ What this package does not do: read problems or models, or hold anything that ch
 
 from training.config.config import ConfigError, TrainConfig, keys, read_toml, unknown_key
 from training.config.objective import CriticSection, ObjectiveSection
-from training.config.sections import Extract, ModelSection, OptimizerSection
+from training.config.sections import ModelSection, OptimizerSection
 
 __all__ = [
     "ConfigError",
     "CriticSection",
-    "Extract",
     "ModelSection",
     "ObjectiveSection",
     "OptimizerSection",

@@ -13,9 +13,8 @@ from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, TypeAdapter
 from pydantic_core import CoreSchema
 
 from feedback import RewardSettings
+from feedback.completions import Extract
 from training.config.objective import Count, Fraction, Positive, Section
-
-Extract = Literal["whole", "fence"]
 
 
 def _as_list(value: object) -> object:

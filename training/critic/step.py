@@ -15,7 +15,7 @@ import numpy as np
 from training.config import TrainConfig
 from training.config.objective import ObjectiveSection
 from training.critic.network import OUTCOMES, PASSED, Critic, CriticLearner, Text, Written, outcome_of
-from training.models.prompts import encode_reference
+from training.models.prompts import encode_completion
 from training.objective import Batch, weighted_batch
 from training.objective.ppocoder import (
     DECAY,
@@ -114,7 +114,9 @@ def _token_rewards(session: Session, learned: Sequence[Experience]) -> tuple[lis
     """Reward of each token of each experience, and the mean KL estimate of a sample, nats."""
     objective = session.config.objective
     compared = [
-        session.pool.engine.compare(each.feedback.report.program, session.problems[each.rollout.problem_id].references)
+        session.scorer.engine.compare(
+            each.feedback.report.program, session.problems[each.rollout.problem_id].references
+        )
         for each in learned
     ]
     sampled = [np.array(each.rollout.logprobs, dtype=np.float32) for each in learned]
@@ -168,8 +170,8 @@ def _references(session: Session, identifiers: Sequence[str] | dict[str, None], 
     return [
         Written(
             session.prompt(problem),
-            encode_reference(session.policy, problem.references[generator.integers(len(problem.references))]),
+            encode_completion(session.policy, texts[generator.integers(len(texts))]),
         )
         for problem in problems
-        if problem.references
+        if (texts := session.taught[problem.id])
     ]

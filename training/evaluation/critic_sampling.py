@@ -26,7 +26,7 @@ from training.critic.network import OUTCOMES, PASSED, Critic
 from training.evaluation.rates import EVALUATION_STEP, Judged
 from training.models import PolicyError
 from training.models.families import is_encoder_decoder
-from training.models.prompts import encode_prompt, program_place
+from training.models.prompts import encode_prompt, program_of
 from training.policy import Policy
 from training.protocols import Sampler
 from training.records import Rollout, SampleRequest
@@ -105,7 +105,7 @@ def critic_sampled(
     ]
     final = drawn | work.tried(repairs, public)
     kept = {identifier: [(each.rollout, each.program) for each in tries] for identifier, tries in final.items()}
-    kept |= work.refined(final)
+    kept |= work.refined(final, public)
     pending = [
         (rollout, program, judge.submit(program, problem))
         for problem in problems
@@ -160,8 +160,9 @@ class _Work:
         """Sample, and run what comes on the public tests while the next batch is sampled; by problem."""
         pending = []
         for rollout in self._sampled(requests):
-            program = self._program(rollout)
-            pending.append((rollout, program, self.judge.submit(program, public[rollout.problem_id])))
+            problem = public[rollout.problem_id]
+            program = program_of(self.policy, rollout.token_ids, problem)
+            pending.append((rollout, program, self.judge.submit(program, problem)))
         found: dict[str, list[_Try]] = defaultdict(list)
         for rollout, program, execution in pending:
             found[rollout.problem_id].append(_Try(rollout, program, execution.result()))
@@ -183,7 +184,9 @@ class _Work:
         ]
         return self._shared(public.id, _REPAIR, [(prompt, ()) for prompt in prompts])
 
-    def refined(self, tries: dict[str, list[_Try]]) -> dict[str, list[tuple[Rollout, bytes]]]:
+    def refined(
+        self, tries: dict[str, list[_Try]], public: dict[str, Problem]
+    ) -> dict[str, list[tuple[Rollout, bytes]]]:
         """New ends for the programs that pass their public tests, N for each problem that has some."""
         seeds = [each.rollout for group in tries.values() for each in group if each.passed]
         rows = self.critic.prefix_outcomes(seeds, self.settings.micro_batch_tokens) if seeds else []
@@ -207,7 +210,8 @@ class _Work:
                 token_ids=(*seed.token_ids[:keep], *end.token_ids),
                 logprobs=(*seed.logprobs[:keep], *end.logprobs),
             )
-            found[end.problem_id].append((whole, self._program(whole)))
+            program = program_of(self.policy, whole.token_ids, public[end.problem_id])
+            found[end.problem_id].append((whole, program))
         return found
 
     def _shared(
@@ -232,7 +236,3 @@ class _Work:
         for batch in self.sampler.sample(requests, policy_version=0):
             self.go_on()
             yield from batch
-
-    def _program(self, rollout: Rollout) -> bytes:
-        completion = b"".join(self.policy.bytes_of(rollout.token_ids))
-        return completion[program_place(completion, self.policy.section)]

@@ -11,13 +11,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from engine import Execution, Problem, Verdict
+from engine import Execution, Problem, ProgramJudge, Verdict
 from training.evaluation.estimates import pass_at_k
 from training.evaluation.results import Sample
-from training.models.prompts import encode_prompt, program_place
+from training.models.prompts import encode_prompt, program_of
 from training.policy import Policy
-from training.prompts import FORMATS
-from training.protocols import ProgramJudge, Sampler
+from training.protocols import Sampler
 from training.records import Rollout, SampleRequest
 from training.rows import outcome_class
 from training.sampler import request_seed
@@ -101,7 +100,7 @@ def judged_requests(
         go_on()
         for rollout in batch:
             problem = by_id[rollout.problem_id]
-            program = program_of(policy, rollout, problem)
+            program = program_of(policy, rollout.token_ids, problem)
             view = views.get(problem.id)
             seen = judge.submit(program, view) if view else None
             waiting.append((rollout, program, judge.submit(program, problem), seen))
@@ -109,14 +108,6 @@ def judged_requests(
             yield _judged(by_id, *waiting.popleft(), public)
     while waiting:
         yield _judged(by_id, *waiting.popleft(), public)
-
-
-def program_of(policy: Policy, rollout: Rollout, problem: Problem) -> bytes:
-    """The program in a completion; in a format whose completions go on with the prompt, both together."""
-    completion = b"".join(policy.bytes_of(rollout.token_ids))
-    program = completion[program_place(completion, policy.section)]
-    published = FORMATS.get(policy.section.prompt_format)
-    return problem.prompt.encode() + program if published and published.continues else program
 
 
 def _shows_others(problem: Problem) -> bool:

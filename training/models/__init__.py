@@ -3,7 +3,8 @@
     families     the parts of a Hugging Face model: body, head, encoder, start token
     forward      prompts read once, responses continued from them, log-probabilities of responses
     tokens       tokenizers: special ids, continuations whose bytes are exact
-    prompts      prompt formats, and where the program lies in a completion
+    formats      what is read and taught, and which bytes of a completion are the program
+    prompts      token ids of prompts and of what is taught
     adapters     LoRA
 
 What this package does not do: generate (`training.sampler`), learn (`training.learner`) or load (`training.policy`).

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from training.models.families import network
-from training.models.prompts import stop_strings
 from training.policy import Policy
 from training.records import Rollout, SampleRequest
 from training.vllm.answers import Generated, rollout_of
@@ -45,7 +44,7 @@ class VllmSampler:
         *,
         greedy: bool = False,
     ) -> None:
-        stops = stop_strings(policy.section)
+        stops = policy.format.completion.stop
         self._servers = servers
         self._longest = max_new_tokens
         self._vocabulary = int(network(policy.model).config.vocab_size)

@@ -44,12 +44,12 @@ def cluster():
 
 
 @pytest.fixture(scope="package")
-def ray_pool(cluster, tiny_policy):
+def ray_scorer(cluster, tiny_policy):
     """Two workers on the cluster, so that nothing else has room on it; what is told of them is in `told`."""
     from tests.training.cluster.programs import opened
 
     told: list[str] = []
-    pool = opened("ray", tiny_policy, told.append)
-    pool.told = told
-    yield pool
-    pool.close()
+    scorer = opened("ray", tiny_policy, told.append)
+    scorer.told = told
+    yield scorer
+    scorer.close()

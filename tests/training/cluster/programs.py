@@ -1,4 +1,4 @@
-"""Programs of every outcome, as a policy would have written them, and pools to judge them."""
+"""Programs of every outcome, as a policy would have written them, and scorers for them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import psutil
 from engine import CallTest, Problem, StdinTest, Verdict, parse_problem
 from feedback import FinishReason
 from training.config import TrainConfig
-from training.feedback_pool import open_pool
 from training.models.tokens import encode_continuation
 from training.records import Rollout
+from training.scoring import open_scorer
 
 ECHO = Problem("echo", (StdinTest("1", "1"), StdinTest("2", "2")), references=("print(input())",))
 CALLS = Problem("calls", (CallTest((2, [1]), (2, [1])), CallTest((10**30, []), (10**30, []))), entry_point="f")
@@ -35,7 +35,7 @@ SETTINGS = {"engine.time_limit": 0.5, "feedback.ray_workers": 2}
 
 def opened(backend, policy, tell=lambda _: None, **changes):
     changes = {name.replace("__", "."): value for name, value in changes.items()}
-    return open_pool(TrainConfig.load(overrides={"feedback.backend": backend, **SETTINGS, **changes}), policy, tell)
+    return open_scorer(TrainConfig.load(overrides={"feedback.backend": backend, **SETTINGS, **changes}), policy, tell)
 
 
 def rollout(policy, program, problem, reason=FinishReason.STOP):

@@ -1,4 +1,4 @@
-"""Pools and runs that are opened and closed again: before `ray_pool` takes all of the cluster for the files after this."""
+"""Scorers and runs that are opened and closed again: before `ray_scorer` takes all of the cluster for the files after this."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from training.run import Run
 def test_closing_finishes_what_was_submitted_and_takes_no_more(backend, request, tiny_policy):
     if backend == "ray":
         request.getfixturevalue("cluster")
-    pool = opened(backend, tiny_policy)
-    futures = [pool.submit(rollout(tiny_policy, f"print({n})", ECHO), ECHO) for n in range(8)]
-    pool.close()
+    scorer = opened(backend, tiny_policy)
+    futures = [scorer.submit(rollout(tiny_policy, f"print({n})", ECHO).token_ids, ECHO) for n in range(8)]
+    scorer.close()
     assert [future.result(0).report.execution.verdict for future in futures] == [Verdict.FAILED] * 8
     with pytest.raises(RuntimeError, match="closed"):
-        pool.submit(rollout(tiny_policy, "print(9)", ECHO), ECHO)
+        scorer.submit(rollout(tiny_policy, "print(9)", ECHO).token_ids, ECHO)
 
 
 def run(folder, backend):

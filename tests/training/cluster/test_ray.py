@@ -28,20 +28,20 @@ def as_bytes(feedback, each, folder):
     return (folder / "one").read_bytes()
 
 
-def test_feedback_is_the_same_bytes_wherever_programs_are_judged(ray_pool, tiny_policy, tmp_path):
+def test_feedback_is_the_same_bytes_wherever_programs_are_judged(ray_scorer, tiny_policy, tmp_path):
     reasons = (FinishReason.STOP, FinishReason.LENGTH)
     asked = [(rollout(tiny_policy, program, problem, why), problem) for program, problem, _ in MIXED for why in reasons]
     found = []
-    with contextlib.closing(opened("local", tiny_policy)) as local_pool:
-        for pool in (local_pool, ray_pool):
-            futures = [pool.submit(*each) for each in asked]
+    with contextlib.closing(opened("local", tiny_policy)) as local_scorer:
+        for scorer in (local_scorer, ray_scorer):
+            futures = [scorer.submit(each.token_ids, problem, each.finish_reason) for each, problem in asked]
             found.append([future.result(120) for future in futures])
     for (each, _), here, there in zip(asked, *found, strict=True):
         assert as_bytes(there, each, tmp_path) == as_bytes(here, each, tmp_path)
 
 
-def test_submitting_waits_while_too_much_is_outstanding(ray_pool, monkeypatch):
-    engine, futures = ray_pool.engine, []
+def test_submitting_waits_while_too_much_is_outstanding(ray_scorer, monkeypatch):
+    engine, futures = ray_scorer.engine, []
     monkeypatch.setattr(engine._crew, "_room", threading.Semaphore(4))
     for number in range(12):
         futures.append(engine.judge.submit(f"print(input()) # {number}".encode(), ECHO))
@@ -49,8 +49,8 @@ def test_submitting_waits_while_too_much_is_outstanding(ray_pool, monkeypatch):
     assert all(future.result(60).verdict is Verdict.PASSED for future in futures)
 
 
-def test_a_killed_worker_costs_retries_and_no_sample_and_is_replaced(cluster, ray_pool):
-    engine = ray_pool.engine
+def test_a_killed_worker_costs_retries_and_no_sample_and_is_replaced(cluster, ray_scorer):
+    engine = ray_scorer.engine
     programs = [f"import time; time.sleep(0.1); print(input()) # {n}".encode() for n in range(30)]
     futures = [engine.submit(program, ECHO) for program in programs]
     wait_for(lambda: sum(future.done() for future in futures) >= 4)
@@ -59,14 +59,14 @@ def test_a_killed_worker_costs_retries_and_no_sample_and_is_replaced(cluster, ra
     victim.kill()
     assert [future.result(120).execution.verdict for future in futures] == [Verdict.PASSED] * 30
     assert 1 <= engine.retries <= 3
-    assert any("is lost" in line for line in ray_pool.told)
+    assert any("is lost" in line for line in ray_scorer.told)
     assert not psutil.wait_procs(started, timeout=20)[1], "what it had started must die with it"
     wait_for(lambda: len(workers(cluster)) == 2 and victim not in workers(cluster))
 
 
-def test_a_program_that_one_worker_after_the_other_is_lost_with_is_nobodys_fault(cluster, ray_pool, monkeypatch):
+def test_a_program_that_one_worker_after_the_other_is_lost_with_is_nobodys_fault(cluster, ray_scorer, monkeypatch):
     monkeypatch.setattr("training.cluster.crew._TRIES", 2)
-    engine = ray_pool.engine
+    engine = ray_scorer.engine
     future = engine.submit(b"import time; time.sleep(1); print(input())", ECHO)
     while not future.done():
         for worker in workers(cluster, ".report"):
@@ -80,8 +80,8 @@ def test_a_program_that_one_worker_after_the_other_is_lost_with_is_nobodys_fault
     assert engine.submit(b"print(input()) # again", ECHO).result(120).execution.verdict is Verdict.PASSED
 
 
-def test_without_any_worker_left_whoever_waits_is_told(cluster, ray_pool):
-    engine = ray_pool.engine
+def test_without_any_worker_left_whoever_waits_is_told(cluster, ray_scorer):
+    engine = ray_scorer.engine
     wait_for(lambda: engine._crew._up == 2)  # a test before this one killed some
     engine._crew._arguments["require"] = 4  # as if all that is left were nodes that confine less than is required
     future = engine.submit(b"import time; time.sleep(1); print(input()) # last", ECHO)

@@ -1,0 +1,56 @@
+"""The run's scorer: rollouts are judged by an engine on this machine or on a Ray cluster.
+
+Tokens, rewards and the policy stay in this process whichever engine judges, so its place changes no feedback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from engine import Engine, Limits, ProgramEngine
+from feedback import Scorer
+from training.cluster import RayEngine
+from training.config import TrainConfig
+from training.models.families import is_encoder_decoder
+from training.policy import Policy
+
+
+def open_scorer(config: TrainConfig, policy: Policy, tell: Callable[[str], None], sharing: int = 1) -> Scorer:
+    """Start the configured feedback workers; `tell` is given a line for whatever befalls those of a cluster later.
+
+    `sharing` processes of the run each open a scorer: on its own machine's workers, or on its share of the cluster's.
+
+    Raises:
+        SandboxError: programs cannot be confined as required, here or on a node of the cluster.
+        ConfigError: there is no such cluster, or no Ray.
+    """
+    limits = Limits(
+        cpu_seconds=config.engine.time_limit,
+        memory_bytes=config.engine.memory_limit_mb << 20,
+        timeouts=1,  # one is enough to know, and a hanging program costs a thousand times another
+    )
+    arguments: dict[str, Any] = {
+        "judge_workers": config.engine.judge_workers,
+        "analysis_workers": config.engine.analysis_workers,
+        "limits": limits,
+        "require": config.engine.require,
+        "trace_lines": needs_lines(config),
+    }
+    engine: ProgramEngine
+    if config.feedback.backend == "ray":
+        engine = RayEngine(arguments, config.feedback.ray_address, config.feedback.ray_workers, tell, sharing)
+    else:
+        engine = Engine(**arguments)
+    return Scorer(
+        policy.tokenizer,
+        engine,
+        completions=policy.format.completion,
+        settings=config.feedback,
+        encoder_decoder=is_encoder_decoder(policy.model),
+    )
+
+
+def needs_lines(config: TrainConfig) -> bool:
+    """Whether anything is made of the lines that tests run; finding them costs failing programs one more run."""
+    return (config.feedback.needs_lines and config.objective.fine > 0) or config.objective.mask_unexecuted
