@@ -4,6 +4,6 @@ What this package does not do: run programs, or load pylint and libcst in the pr
 """
 
 from engine.analysis.analyser import Analyser
-from engine.analysis.worker import Limits as AnalysisLimits
+from engine.analysis.messages import Limits as AnalysisLimits
 
 __all__ = ["Analyser", "AnalysisLimits"]

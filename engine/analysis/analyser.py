@@ -1,7 +1,4 @@
-"""The analyser: programs in, findings out, from worker processes that are replaced when they die or grow.
-
-What this module does not do: read programs itself, know rewards, or blame a program for a tool that failed on it.
-"""
+"""The analyser: programs in, findings out. Worker processes read the programs; this process never parses one."""
 
 from __future__ import annotations
 
@@ -17,24 +14,21 @@ from types import TracebackType
 import msgspec
 
 from engine.analysis.facts import facts_of
-from engine.analysis.worker import Answer, Limits, Request
+from engine.analysis.messages import Answer, Limits, Request
 from engine.framing import receive, send
-from engine.records import Diagnostic, Problem, Similarity
+from engine.records import Diagnostic, Problem, Similarity, Source
 
 _ROOT = Path(__file__).resolve().parents[2]
 _START = "import sys; sys.path.insert(0, {root!r}); from engine.analysis.worker import main; sys.path.pop(0); main()"
 _NOWHERE = os.devnull
 """No folder: the tools find no configuration there and can keep nothing."""
-_MOST_PROGRAMS = 5_000
-_MOST_GROWTH_BYTES = 300 << 20
-"""A worker is replaced after this many programs, or when it holds this much more than at its start."""
 
 
 class Analyser:
     """Reads programs with pylint and libcst in worker processes; use it as a context manager, or `close` it."""
 
     def __init__(self, workers: int = 1, limits: Limits | None = None) -> None:
-        """Starts the workers.
+        """Workers start with the first program that each of them reads: one that passes needs none.
 
         Args:
             workers: worker processes; each takes about one core.
@@ -43,23 +37,23 @@ class Analyser:
         if workers < 1:
             raise ValueError(f"workers must be at least 1, is {workers}")
         self._limits = limits or Limits()
-        self._idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
+        self._idle: queue.SimpleQueue[_Worker | None] = queue.SimpleQueue()
         for _ in range(workers):
-            self._idle.put(_Worker(self._limits))
+            self._idle.put(None)
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="analyser")
 
     def submit(self, program: bytes, problem: Problem) -> Future[tuple[Diagnostic, ...]]:
         """Reads one program as an answer to `problem`.
 
-        A program that the tools cannot read (too long, not UTF-8), or that kills or outlasts them, has the findings
-        made until then. One that does not parse has those of its parsable part.
+        A program that kills or outlasts one tool has the findings of the others. One that no tool can read (too long,
+        not UTF-8) has none; one that does not parse has those of its parsable part.
         """
         return self._threads.submit(self._analyse, Request(program, facts_of(problem)))
 
     def compare(self, program: bytes, references: tuple[str, ...]) -> Future[Similarity]:
         """How alike a program and the reference most like it are (CodeBLEU's syntax and data-flow match).
 
-        Zeros without a reference, and for a program that kills or outlasts the worker.
+        Zeros without a reference, and for a program that kills or outlasts the tool.
         """
         request = Request(program, references=tuple(reference.encode() for reference in references))
         return self._threads.submit(self._compare, request)
@@ -69,7 +63,8 @@ class Analyser:
         self._threads.shutdown()
         with contextlib.suppress(queue.Empty):
             while True:
-                self._idle.get_nowait().close()
+                if (worker := self._idle.get_nowait()) is not None:
+                    worker.close()
 
     def __enter__(self) -> Analyser:
         return self
@@ -78,34 +73,37 @@ class Analyser:
         self.close()
 
     def _analyse(self, request: Request) -> tuple[Diagnostic, ...]:
-        return tuple(found for answer in self._ask(request) for found in answer.diagnostics)
+        """All findings: those of pylint in the order of the text, as if one tool had made them."""
+        found = self._ask(request).diagnostics
+        pylint = [item for item in found if item.source is Source.PYLINT]
+        pylint.sort(key=lambda item: (item.span.start_byte if item.span else 0, item.code))
+        return (*pylint, *(item for item in found if item.source is not Source.PYLINT))
 
     def _compare(self, request: Request) -> Similarity:
-        if not request.references:
-            return Similarity()
-        found = (answer.similarity for answer in self._ask(request))
-        return next((each for each in found if each is not None), Similarity())
+        return (self._ask(request).similarity if request.references else None) or Similarity()
 
-    def _ask(self, request: Request) -> list[Answer]:
+    def _ask(self, request: Request) -> Answer:
         worker = self._idle.get()
         try:
-            if not worker.usable:
+            worker = worker or _Worker(self._limits)
+            answer = worker.ask(request)
+            if answer is None:
                 worker.close()
-                worker = _Worker(self._limits)
-            return worker.ask(request)
+                worker = None
         finally:
             self._idle.put(worker)
+        return answer or Answer()
 
 
 class _Worker:
     """One worker process, owned by one thread at a time."""
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._programs = 0
-        self._resident_at_start = 0
-        self._alive = True
-        self._greeted = False
+        """Starts it.
+
+        Raises:
+            RuntimeError: it did not start; our own failure.
+        """
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-P", "-X", "utf8", "-c", _START.format(root=str(_ROOT))],
             stdin=subprocess.PIPE,
@@ -118,34 +116,13 @@ class _Worker:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._to, self._from = self._process.stdin, self._process.stdout
+        if self._exchange(limits) is None:
+            self.close()
+            raise RuntimeError("an analysis worker did not start; try: python -c 'import pylint, libcst'")
 
-    @property
-    def usable(self) -> bool:
-        return self._alive and self._programs < _MOST_PROGRAMS
-
-    def ask(self, request: Request) -> list[Answer]:
-        """What is found about one program: all that came before the worker was done or died.
-
-        Raises:
-            RuntimeError: the worker did not start; our own failure.
-        """
-        self._greet()
-        found: list[Answer] = []
-        self._programs += 1
-        try:
-            send(self._to, request)
-            while True:
-                answer = self._receive()
-                if answer is None:
-                    self._alive = False
-                    return found
-                found.append(answer)
-                if answer.last:
-                    self._alive = answer.resident_bytes < self._resident_at_start + _MOST_GROWTH_BYTES
-                    return found
-        except (BrokenPipeError, msgspec.DecodeError):
-            self._alive = False
-            return found
+    def ask(self, request: Request) -> Answer | None:
+        """What is found about one program; None where the worker has gone, which no program should bring about."""
+        return self._exchange(request)
 
     def close(self) -> None:
         """Ends the process and waits for it."""
@@ -155,18 +132,9 @@ class _Worker:
         self._from.close()
         self._process.wait()
 
-    def _greet(self) -> None:
-        if self._greeted:
-            return
-        with contextlib.suppress(BrokenPipeError):
-            send(self._to, self._limits)
-        answer = self._receive()
-        if answer is None:
-            self._alive = False
-            raise RuntimeError("an analysis worker did not start; try: python -c 'import pylint, libcst'")
-        self._resident_at_start = answer.resident_bytes
-        self._greeted = True
-
-    def _receive(self) -> Answer | None:
-        data = receive(self._from)
-        return None if data is None else msgspec.msgpack.decode(data, type=Answer)
+    def _exchange(self, message: Limits | Request) -> Answer | None:
+        with contextlib.suppress(BrokenPipeError, msgspec.DecodeError):
+            send(self._to, message)
+            if (data := receive(self._from)) is not None:
+                return msgspec.msgpack.decode(data, type=Answer)
+        return None

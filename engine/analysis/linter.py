@@ -10,26 +10,22 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Callable, Iterator
-from functools import lru_cache, partial
+from functools import partial
 from typing import TypeAlias
 
 from astroid import MANAGER
 from astroid.builder import AstroidBuilder
-from astroid.context import InferenceContext, _invalidate_cache
 from astroid.exceptions import AstroidError
-from astroid.inference_tip import clear_inference_tip_cache
-from astroid.interpreter.objectmodel import ObjectModel
-from astroid.nodes import Call, ImportFrom, List, Name, NodeNG, Subscript, Tuple
-from astroid.nodes._base_nodes import LookupMixIn
-from astroid.nodes.scoped_nodes import ClassDef
+from astroid.nodes import Call, ImportFrom, List, Module, Name, NodeNG, Subscript, Tuple
 from pylint import checkers
 from pylint.checkers import BaseChecker
-from pylint.checkers.clear_lru_cache import clear_lru_caches
+from pylint.checkers.variables import VariablesChecker
 from pylint.lint import PyLinter
 from pylint.message import Message
 from pylint.reporters import BaseReporter
 from pylint.utils import ASTWalker, FileState
 
+from engine.analysis import inference
 from engine.logical import without_block
 from engine.records import Diagnostic, Source
 from engine.text import ProgramText
@@ -69,7 +65,7 @@ class _Collector(BaseReporter):  # type: ignore[misc]
 
 
 class Linter:
-    """A warm pylint; `check` may be called for any number of programs."""
+    """A warm pylint, for any number of programs."""
 
     def __init__(self) -> None:
         self._reporter = _Collector()
@@ -82,13 +78,15 @@ class Linter:
         for code in NOT_CHECKED:
             self._linter.disable(code)
         self._linter.initialize()
-        self._walker = ASTWalker(self._linter)
+        self._names, self._values = ASTWalker(self._linter), ASTWalker(self._linter)
         for checker in self._linter.prepare_checkers():
             checker.open()
             self._spare(checker)
-            self._walker.add_checker(checker)  # token and raw checkers have no visit methods: they never run
-        ClassDef.has_dynamic_getattr = _has_dynamic_getattr
+            walker = self._names if isinstance(checker, VariablesChecker) else self._values
+            walker.add_checker(checker)  # token and raw checkers have no visit methods: they never run
+        inference.remember()
         self._source = ""
+        self._module: Module | None = None
         self._prelude_names: dict[str, tuple[str, ...]] = {}
 
     @property
@@ -97,8 +95,8 @@ class Linter:
         every = {definition.msgid for definition in self._linter.msgs_store.messages}
         return frozenset(code for code in every if self._linter.is_message_enabled(code))
 
-    def check(self, source: str, text: ProgramText, prelude: str = "") -> tuple[Diagnostic, ...]:
-        """Messages about one program that compiles, in the order of their places.
+    def names(self, source: str, text: ProgramText, prelude: str = "") -> tuple[Diagnostic, ...]:
+        """Messages about the names of a program that compiles: what is undefined, unbound, or not in its module.
 
         Args:
             source: The program, with line ends as LF.
@@ -108,19 +106,31 @@ class Linter:
         Raises:
             Exception: whatever pylint or astroid fail with; such a program has no findings.
         """
+        return self._check(self._names, source, text, prelude)
+
+    def values(self, source: str, text: ProgramText, prelude: str = "") -> tuple[Diagnostic, ...]:
+        """All other messages, most of which need to know the types of values; as `names`."""
+        return self._check(self._values, source, text, prelude)
+
+    def _check(self, walker: ASTWalker, source: str, text: ProgramText, prelude: str) -> tuple[Diagnostic, ...]:
         self._linter.config.additional_builtins = self._names_of(prelude)
         self._reporter.messages.clear()
-        self._source = source
-        try:
-            self._linter.set_current_module(_NAME, _PATH)
-            module = AstroidBuilder(MANAGER).string_build(source, _NAME, _PATH)
-            self._linter.file_state = FileState(_NAME, self._linter.msgs_store, module)
-            self._walker.walk(module)
-            found = {_diagnostic(message, text) for message in self._reporter.messages}
-            return tuple(sorted(found, key=lambda item: (item.span.start_byte if item.span else 0, item.code)))
-        finally:
+        self._linter.set_current_module(_NAME, _PATH)
+        module = self._module_of(source)
+        self._linter.file_state = FileState(_NAME, self._linter.msgs_store, module)
+        walker.walk(module)
+        found = {_diagnostic(message, text) for message in self._reporter.messages}
+        return tuple(sorted(found, key=lambda item: (item.span.start_byte if item.span else 0, item.code)))
+
+    def _module_of(self, source: str) -> Module:
+        """The program's tree; that of the last program is kept for its other messages."""
+        if self._module is None or source != self._source:
             MANAGER.astroid_cache.pop(_NAME, None)
-            _forget()
+            self._module = None
+            inference.forget()
+            self._source = source
+            self._module = AstroidBuilder(MANAGER).string_build(source, _NAME, _PATH)
+        return self._module
 
     def _spare(self, checker: BaseChecker) -> None:
         """Leaves out of a checker what looks for messages that are switched off only."""
@@ -222,28 +232,3 @@ def _diagnostic(message: Message, text: ProgramText) -> Diagnostic:
         span = text.span_of_columns(message.line, message.column, message.end_line, message.end_column)
         span = without_block(text, span)
     return Diagnostic(Source.PYLINT, message.msg_id, message.msg.splitlines()[0] if message.msg else "", span)
-
-
-_asked_class = ClassDef.has_dynamic_getattr
-
-
-@lru_cache(maxsize=4096)
-def _library_class_has_dynamic_getattr(node: ClassDef) -> bool:
-    return bool(_asked_class(node))
-
-
-def _has_dynamic_getattr(node: ClassDef, context: InferenceContext | None = None) -> bool:
-    """`ClassDef.has_dynamic_getattr`, asked once of each class of the library: pylint asks it of every attribute."""
-    if node.root().name.partition(".")[0] in sys.stdlib_module_names:
-        return _library_class_has_dynamic_getattr(node)
-    return bool(_asked_class(node, context))
-
-
-def _forget() -> None:
-    """Drop what astroid keeps about the program (12 KB each otherwise); what it knows of the library stays."""
-    clear_lru_caches()
-    _invalidate_cache()
-    clear_inference_tip_cache()
-    LookupMixIn.lookup.cache_clear()
-    ObjectModel.attributes.cache_clear()
-    ClassDef._metaclass_lookup_attribute.cache_clear()

@@ -1,0 +1,39 @@
+"""What the analyser and its worker tell each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from engine.analysis.facts import ProblemFacts
+from engine.records import Diagnostic, Similarity
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What each tool may take to read one program."""
+
+    seconds: float = 2.0
+    """CPU time."""
+    wall_factor: float = 30.0
+    """Wall-clock time as a multiple of it: a bound for a reader that sleeps, which a busy machine does not reach."""
+    memory_bytes: int = 2 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One program to read."""
+
+    program: bytes
+    facts: ProblemFacts = field(default_factory=ProblemFacts)
+    references: tuple[bytes, ...] = ()
+    """Programs to compare it with; it is read for findings only where there are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one tool, or all of them together, said of a program."""
+
+    diagnostics: tuple[Diagnostic, ...] = ()
+    similarity: Similarity | None = None
+    resident_bytes: int = 0
+    """Memory that the process holds now."""
