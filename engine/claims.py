@@ -1,10 +1,8 @@
-"""What a child claims, read without belief: numbers clamped, texts cut and made printable, places put into the program.
-
-What this module does not do: decide verdicts.
-"""
+"""What a child claims, read without belief: numbers clamped, texts cut and made printable, places put into the program."""
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping
 from functools import cached_property
@@ -50,10 +48,11 @@ class Claims:
         """What the compiler said, in a process that had not run a line of the program."""
         kind = ErrorKind.MEMORY if claim.get("memory") is True else ErrorKind.SYNTAX
         position, span = claim.get("position"), None
-        if isinstance(position, list) and len(position) == 4:
-            span = self._source.syntax_span(position, claim.get("bytes") is True)
-        elif kind is ErrorKind.SYNTAX:
-            span = self._source.bad_byte_span()
+        with contextlib.suppress(Exception):  # a refusal stays one where its place cannot be told
+            if isinstance(position, list) and len(position) == 4:
+                span = self._source.syntax_span(position, claim.get("bytes") is True)
+            elif kind is ErrorKind.SYNTAX:
+                span = self._source.bad_byte_span()
         frames = () if span is None else (Frame("<module>", span),)
         return ProgramError(kind, self._name(claim), self.text(claim.get("message")), frames)
 
@@ -72,7 +71,10 @@ class Claims:
         function, *numbers = claim
         if not isinstance(numbers[0], int) or not all(number is None or type(number) is int for number in numbers):
             return None
-        return Frame(self.text(function), self._source.span(*numbers))
+        try:
+            return Frame(self.text(function), self._source.span(*numbers))
+        except Exception:  # an error stays one where a place of it cannot be told
+            return None
 
     def lines(self, record: dict[str, Any]) -> frozenset[int] | None:
         """1-based lines that ran; None where none were collected."""

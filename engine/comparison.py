@@ -1,13 +1,13 @@
 """When an output is right: the strict rule, and the rule of the published APPS harness.
 
-What this module does not do: run anything, or call a method of an object that a program made. Both sides are plain
-builtin data, decoded by us; an object that cannot be plain data (`engine.sandbox.values.Opaque`) equals nothing.
+Both sides are plain data that we decoded. No method of a program's object is called, and an object that is not plain
+data (`engine.sandbox.values.Opaque`) equals nothing. Time is linear in the length of both sides: a program chooses one.
 
 Strict, for text: the same lines, blanks at the end of a line and blank lines at the end of the text forgiven. A
 number in a line may differ within 1e-6 (relative or absolute) where the expected token is written as a float (`.`
 or exponent); everything else in the line must be the same, blanks between tokens included. Strict, for values:
-equal type by type. Lists and tuples are both sequences (expected values come from JSON); an integer equals a float
-of exactly that value; a bool equals only a bool; where a float is expected, 1e-6 is forgiven; a JSON key matches an
+equal type by type. Lists and tuples are both sequences (expected values come from JSON); an integer equals a float,
+a decimal number or a fraction of exactly that value; a bool equals only a bool; where a float is expected, 1e-6 is forgiven; a JSON key matches an
 integer key written the same; an expected list of one element also accepts that element (APPS wraps results). No
 rule looks at sets of lines or tokens unless it is `apps`.
 """
@@ -17,6 +17,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from fractions import Fraction
 
 from engine.records import ComparisonRule
 
@@ -24,8 +26,12 @@ _TOLERANCE = 1e-6
 _APPS_TOLERANCE = (1e-5, 1e-8)
 """Relative and absolute tolerance of `numpy.allclose`, which the APPS harness uses."""
 _DEPTH = 200
-_FLOAT = re.compile(r"[+-]?(\d+\.\d*|\.\d+|\d+(?=[eE]))([eE][+-]?\d+)?", re.ASCII)
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_FLOAT = re.compile(r"[+-]?(?:\d++\.\d*+|\.\d++|\d++(?=[eE]))(?:[eE][+-]?\d++)?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][+-]?\d++)?", re.ASCII)
+_LONGEST_NUMBER = 400
+"""Characters by which a number may be longer than the expected one, and characters of one that APPS' rule reads."""
+_KEY_BITS = 10_000
+"""Integer keys longer than this are written in no JSON key: CPython refuses to print integers of 4,300 digits."""
 _BLANKS = re.compile(r"(\s+)")
 
 
@@ -68,7 +74,7 @@ def _same_line(expected: str, actual: str) -> bool:
 def _same_token(expected: str, actual: str) -> bool:
     if expected == actual:
         return True
-    if not _FLOAT.fullmatch(expected) or not _NUMBER.fullmatch(actual) or len(actual) > len(expected) + 400:
+    if len(actual) > len(expected) + _LONGEST_NUMBER or not _FLOAT.fullmatch(expected) or not _NUMBER.fullmatch(actual):
         return False
     return _close(float(expected), float(actual))
 
@@ -80,7 +86,7 @@ def _close(expected: float, actual: float) -> bool:
 def _same_value(expected: object, actual: object, depth: int) -> bool:
     if depth == 0 or type(expected) is bool or type(actual) is bool:
         return depth > 0 and expected is actual
-    if isinstance(expected, int | float) and isinstance(actual, int | float):
+    if isinstance(expected, int | float) and isinstance(actual, int | float | Decimal | Fraction):
         return expected == actual or (isinstance(expected, float) and _close_number(expected, actual))
     if isinstance(expected, list | tuple):
         return isinstance(actual, list | tuple) and _same_items(expected, actual, depth)
@@ -89,7 +95,7 @@ def _same_value(expected: object, actual: object, depth: int) -> bool:
     return type(expected) is type(actual) and expected == actual
 
 
-def _close_number(expected: float, actual: float) -> bool:
+def _close_number(expected: float, actual: float | Decimal | Fraction) -> bool:
     try:
         return _close(expected, float(actual))
     except OverflowError:
@@ -105,11 +111,14 @@ def _same_items(expected: Sequence[object], actual: Sequence[object], depth: int
 def _same_entries(expected: Mapping[object, object], actual: dict[object, object], depth: int) -> bool:
     if len(expected) != len(actual):
         return False
-    by_text = {str(key) if type(key) is int else key: value for key, value in actual.items()}
-    given = actual if all(key in actual for key in expected) else by_text
+    given = actual if all(key in actual for key in expected) else {_json_key(key): actual[key] for key in actual}
     if len(given) != len(actual):
         return False
     return all(key in given and _same_value(value, given[key], depth - 1) for key, value in expected.items())
+
+
+def _json_key(key: object) -> object:
+    return str(key) if type(key) is int and key.bit_length() <= _KEY_BITS else key
 
 
 # As the published APPS harness (testing_util.py), whose comparisons this rule reproduces
@@ -133,7 +142,11 @@ def _apps_close(expected: str, actual: str) -> bool:
 
 def _floats(line: str) -> list[float] | None:
     tokens = line.split()
-    return [float(token) for token in tokens] if all(map(_NUMBER.fullmatch, tokens)) else None
+    return [float(token) for token in tokens] if all(map(_is_number, tokens)) else None
+
+
+def _is_number(token: str) -> bool:
+    return len(token) <= _LONGEST_NUMBER and _NUMBER.fullmatch(token) is not None
 
 
 def _all_close(expected: list[float], actual: list[float]) -> bool:
@@ -142,9 +155,7 @@ def _all_close(expected: list[float], actual: list[float]) -> bool:
 
 
 def _rounded(lines: list[frozenset[str]]) -> set[frozenset[object]]:
-    return {
-        frozenset(round(float(token), 3) if _NUMBER.fullmatch(token) else token for token in line) for line in lines
-    }
+    return {frozenset(round(float(token), 3) if _is_number(token) else token for token in line) for line in lines}
 
 
 def _apps_value(expected: object, actual: object) -> bool:

@@ -17,7 +17,7 @@ from typing import Any
 from engine.analysis import Analyser, AnalysisLimits
 from engine.claims import State
 from engine.divergence import parting
-from engine.judge import Judge
+from engine.judge import Judge, check_submission
 from engine.limits import Limits
 from engine.records import (
     Diagnostic,
@@ -97,10 +97,10 @@ class Engine:
         """The report on `program` as an answer to `problem`; blocks while very many submissions wait.
 
         Raises:
-            TypeError: the program is text: places are counted in the bytes that were sampled.
+            TypeError: the program is text (places are counted in the bytes that were sampled), or the problem is not
+                what `parse_problem` makes of its fields.
         """
-        if not isinstance(program, bytes):
-            raise TypeError(f"program: must be bytes, as from text.encode(), not {type(program).__name__}")
+        check_submission(program, problem)
         key = (program, id(problem))
         with self._lock:
             if key in self._cache:

@@ -33,6 +33,14 @@ _ATTEMPTS = 2
 """How often a program is tried when its worker dies, each time on a fresh worker."""
 
 
+def check_submission(program: bytes, problem: Problem) -> None:
+    """Raises TypeError for what cannot be judged, in the caller's own line and not as a verdict."""
+    if not isinstance(program, bytes):
+        raise TypeError(f"program: must be bytes, as from text.encode(), not {type(program).__name__}")
+    if not isinstance(problem, Problem):
+        raise TypeError(f"problem: must be a Problem, as from parse_problem(...), not {type(problem).__name__}")
+
+
 class Judge:
     """Runs programs on problems in sandboxed workers; use it as a context manager, or `close` it."""
 
@@ -84,7 +92,11 @@ class Judge:
         Args:
             program: source as the policy wrote it.
             problem: its tests decide.
+
+        Raises:
+            TypeError: the program is no bytes, or the problem no `Problem`.
         """
+        check_submission(program, problem)
         key = (program, id(problem))  # the job keeps the problem, so its id stays its own
         return self._add(_Job(partial(Trial, program, problem, self.limits), Trial.run, _infra, key))
 

@@ -1,21 +1,27 @@
 """Places that CPython reports, as byte ranges of the program as it was written.
 
-CPython counts bytes of the source decoded and encoded again as UTF-8, without its byte order mark; the program's
-own bytes differ from those after a mark and under another encoding cookie.
-
-What this module does not do: find errors. It believes no number: all are clamped into the text.
+CPython counts bytes of the source decoded and encoded again as UTF-8, without its byte order mark. The program's own
+bytes differ from those after a mark and under another encoding cookie. No number is believed: all are clamped into the
+text.
 """
 
 from __future__ import annotations
 
 import codecs
 import io
+import re
 import tokenize
 from dataclasses import replace
 
 from engine.logical import without_block
 from engine.records import Span
 from engine.text import ProgramText
+
+_BY_CHARACTER = re.compile(
+    r"ascii|(?:iso)?-?8859|latin|cp\d+|koi8|kz1048|mac[-_]|hp-|tis|ptcp|palmos|gb|big5|hz|euc|shift|johab"
+)
+"""Codecs that decode each line alone, in linear time, with `replace` for what is wrong. The program names the codec, and
+others (`undefined`, `idna`, `punycode`, `utf_7`) raise what they like or take a quadratic time. They count as UTF-8."""
 
 
 class SourceMap:
@@ -72,8 +78,6 @@ class SourceMap:
                 self._program.decode(self._encoding)
             except UnicodeDecodeError as error:
                 place = error.start
-            except LookupError:
-                return None
         return None if place < 0 else self._text.span(place, place + 1)
 
     def _line(self, line: int) -> tuple[int, bytes]:
@@ -99,7 +103,7 @@ class SourceMap:
 def _encoding(program: bytes) -> str:
     """The source's encoding by mark or cookie; UTF-8 where the cookie is not to be believed."""
     try:
-        name = tokenize.detect_encoding(io.BytesIO(program[:4096]).readline)[0]
-    except (SyntaxError, LookupError, UnicodeDecodeError):
+        name = codecs.lookup(tokenize.detect_encoding(io.BytesIO(program[:4096]).readline)[0]).name
+    except (SyntaxError, LookupError, UnicodeError):
         return "utf-8"
-    return "utf-8" if name == "utf-8-sig" else name
+    return name if _BY_CHARACTER.match(name) else "utf-8"

@@ -58,6 +58,7 @@ def parse_problem(data: Mapping[str, object], id: str = "") -> Problem:
 def _with_common_fields(problem: Problem, data: Mapping[str, object], identity: str) -> Problem:
     names = ("id", "task_id", "problem_id")
     found = next((str(data[name]) for name in names if data.get(name) not in (None, "")), identity)
+    _check_writable(found, "id")
     prompts = (_text(data, name) for name in ("prompt", "text", "question"))
     rules = [rule.value for rule in ComparisonRule]
     rule = _text(data, "comparison") or ComparisonRule.STRICT.value
@@ -281,7 +282,15 @@ def _text(data: Mapping[str, object], name: str) -> str:
         return ""
     if not isinstance(value, str):
         raise ProblemError(name, f"must be a string, is {_kind(value)}")
+    _check_writable(value, name)
     return value
+
+
+def _check_writable(text: str, name: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ProblemError(name, "holds a lone surrogate, which no file or tokenizer takes") from None
 
 
 def _list(data: Mapping[str, object], name: str) -> Sequence[object]:

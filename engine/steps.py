@@ -40,11 +40,16 @@ def step_of(test: Test, problem: Problem) -> Step:
 
 def child_records(outcome: Outcome, first: int, count: int) -> Iterable[dict[str, Any]]:
     """The child's records of consecutive tests from `first` on; ends at the first thing that is not one."""
-    for index, line in enumerate(outcome.records[PROGRESS.size :].split(b"\n")[:count], first):
+    for index, line in enumerate(record_lines(outcome, count), first):
         record = load_line(line)
         if record is None or record.get("i") != index or not isinstance(record.get("end", 0), int):
             return
         yield record
+
+
+def record_lines(outcome: Outcome, count: int) -> list[bytes]:
+    """The first `count` lines of what the child recorded: there are as many tests, and no more lines are read."""
+    return outcome.records[PROGRESS.size :].split(b"\n", count)[:count]
 
 
 def progress(outcome: Outcome) -> int:

@@ -24,9 +24,20 @@ from engine.leftovers import leaves_nothing
 from engine.limits import Limits
 from engine.records import ErrorKind, Execution, Problem, ProgramError, StdinTest, TestResult, Verdict
 from engine.sandbox.values import decode
-from engine.sandbox.wire import EXITED, OUT_OF_MEMORY, PROGRESS, Reply, Request, Task, load_line
+from engine.sandbox.wire import EXITED, OUT_OF_MEMORY, Reply, Request, Task, load_line
 from engine.sandbox.worker import Outcome, Worker, WorkerError
-from engine.steps import Step, child_records, not_run, output_limit, progress, step_of, timed_out, timeouts, worst
+from engine.steps import (
+    Step,
+    child_records,
+    not_run,
+    output_limit,
+    progress,
+    record_lines,
+    step_of,
+    timed_out,
+    timeouts,
+    worst,
+)
 
 _REFEREE_PATIENCE = 5.0
 """Seconds a referee waits longer than the program may take."""
@@ -40,6 +51,14 @@ class _Round(NamedTuple):
     cpu_ns: int
     peak_memory: int
     output: bytes
+
+
+def readable(read: Callable[..., TestResult], *claim: object) -> TestResult:
+    """The result that `read` makes of a claim; an answer that cannot be read or compared is a wrong one."""
+    try:
+        return read(*claim)
+    except Exception:  # whatever a program can make our reading of it raise is its doing
+        return TestResult(Verdict.FAILED, 0.0)
 
 
 class CompilerError(Exception):
@@ -179,7 +198,7 @@ class Trial:
         for record in child_records(outcome, first, len(steps)):
             end = min(max(record.get("end", 0), start), len(outcome.output))
             output, start = outcome.output[start:end], end
-            results.append(self._result(steps[len(results)], record, output, request))
+            results.append(readable(self._result, steps[len(results)], record, output, request))
         index = progress(outcome)
         if len(results) < len(steps) and (index >= first + len(results) or not results):
             spent = outcome.reply.cpu_ns / 1e9 - sum(result.seconds for result in results)
@@ -268,12 +287,12 @@ class Trial:
                     judged = judging.wait()
                 played = served.wait()
         self._raise_refusal(played)
-        lines = map(load_line, played.records[PROGRESS.size :].split(b"\n"))
+        lines = map(load_line, record_lines(played, len(steps)))
         seen = {str(record.get("i")): record for record in lines if record}
         results: list[TestResult] = []
         for record in child_records(judged, first, len(steps)):
             said = seen.get(str(first + len(results)), {})
-            results.append(self._judged(steps[len(results)], record, said, played))
+            results.append(readable(self._judged, steps[len(results)], record, said, played))
         if not results:
             results.append(self._referee_failed(judged, played, steps[0]))
         elif len(results) < len(steps) and progress(judged) >= first + len(results):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import re
-import tokenize
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine import Diagnostic, Execution, Source, Verdict
-from engine.logical import logical_lines, python_tokens
+from engine.logical import layout, logical_lines
 from engine.text import ProgramText
 
 Formula = Callable[[int, int, int, int], float]
@@ -48,8 +47,6 @@ def dstar(failing: int, passing: int, failing_not: int, _: int) -> float:
 FORMULAS: dict[str, Formula] = {"ochiai": ochiai, "tarantula": tarantula, "dstar": dstar}
 
 
-_WEIGHTS = {tokenize.OP: 1.0, tokenize.NUMBER: 1.0, tokenize.NAME: 0.5}
-_UNCOUNTED = frozenset("):,]}{.=;")  # an opening `(` or `[` counts: a call, a subscript
 _TIE_BREAK = 0.1
 _HINT = 0.1
 """What an error's line gains, where the error's kind is an unsure guide to its place."""
@@ -144,9 +141,4 @@ def _runs(program: bytes, execution: Execution) -> tuple[list[set[int]], list[se
 
 def line_weights(program: bytes) -> Mapping[int, float]:
     """How much each line does: its operators, calls, numbers and names."""
-    lines = logical_lines(program)
-    weights: defaultdict[int, float] = defaultdict(float)
-    for token in python_tokens(program):
-        if token.start[0] in lines and token.string not in _UNCOUNTED:
-            weights[token.start[0]] += _WEIGHTS.get(token.type, 0.0)
-    return weights
+    return defaultdict(float, layout(program).weights)

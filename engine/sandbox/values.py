@@ -189,7 +189,7 @@ def decode(data: object, receiver: Receiver | None = None, depth: int = _DEPTH +
         return Opaque("unreadable value")
     try:
         return _decode_tagged(data, receiver, depth)
-    except (TypeError, ValueError, LookupError, ArithmeticError, RecursionError):
+    except Exception:  # whatever a library's type makes of data that no program of ours wrote
         return Opaque("unreadable value")
 
 

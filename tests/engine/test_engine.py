@@ -29,6 +29,12 @@ def test_a_program_as_text_is_refused_in_plain_words(engine: Engine) -> None:
         engine.submit("def f(x): ...", PROBLEM)  # type: ignore[arg-type]
 
 
+def test_a_problem_as_a_dict_is_refused_in_plain_words(engine: Engine) -> None:
+    for submit in (engine.submit, engine.judge.submit):
+        with pytest.raises(TypeError, match=r"problem: must be a Problem, as from parse_problem\(\.\.\.\), not dict"):
+            submit(b"def f(x): ...", {"test_list": ["assert f(1) == 2"]})  # type: ignore[arg-type]
+
+
 def test_run_time_and_static_findings_meet_in_one_report(engine: Engine) -> None:
     report = engine.submit(b"def f(x):\n    if x > 1:\n        return xs\n    return x + 1\n", PROBLEM).result()
     assert [(d.source.value, d.code, d.span.line) for d in report.diagnostics if d.span] == [

@@ -114,3 +114,9 @@ def test_any_object_is_a_problem_with_tests_or_a_problem_error(data):
     except ProblemError:
         return
     assert problem.tests
+
+
+@pytest.mark.parametrize("field", ["id", "prompt", "difficulty"])
+def test_text_that_no_file_takes_is_refused(field: str) -> None:
+    with pytest.raises(ProblemError, match=rf"`{field}`: holds a lone surrogate"):
+        parse_problem({"inputs": ["1"], "outputs": ["1"], field: "\ud83d"})
