@@ -1,4 +1,4 @@
-"""What a child claims, read without belief: numbers clamped, texts cut and made printable, places put into the program."""
+"""Reads what a child claims without belief: clamps numbers, cuts texts, puts places into the program."""
 
 from __future__ import annotations
 

@@ -6,10 +6,10 @@ data (`engine.sandbox.values.Opaque`) equals nothing. Time is linear in the leng
 Strict, for text: the same lines, blanks at the end of a line and blank lines at the end of the text forgiven. A
 number in a line may differ within 1e-6 (relative or absolute) where the expected token is written as a float (`.`
 or exponent); everything else in the line must be the same, blanks between tokens included. Strict, for values:
-equal type by type. Lists and tuples are both sequences (expected values come from JSON); an integer equals a float,
-a decimal number or a fraction of exactly that value; a bool equals only a bool; where a float is expected, 1e-6 is forgiven; a JSON key matches an
-integer key written the same; an expected list of one element also accepts that element (APPS wraps results). No
-rule looks at sets of lines or tokens unless it is `apps`.
+equal type by type. Lists and tuples are both sequences (expected values come from JSON); an integer equals a float, a
+decimal number or a fraction of exactly that value; a bool equals only a bool; where a float is expected, 1e-6 is
+forgiven; a JSON key matches an integer key written the same; an expected list of one element also accepts that element
+(APPS wraps results). No rule looks at sets of lines or tokens unless it is `apps`.
 """
 
 from __future__ import annotations

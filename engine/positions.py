@@ -20,8 +20,8 @@ from engine.text import ProgramText
 _BY_CHARACTER = re.compile(
     r"ascii|(?:iso)?-?8859|latin|cp\d+|koi8|kz1048|mac[-_]|hp-|tis|ptcp|palmos|gb|big5|hz|euc|shift|johab"
 )
-"""Codecs that decode each line alone, in linear time, with `replace` for what is wrong. The program names the codec, and
-others (`undefined`, `idna`, `punycode`, `utf_7`) raise what they like or take a quadratic time. They count as UTF-8."""
+"""Codecs that decode each line alone, in linear time, with `replace` for what is wrong. The program names the codec.
+Others (`undefined`, `idna`, `punycode`, `utf_7`) raise what they like or take quadratic time, and count as UTF-8."""
 
 
 class SourceMap:

@@ -30,6 +30,11 @@ PIECES = [
     *("(", ")", "[", "]", "{", "}", "#", ":", ",", "=", "x", "é", "\u0661", "\ud800", "\0", "\f", "import ", "f'{"),
     *("\\\n", "# coding: undefined\n", "# coding: idna\n", "# coding: punycode\n", "# coding: latin-1\n", "\ufeff"),
 ]
+TAGS = [
+    *("int", "dict", "set", "tuple", "items", "keys", "values", "iterator", "range", "complex", "decimal", "fraction"),
+    *("date", "datetime", "timedelta", "named", "plain", "counter", "default", "bytes", "shared", "frozenset", "deque"),
+    *("bytearray", "builtin", "object", "nothing"),
+]
 structured = st.lists(st.sampled_from(PIECES), max_size=60).map(
     lambda parts: "".join(parts).encode(errors="surrogatepass")
 )
@@ -49,34 +54,7 @@ tagged = st.recursive(
         st.lists(inner, max_size=4)
         | st.fixed_dictionaries(
             {
-                "t": st.sampled_from(
-                    [
-                        "int",
-                        "dict",
-                        "set",
-                        "tuple",
-                        "items",
-                        "keys",
-                        "values",
-                        "iterator",
-                        "range",
-                        "complex",
-                        "decimal",
-                    ]
-                    + [
-                        "fraction",
-                        "date",
-                        "datetime",
-                        "timedelta",
-                        "named",
-                        "plain",
-                        "counter",
-                        "default",
-                        "bytes",
-                        "shared",
-                    ]
-                    + ["frozenset", "deque", "bytearray", "builtin", "object", "nothing"]
-                ),
+                "t": st.sampled_from(TAGS),
                 "v": inner,
             }
         )
