@@ -1,7 +1,4 @@
-"""What one program may use.
-
-What this module does not do: enforce anything.
-"""
+"""What one program may use."""
 
 from __future__ import annotations
 
@@ -10,17 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of one program's run. Times are CPU seconds, so that a busy machine makes no false timeouts."""
+    """Limits of one program's run. CPU time decides, so that a busy machine makes no false time-outs."""
 
     cpu_seconds: float = 4.0
     """For one test; a problem's own `time_limit` comes first."""
-    wall_factor: float = 3.0
-    """A test may last this many times its CPU limit on the clock, for programs that sleep or wait."""
+    wall_factor: float = 1.0
+    """A test may sleep or wait this many times its CPU limit on the clock, and a whole program twice that."""
     memory_bytes: int = 1 << 30
     """Address space of the program's process."""
     output_bytes: int = 1 << 20
     """Standard output of one test, at least: tests that expect much get twice what they expect."""
-    timeouts: int = 3
+    timeouts: int = 1
     """Tests that may time out before the rest are given up, and recorded as timed out without being run."""
 
     def __post_init__(self) -> None:

@@ -6,13 +6,16 @@ What this module does not do: say whether an answer is right (`Judge.submit`), o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.limits import Limits
 from engine.records import ErrorKind, Execution, Problem, ProgramError, Verdict
 from engine.sandbox.worker import Worker
 from engine.steps import Step
 from engine.trial import Trial
+
+_TIMEOUTS = 3
+"""Inputs on which a program may run out of time before the rest are given up: each answer is wanted for itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ class Observation(Trial):
 
     def __init__(self, program: bytes, problem: Problem, limits: Limits) -> None:
         """Raises ValueError for a test whose input alone cannot be given to a program."""
-        super().__init__(program, problem, limits)
+        super().__init__(program, problem, replace(limits, timeouts=max(limits.timeouts, _TIMEOUTS)))
         for index, step in enumerate(self._steps):
             if step.kind == "assert":
                 raise ValueError(f"tests[{index}] of {problem.id or 'the problem'} is not one call or one input")

@@ -1,16 +1,15 @@
-"""The steps of a trial: tests as they are run, the records a child leaves, and the errors that we give names.
-
-What this module does not do: run steps, or compare anything.
-"""
+"""The steps of a trial: tests as they are run, the records a child leaves, and the errors that we give names."""
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from engine.assertions import equality, settled
 from engine.records import CallTest, ErrorKind, Problem, ProgramError, StdinTest, Test, TestResult, Verdict
-from engine.sandbox.wire import PROGRESS, load_line
+from engine.sandbox.wire import EXITED, Reply, load_line
 from engine.sandbox.worker import Outcome
 
 
@@ -49,14 +48,12 @@ def child_records(outcome: Outcome, first: int, count: int) -> Iterable[dict[str
 
 def record_lines(outcome: Outcome, count: int) -> list[bytes]:
     """The first `count` lines of what the child recorded: there are as many tests, and no more lines are read."""
-    return outcome.records[PROGRESS.size :].split(b"\n", count)[:count]
+    return outcome.records.split(b"\n", count)[:count]
 
 
-def progress(outcome: Outcome) -> int:
-    """Index of the last test that the child began; -1 where it began none."""
-    if len(outcome.records) < PROGRESS.size:
-        return -1
-    return int(PROGRESS.unpack_from(outcome.records)[0])
+def ran_out(reply: Reply) -> bool:
+    """Whether the time of a child ran out, which all its tests together had."""
+    return reply.stopped != EXITED or os.waitstatus_to_exitcode(reply.status) == -signal.SIGXCPU
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
@@ -75,9 +72,9 @@ def timed_out(message: str) -> ProgramError:
     return ProgramError(ErrorKind.TIMEOUT, "TimeoutError", message)
 
 
-def not_run(timeouts: int) -> TestResult:
-    """The result of a test that is given up after so many time-outs."""
-    return TestResult(Verdict.ERROR, 0.0, timed_out(f"not run: {timeouts} tests had timed out before it"))
+def not_run(reason: str) -> TestResult:
+    """The result of a test that is given up."""
+    return TestResult(Verdict.ERROR, 0.0, timed_out(f"not run: {reason}"))
 
 
 def output_limit(limit: int) -> ProgramError:

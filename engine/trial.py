@@ -25,13 +25,13 @@ from engine.limits import Limits
 from engine.records import ErrorKind, Execution, Problem, ProgramError, StdinTest, TestResult, Verdict
 from engine.sandbox.values import decode
 from engine.sandbox.wire import EXITED, OUT_OF_MEMORY, Reply, Request, Task, load_line
-from engine.sandbox.worker import Outcome, Worker, WorkerError
+from engine.sandbox.worker import Outcome, Worker, WorkerError, longest
 from engine.steps import (
     Step,
     child_records,
     not_run,
     output_limit,
-    progress,
+    ran_out,
     record_lines,
     step_of,
     timed_out,
@@ -41,6 +41,8 @@ from engine.steps import (
 
 _REFEREE_PATIENCE = 5.0
 """Seconds a referee waits longer than the program may take."""
+_SLEEPS = 2
+"""Tests' worth of sleep that a whole program may have."""
 _SHOWN, _TAIL = 500, 2000
 
 
@@ -48,8 +50,7 @@ class _Round(NamedTuple):
     """What one child brought: results for the first of the tests it was given, in order."""
 
     results: list[TestResult]
-    cpu_ns: int
-    peak_memory: int
+    reply: Reply
     output: bytes
 
 
@@ -92,7 +93,7 @@ class Trial:
         except CompilerError as refused:
             seconds = refused.reply.cpu_ns / 1e9
             return Execution(Verdict.ERROR, (), refused.error, seconds, isolation, refused.reply.peak_memory)
-        seconds = sum(one.cpu_ns for one in rounds) / 1e9
+        seconds = sum(one.reply.cpu_ns for one in rounds) / 1e9
         if fault := self._prelude_fault(worker, results):
             return Execution(Verdict.INFRA, (), None, seconds, isolation, infra_reason=fault)
         return Execution(
@@ -101,7 +102,7 @@ class Trial:
             error=next((result.error for result in results if result.error is not None), None),
             seconds=seconds,
             isolation=isolation,
-            peak_memory_bytes=max(one.peak_memory for one in rounds),
+            peak_memory_bytes=max(one.reply.peak_memory for one in rounds),
             stdout_tail=self._claims.shown(rounds[-1].output[-_TAIL:]),
             infra_reason=self._infra_reason if any(r.verdict is Verdict.INFRA for r in results) else "",
         )
@@ -123,17 +124,26 @@ class Trial:
         rounds: list[_Round] = []
         for kind, group in groupby(self._steps, key=lambda step: step.kind):
             steps = list(group)
+            most = len(steps)
             while steps:
-                if timeouts(results) >= self._limits.timeouts:
-                    results += [not_run(self._limits.timeouts)] * len(steps)
+                if reason := self._why_give_up(results, rounds):
+                    results += [not_run(reason)] * len(steps)
                     break
                 play = partial(self._play, worker, referee, kind)
-                one = play(steps, len(results))
+                one = play(steps[:most], len(results))
+                most = len(one.results) if ran_out(one.reply) else 2 * most
                 believed = self._trace or self._nothing_left(kind, steps, one)
                 rounds += [*([] if believed else self._doubt(one, steps, len(results), play)), one]
                 results += one.results
                 steps = steps[len(one.results) :]
         return results, rounds
+
+    def _why_give_up(self, results: Sequence[TestResult], rounds: Sequence[_Round]) -> str:
+        """Why no more tests are run; empty while they are."""
+        if (late := timeouts(results)) >= self._limits.timeouts:
+            return f"{late} tests had timed out before it"
+        slept = sum(one.reply.idle_ns for one in rounds) / 1e9
+        return f"the program had slept for {slept:.1f} s" if slept >= _SLEEPS * self._request(0).idle else ""
 
     def _play(self, worker: Worker, referee: Worker | None, kind: str, steps: Sequence[Step], first: int) -> _Round:
         if kind != "assert":
@@ -183,29 +193,28 @@ class Trial:
         entry, trace = problem.entry_point or "", "" if mode == "referee" else self._trace
         return Task(mode, source, problem.prelude, setup, entry, tests, first, self._output_bytes, trace)
 
-    def _request(self, tests: int, inputs: int, patience: float = 0.0) -> Request:
+    def _request(self, inputs: int) -> Request:
         cpu = self._problem.time_limit or self._limits.cpu_seconds
-        wall = cpu * self._limits.wall_factor + patience
-        return Request(cpu, wall, cpu * tests + 1.0, max(2 * self._output_bytes, inputs))
+        return Request(cpu, cpu * self._limits.wall_factor, max(2 * self._output_bytes, inputs))
 
     def _round(self, worker: Worker, kind: str, steps: Sequence[Step], first: int) -> _Round:
         largest = max(4 * len(step.given) for step in steps) if kind == "stdin" else 0
-        request = self._request(len(steps), largest)
+        request = self._request(largest)
         outcome = worker.run(self._task(kind, steps, first), request)
         self._raise_refusal(outcome)
         results: list[TestResult] = []
-        start = 0
+        start, more = 0, True
         for record in child_records(outcome, first, len(steps)):
             end = min(max(record.get("end", 0), start), len(outcome.output))
             output, start = outcome.output[start:end], end
+            more = record.get("more") is not False
             results.append(readable(self._result, steps[len(results)], record, output, request))
-        index = progress(outcome)
-        if len(results) < len(steps) and (index >= first + len(results) or not results):
+        if not results or (len(results) < len(steps) and more and not ran_out(outcome.reply)):
             spent = outcome.reply.cpu_ns / 1e9 - sum(result.seconds for result in results)
             result = self._interrupted(steps[len(results)], outcome, outcome.output[start:], max(spent, 0.0))
-            remaining = len(steps) - len(results) if index < 0 else 1  # it fell while compiling: so will the others
+            remaining = 1 if outcome.reply.begun else len(steps)  # it fell while compiling: so will the others
             results += [result] * remaining
-        return _Round(results, outcome.reply.cpu_ns, outcome.reply.peak_memory, outcome.output)
+        return _Round(results, outcome.reply, outcome.output)
 
     def _raise_refusal(self, outcome: Outcome) -> None:
         if not outcome.report:
@@ -258,14 +267,14 @@ class Trial:
         status, shown = os.waitstatus_to_exitcode(outcome.reply.status), self._shown(output)
         if len(output) > self._output_bytes:
             return TestResult(Verdict.ERROR, seconds, output_limit(self._output_bytes), shown)
-        if outcome.reply.stopped != EXITED or status == -signal.SIGXCPU:
+        if ran_out(outcome.reply):
             return TestResult(Verdict.ERROR, seconds, timed_out("ran out of time"), shown)
         if status == OUT_OF_MEMORY:
             error = ProgramError(ErrorKind.MEMORY, "MemoryError", "out of memory")
         elif status < 0:
             name = signal.Signals(-status).name if -status in set(signal.Signals) else f"signal {-status}"
             error = ProgramError(ErrorKind.CRASHED, name, f"the interpreter died of {name}")
-        elif status == 0 and step.kind == "stdin" and progress(outcome) >= 0:  # `os._exit(0)`: what it printed counts
+        elif status == 0 and step.kind == "stdin" and outcome.reply.begun:  # `os._exit(0)`: what it printed counts
             right = self._printed_right(step, output)
             return TestResult(Verdict.PASSED if right else Verdict.FAILED, seconds, None, shown)
         else:
@@ -277,8 +286,8 @@ class Trial:
     def _assert_round(self, worker: Worker, referee: Worker, steps: Sequence[Step], first: int) -> _Round:
         ours, theirs = socket.socketpair()
         with ours, theirs:
-            request = self._request(len(steps), 0)
-            patient = self._request(len(steps), 0, _REFEREE_PATIENCE)
+            request = self._request(0)
+            patient = request._replace(idle=longest(request) + _REFEREE_PATIENCE)
             with worker.begin(self._task("serve", (), first), request, ours) as served:
                 judging = referee.begin(self._task("referee", steps, first), patient, theirs)
                 ours.close()
@@ -290,15 +299,18 @@ class Trial:
         lines = map(load_line, record_lines(played, len(steps)))
         seen = {str(record.get("i")): record for record in lines if record}
         results: list[TestResult] = []
+        late, more = ran_out(played.reply) or ran_out(judged.reply), True
         for record in child_records(judged, first, len(steps)):
+            more = record.get("more") is not False and not record.get("lost")
+            if results and late and record.get("lost"):
+                break
             said = seen.get(str(first + len(results)), {})
             results.append(readable(self._judged, steps[len(results)], record, said, played))
         if not results:
             results.append(self._referee_failed(judged, played, steps[0]))
-        elif len(results) < len(steps) and progress(judged) >= first + len(results):
+        elif len(results) < len(steps) and more and not late:
             results.append(self._referee_failed(judged, played, steps[len(results)]))
-        peak, cpu = played.reply.peak_memory, played.reply.cpu_ns
-        return _Round(results, cpu, peak, played.output)
+        return _Round(results, played.reply, played.output)
 
     def _judged(self, step: Step, record: dict[str, Any], said: dict[str, Any], played: Outcome) -> TestResult:
         """The verdict on one test that the referee has run."""

@@ -2,9 +2,6 @@
 
 From the first line of the program on, everything here is in the program's hands; nothing that matters depends on it.
 A record is a claim: "this was printed, this was returned, this was raised". Whether it is right is decided outside.
-
-What this module does not do: know expected outputs (except as a referee, which runs no program), or decide a
-verdict.
 """
 
 from __future__ import annotations
@@ -12,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -22,6 +20,7 @@ from engine.sandbox.referee import referee
 from engine.sandbox.serve import serve
 from engine.sandbox.values import encode
 from engine.sandbox.wire import (
+    BEGUN,
     CHANNEL,
     OUT_OF_MEMORY,
     REPORT,
@@ -38,7 +37,7 @@ def run_child(request: Request, confine: Callable[[], None], channel: bool) -> N
     """The child's whole life; its descriptors are in place, `confine` puts the last walls up."""
     try:
         task = read_task()
-        cpu = int(request.total_cpu) + 2
+        cpu = int(2 * request.cpu) + 2
         resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu))
         resource.setrlimit(resource.RLIMIT_FSIZE, (request.file_bytes, request.file_bytes))
         os.closerange(CHANNEL + channel, 1 << 16)
@@ -80,6 +79,7 @@ def run_program(task: Task) -> None:
     except Exception as error:
         _report(describe_compile_error(error, task.source))
         return
+    os.write(REPORT, BEGUN.pack(time.process_time_ns()))
     os.close(REPORT)
     recorder = Recorder(task)
     if task.mode == "serve":

@@ -1,7 +1,4 @@
-"""The child's records: where it stands, then how each test ended.
-
-What this module does not do: judge. All it writes may be forged by the program it reports on.
-"""
+"""The child's records of how each test ended. All of it may be forged by the program that it reports on."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from engine.sandbox import program
 from engine.sandbox.failures import describe
 from engine.sandbox.lines import LineTrace
 from engine.sandbox.states import StateTrace
-from engine.sandbox.wire import PROGRESS, RECORDS, STDIN, STDOUT, Task, dump_line
+from engine.sandbox.wire import RECORDS, STDIN, STDOUT, Task, dump_line
 
 _reopened = [False]
 """Whether the program opened a descriptor of its own: such a file closes the descriptor when it is collected, later."""
@@ -41,10 +38,10 @@ _TRACES: dict[str, type[LineTrace] | type[StateTrace]] = {"lines": LineTrace, "s
 
 
 class Recorder:
-    """Writes what each test did: where it stands (for the deadline), then a record of how it ended."""
+    """Writes a record of how each test ended."""
 
     def __init__(self, task: Task) -> None:
-        self._position = PROGRESS.size
+        self._position = 0
         self._output_bytes = task.output_bytes
         self._files = (os.fstat(STDIN).st_ino, os.fstat(STDOUT).st_ino)
         self._may_exit = task.mode == "stdin"
@@ -63,7 +60,6 @@ class Recorder:
         _reopened[0] = False
         self._index = index
         self._started, self._thread_started = time.process_time_ns(), time.thread_time_ns()
-        os.pwrite(RECORDS, PROGRESS.pack(index, self._started, time.monotonic_ns()), 0)
         if self._trace is not None:
             self._trace.start()
 
@@ -85,7 +81,7 @@ class Recorder:
             clean = clean and not self._note_failure(record, error)
         if program.unheard:
             record["unheard"] = program.unheard[0]
-        return self.write({**record, **noted}) and clean
+        return self.write({**record, **noted}, clean)
 
     def _note_failure(self, record: dict[str, object], error: BaseException) -> bool:
         """Puts the error into `record`; whether the process is short of memory."""
@@ -96,9 +92,12 @@ class Recorder:
         record["error"] = describe(error)
         return short
 
-    def write(self, record: dict[str, object]) -> bool:
-        """Appends the record of the test that has begun; whether this process may run another test."""
+    def write(self, record: dict[str, object], clean: bool) -> bool:
+        """Appends the record of the test that has begun; whether this `clean` process may run another test."""
         output, same = self._look()
+        more = clean and same and not _reopened[0] and max(output, self._position) <= self._output_bytes
+        if not more:
+            record["more"] = False
         record["i"] = self._index
         record["end"] = output
         # The process's clock moves in ticks under a CPU limit; the thread's leaves other threads out.
@@ -109,10 +108,9 @@ class Recorder:
             line = dump_line({**record, "value": {"t": "object", "v": kind}})
         os.pwrite(RECORDS, line, self._position)
         self._position += len(line)
-        if not same or _reopened[0] or max(output, self._position) > self._output_bytes:
-            return False
-        os.lseek(STDOUT, output, os.SEEK_SET)
-        return True
+        if more:
+            os.lseek(STDOUT, output, os.SEEK_SET)
+        return more
 
     def _look(self) -> tuple[int, bool]:
         """Bytes written so far, and whether standard input and output still are the files they were."""

@@ -3,8 +3,6 @@
 A task goes down as a fixed header with descriptors; its content lies in a memory file that only the child reads, so
 nothing of a program or its inputs ever enters the zygote. The answer comes up as a fixed header and what the
 compiler said; the child's records lie in another memory file, as lines of JSON that are trusted in nothing.
-
-What this module does not do: interpret records, or use pickle.
 """
 
 from __future__ import annotations
@@ -14,10 +12,10 @@ import marshal
 import struct
 from typing import Any, NamedTuple, cast
 
-REQUEST = struct.Struct("<dddQ")
-REPLY = struct.Struct("<iBqqqI")
-PROGRESS = struct.Struct("<qqq")
-"""Test index (-1 before the first), CPU and monotonic clock in ns at its start; at offset 0 of the records."""
+REQUEST = struct.Struct("<ddQ")
+REPLY = struct.Struct("<iB?qqqI")
+BEGUN = struct.Struct("<q")
+"""The child's CPU clock in ns when the program begins: in the pipe for reports, which then holds no report."""
 LENGTH = struct.Struct("<I")
 
 STDIN, STDOUT, STDERR, RECORDS, REPORT, CHANNEL = range(6)
@@ -29,6 +27,9 @@ REFUSED = 3
 OUT_OF_MEMORY = 77
 """Exit status of a child that has no memory left even to say so."""
 
+BUSIEST = 30.0
+"""How much slower than the CPU's clock the wall's may run for a program that computes: a machine as busy as that makes
+no false time-outs."""
 REPORT_LIMIT = 4096
 """Bytes of a compile report: what a pipe takes without blocking."""
 MESSAGE_LIMIT = 1 << 26
@@ -38,12 +39,10 @@ MESSAGE_LIMIT = 1 << 26
 class Request(NamedTuple):
     """Limits of one child."""
 
-    test_cpu: float
-    """CPU seconds of one test."""
-    test_wall: float
-    """Wall-clock seconds of one test."""
-    total_cpu: float
-    """CPU seconds of the child."""
+    cpu: float
+    """CPU seconds of all tests together, and as many again to begin."""
+    idle: float
+    """Seconds in which it may sleep or wait."""
     file_bytes: int
     """Largest file it may write: its output and its records."""
 
@@ -54,16 +53,18 @@ class Reply(NamedTuple):
     status: int
     """As `os.waitpid` gives it."""
     stopped: int
-    """One of `EXITED`, `CPU`, `WALL`: whether the zygote had to kill it, and why."""
+    """One of `EXITED`, `CPU`, `IDLE`: whether the zygote had to kill it, and why."""
+    begun: bool
+    """Whether the program's first line was reached."""
     cpu_ns: int
-    wall_ns: int
+    idle_ns: int
     peak_memory: int
     """Bytes."""
     report: int
     """Bytes of the compile report that follows."""
 
 
-EXITED, CPU, WALL = range(3)
+EXITED, CPU, IDLE = range(3)
 
 
 class Task(NamedTuple):

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.sandbox.packages import installed
-from engine.sandbox.wire import REFUSED, REPLY, REQUEST, Reply, Request, Task, dump_line, load_line, pack_task
+from engine.sandbox.wire import BUSIEST, REFUSED, REPLY, REQUEST, Reply, Request, Task, dump_line, load_line, pack_task
 
 _BOOT = """
 import sys, types
@@ -161,8 +161,7 @@ class Running:
         try:
             _write(self._files[0], content)
             descriptors = self._files if channel is None else [*self._files, channel.fileno()]
-            total_wall = request.total_cpu * request.test_wall / request.test_cpu
-            control.settimeout(total_wall + _GRACE_SECONDS)
+            control.settimeout(longest(request) + _GRACE_SECONDS)
             socket.send_fds(control, [REQUEST.pack(*request)], descriptors)
         except OSError as error:
             self.__exit__()
@@ -194,6 +193,11 @@ class Running:
         for file in self._files:
             os.close(file)
         self._files = []
+
+
+def longest(request: Request) -> float:
+    """Seconds on the clock that a child may take, at most."""
+    return request.idle + 2 * BUSIEST * request.cpu
 
 
 def _write(file: int, data: bytes) -> None:

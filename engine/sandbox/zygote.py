@@ -2,8 +2,6 @@
 
 It imports little, starts no thread and never reads a task: a task arrives as descriptors of memory files that only
 the child opens, so nothing of one program (and no expected output, ever) is left in memory for the next.
-
-What this module does not do: run anything of a program, look at results, or talk to anybody but its supervisor.
 """
 
 from __future__ import annotations
@@ -15,24 +13,19 @@ import select
 import signal
 import socket
 import sys
-import time
 from typing import Any, NoReturn
 
 from engine.sandbox import child, landlock, namespaces, packages, privileges, seccomp
 from engine.sandbox.preparation import rehearse, warm_up
 from engine.sandbox.python_files import python_files
+from engine.sandbox.watch import Watch
 from engine.sandbox.wire import (
-    CPU,
     EXITED,
     PLACES,
-    PROGRESS,
-    RECORDS,
     REFUSED,
     REPLY,
     REPORT,
-    REPORT_LIMIT,
     REQUEST,
-    WALL,
     Reply,
     Request,
     dump_line,
@@ -145,16 +138,14 @@ def _serve_tasks(control: socket.socket, filtering: seccomp.Filter | None, tempo
         if tuple(descriptors) != PLACES[: len(descriptors)]:
             raise OSError(f"descriptors arrived as {descriptors}")
         request = Request(*REQUEST.unpack(header))
-        started = time.monotonic()
         pid = os.fork()
         if pid == 0:
             _enter_child(request, len(descriptors) == len(PLACES), filtering)
-        reply = _supervise(control, pid, request, descriptors, started)
-        try:
-            report = os.read(report_read, REPORT_LIMIT)
-        except BlockingIOError:
-            report = b""
-        control.sendall(REPLY.pack(*reply._replace(report=len(report))) + report)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        watch = Watch(pid, request, report_read)
+        reply = _supervise(control, pid, watch)
+        control.sendall(REPLY.pack(*reply) + watch.report[: reply.report])
         if temporary:
             namespaces.sweep()  # if this fails, the worker ends, and what is left with it
 
@@ -172,24 +163,21 @@ def _enter_child(request: Request, channel: bool, filtering: seccomp.Filter | No
     child.run_child(request, lambda: filtering.install(pid) if filtering else None, channel)
 
 
-def _supervise(control: socket.socket, pid: int, request: Request, descriptors: list[int], started: float) -> Reply:
-    """Waits for the child, stops it at its deadline, and leaves nothing of it."""
-    for descriptor in descriptors:
-        if descriptor != RECORDS:
-            os.close(descriptor)
+def _supervise(control: socket.socket, pid: int, watch: Watch) -> Reply:
+    """Wait for the child, stop it when its time is over, and leave nothing of it."""
     handle = os.pidfd_open(pid)
     poller = select.poll()
     poller.register(handle, select.POLLIN)
     poller.register(control, select.POLLIN)
-    stopped, wait = EXITED, min(request.test_cpu, request.test_wall)
+    stopped = EXITED
     while True:
-        ready = dict(poller.poll(int(wait * 1000) + 1))
+        ready = dict(poller.poll(int(watch.wait * 1000) + 1))
         if control.fileno() in ready:
             os.kill(pid, signal.SIGKILL)
             os._exit(0)  # the supervisor is gone, and so are we
         if handle in ready:
             break
-        stopped, wait = _time_left(pid, request, started)
+        stopped = watch.look()
         if stopped != EXITED:
             os.kill(pid, signal.SIGKILL)
             break
@@ -197,10 +185,11 @@ def _supervise(control: socket.socket, pid: int, request: Request, descriptors: 
     if os.getpid() == 1:
         _kill_all()
     os.close(handle)
-    os.close(RECORDS)
-    cpu = int((usage.ru_utime + usage.ru_stime) * 1e9)
-    wall = int((time.monotonic() - started) * 1e9)
-    return Reply(status, stopped, cpu, wall, usage.ru_maxrss * 1024, 0)
+    cpu = usage.ru_utime + usage.ru_stime
+    watch.note(cpu)
+    watch.read_report()
+    idle, peak = int(watch.idle * 1e9), usage.ru_maxrss * 1024
+    return Reply(status, stopped, watch.begun, int(cpu * 1e9), idle, peak, 0 if watch.begun else len(watch.report))
 
 
 def _kill_all() -> None:
@@ -211,19 +200,3 @@ def _kill_all() -> None:
             os.waitpid(-1, 0)
     except (ProcessLookupError, ChildProcessError):
         return
-
-
-def _time_left(pid: int, request: Request, started: float) -> tuple[int, float]:
-    """Why to stop the child now (`EXITED`: do not), and how long to wait before looking again.
-
-    Where a test began is the child's word: a program that lies about it gets the time of the whole child, no more.
-    """
-    cpu, now = time.clock_gettime((~pid << 3) | 2), time.monotonic()
-    data = os.pread(RECORDS, PROGRESS.size, 0)
-    _index, cpu_start, wall_start = PROGRESS.unpack(data) if len(data) == PROGRESS.size else (-1, 0, 0)
-    cpu_left = min(request.test_cpu - (cpu - cpu_start / 1e9), request.total_cpu - cpu)
-    total_wall = request.total_cpu * request.test_wall / request.test_cpu
-    wall_left = min(request.test_wall - (now - max(wall_start / 1e9, started)), total_wall - (now - started))
-    if cpu_left <= 0:
-        return CPU, 0.0
-    return (WALL, 0.0) if wall_left <= 0 else (EXITED, min(cpu_left, wall_left))

@@ -128,7 +128,7 @@ def test_a_worker_that_stops_answering_is_given_up(monkeypatch):
     for process in [stopped, *stopped.children(recursive=True)]:
         process.send_signal(signal.SIGSTOP)
     with pytest.raises(WorkerError, match="silent"):
-        worker.run(Task("stdin", b"", "", "", "", ("",), 0, 1 << 16, ""), Request(0.1, 0.1, 0.2, 1 << 17))
+        worker.run(Task("stdin", b"", "", "", "", ("",), 0, 1 << 16, ""), Request(0.1, 0.1, 1 << 17))
     worker.close()
 
 
@@ -163,7 +163,7 @@ def test_workers_die_with_the_process_that_owns_them():
 def test_a_worker_holds_nothing_of_a_program_that_has_run():
     secret = "left" + "over"
     worker = Worker()
-    request = Request(2.0, 6.0, 3.0, 1 << 21)
+    request = Request(2.0, 6.0, 1 << 21)
     search = """
 import gc
 wanted = "revotfel"[::-1]
@@ -206,7 +206,7 @@ def test_an_older_landlock_confines_as_well(version, layers, monkeypatch, tmp_pa
         pytest.skip(f"not offered here: {missing}")
     older = f"import engine.sandbox.landlock as landlock; landlock.abi = lambda: {version}\nmain()\n"
     monkeypatch.setattr("engine.sandbox.worker._BOOT", _BOOT.replace("main()\n", older))
-    request = Request(5.0, 20.0, 6.0, 1 << 21)
+    request = Request(5.0, 20.0, 1 << 21)
     worker = Worker(layers=layers)
     found = measure(worker)
     assert (worker.landlock_abi, found.level, found.open_probes) == (version, 3 if "namespaces" in layers else 2, ())

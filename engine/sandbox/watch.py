@@ -1,0 +1,67 @@
+"""The clocks of one child, kept by the zygote: how long it has computed, and how long it has slept.
+
+No clock is the program's word. The child marks in a pipe, which it closes before the program's first line, when the
+program begins. From there on all its tests together may use what one test may use. So no test has had more, wherever
+the program says that one began. The tests that are left over get another child (`engine.trial`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+
+from engine.sandbox.wire import BEGUN, BUSIEST, CPU, EXITED, IDLE, REPORT_LIMIT, Request
+
+_WINDOW = 0.25
+"""Seconds in which a program that has something to compute gets its turn, on the busiest machine."""
+
+
+class Watch:
+    """Looks at a child a few times in a second.
+
+    A window of time counts as sleep as far as it is longer than the busiest machine would take for what the child has
+    computed in it.
+    """
+
+    def __init__(self, pid: int, request: Request, report: int) -> None:
+        """`report`: the pipe in which the child marks that the program begins, or says why it does not."""
+        self._clock = (~pid << 3) | 2
+        self._request, self._pipe = request, report
+        self._cpu, self._looked, self._left = 0.0, time.monotonic(), request.cpu
+        self.report = b""
+        self.idle = 0.0
+        """Seconds slept, in whole windows."""
+
+    @property
+    def wait(self) -> float:
+        """Seconds until the next look."""
+        return max(min(self._looked + _WINDOW - time.monotonic(), self._left), 0.001)
+
+    @property
+    def begun(self) -> bool:
+        """Whether the program's first line was reached."""
+        return len(self.report) == BEGUN.size
+
+    def look(self) -> int:
+        """Why to stop the child now (`EXITED`: do not)."""
+        cpu = time.clock_gettime(self._clock)
+        self.read_report()
+        self._left = self._request.cpu - cpu + (BEGUN.unpack(self.report)[0] / 1e9 if self.begun else 0.0)
+        self.note(cpu)
+        if self._left <= 0:
+            return CPU
+        return IDLE if self.idle >= self._request.idle else EXITED
+
+    def note(self, cpu: float) -> None:
+        """Close the window, if it is over, at `cpu` seconds of the child's clock."""
+        now = time.monotonic()
+        if now - self._looked >= _WINDOW:
+            window = min(now - self._looked, 2 * _WINDOW)  # a longer one was a stop of us all
+            self.idle += max(window - BUSIEST * (cpu - self._cpu), 0.0)
+            self._cpu, self._looked = cpu, now
+
+    def read_report(self) -> None:
+        """Take what has come through the pipe."""
+        with contextlib.suppress(BlockingIOError):
+            self.report += os.read(self._pipe, REPORT_LIMIT)
