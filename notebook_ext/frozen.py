@@ -19,7 +19,7 @@ RECORDS_BUDGET = 500_000
 
 def frozen_run(run: Run) -> str:
     """HTML of a run: its page in a frame, and its tables for readers where frames are stripped (GitHub, e-mail)."""
-    page = build_page(run, budget=RECORDS_BUDGET, host="frame")
+    page = build_page(run, budget=RECORDS_BUDGET, programs=False, host="frame")
     return _framed(page, run_line(run), run_table(run), 900)
 
 

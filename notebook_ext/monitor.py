@@ -16,13 +16,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from training import Run, RunError
-from training.page import compact, metric_rows, newest_summaries, sample_summaries
-from training.run import Command
+from training.page import compact, metric_rows, newest_summaries, notes_by_seq, run_about, sample_summaries
+from training.run import Command, runs_in
 
 Message = dict[str, Any]
 
 INTERVAL = 0.25
 """Seconds between two looks at the store, and so between two batches of news to one view."""
+CATCHING_UP = 0.02
+"""Seconds between two batches to a view that is far behind."""
 LONGEST = 30.0
 """Seconds between two snapshots at most, for a view that has been silent for long: nobody may be looking."""
 HEARTBEAT = 5.0
@@ -32,7 +34,7 @@ GREETING = 1.0
 SNAPSHOT_SAMPLES = 50
 SNAPSHOT_METRICS = 2000
 """Rows in a snapshot."""
-MOST_SAMPLES = 1000
+MOST_SAMPLES = 5000
 """Summaries in one batch; a view that is far behind catches up over several."""
 MOST_UNANSWERED = 8
 """Batches a view may leave unanswered before it gets snapshots only: closed pages must not fill the server's memory."""
@@ -113,7 +115,7 @@ class Monitor:
                 message = self._inbox.get(timeout=max(0.0, due - self._clock()))
             except queue.Empty:
                 state = self._look()
-                due = self._clock() + INTERVAL
+                due = self._clock() + (CATCHING_UP if self._behind() else INTERVAL)
                 if state in ENDED and not ended:
                     ended = True
                     self._on_end()
@@ -121,6 +123,13 @@ class Monitor:
             if message is None:
                 return
             self.answer(message)
+
+    def _behind(self) -> bool:
+        """Whether a view that answers lacks rows which are there already."""
+        return any(
+            viewer.name and viewer.caught_up != self._stamp and viewer.sent - viewer.answered < MOST_UNANSWERED
+            for viewer in self._viewers.values()
+        )
 
     def _look(self) -> str:
         try:
@@ -139,6 +148,7 @@ class Monitor:
         if kind == "hello":
             self._viewers.pop("", None)
             self._viewers[viewer] = _Viewer(viewer, seq=int(message["seq"]), last_heard=self._clock())
+            self._send({"kind": "about", "to": viewer, **self._about()})
         elif kind == "ack" and viewer in self._viewers:
             self._viewers[viewer].answered = int(message["batch"])
             self._viewers[viewer].last_heard = self._clock()
@@ -148,6 +158,10 @@ class Monitor:
         elif kind == "search":
             text = str(message["text"])
             self._send({"kind": "found", "to": viewer, "text": text, "seqs": self._containing(text)})
+        elif kind == "note":
+            self._send({"kind": "noted", "to": viewer, "seq": message["seq"], **self._noted(message)})
+        elif kind == "beside":
+            self._send({"kind": "beside", "to": viewer, "name": message["name"], **self._beside(str(message["name"]))})
         elif kind == "command" and message["command"] in COMMANDS:
             identifier = self._run.send(message["command"])
             self._send({"kind": "sent", "to": viewer, "command": message["command"], "id": identifier})
@@ -157,6 +171,24 @@ class Monitor:
             return {"record": compact(self._run.record(seq))}
         except RunError as error:
             return {"failure": str(error)}
+
+    def _about(self) -> Message:
+        siblings = [run.name for run in runs_in(self._run.path.parent) if run.name != self._run.name]
+        return {"about": run_about(self._run), "siblings": siblings, "notes": notes_by_seq(self._run)}
+
+    def _noted(self, message: Message) -> Message:
+        try:
+            self._run.note(int(message["seq"]), str(message["text"]))
+        except (RunError, OSError) as error:
+            return {"failure": str(error)}
+        return {"notes": notes_by_seq(self._run)}
+
+    def _beside(self, name: str) -> Message:
+        """Curves and configuration of another run in the same folder."""
+        for run in runs_in(self._run.path.parent):
+            if run.name == name:
+                return {"about": run_about(run), "metrics": metric_rows(run.metrics())}
+        return {"failure": f"no run {name!r} beside this one"}
 
     def _containing(self, text: str) -> list[int]:
         """The samples whose program contains a text, in any case."""

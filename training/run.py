@@ -112,6 +112,25 @@ class Run:
         rows = self.rows("SELECT seq, time, kind, data FROM events WHERE seq > ? ORDER BY seq", (after,))
         return [{**row, "data": json.loads(row["data"])} for row in rows]
 
+    @property
+    def notes(self) -> dict[str, str]:
+        """What readers wrote about samples: `problem_id/step/sample` -> text (`notes.json`)."""
+        file = self.path / "notes.json"
+        return dict(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else {}
+
+    def note(self, seq: int, text: str) -> None:
+        """Keep a note on a sample in the run directory; an empty text takes it away.
+
+        Raises:
+            RunError: no such sample.
+        """
+        rows = list(self.rows("SELECT problem_id, step, sample FROM samples WHERE seq = ?", (seq,)))
+        if not rows:
+            raise RunError(f"{self.path}: no sample with seq {seq}")
+        notes = {**self.notes, "{problem_id}/{step}/{sample}".format(**rows[0]): text}
+        kept = {sample: note for sample, note in notes.items() if note}
+        write_text(self.path / "notes.json", json.dumps(kept, indent=1))
+
     def send(self, command: Command) -> int:
         """Ask the trainer to pause, resume or stop; returns the id that its answering state event will carry."""
         control = self.path / "control.json"

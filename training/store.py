@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from training.about import write_about
 from training.listing import FIRST, LISTED, encoded, listed
 
 _SCHEMA = f"""
@@ -78,6 +79,7 @@ class RunStore:
         self._connection.execute("PRAGMA synchronous = NORMAL")
         self._connection.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
         self._add_columns()
+        write_about(folder)
         newest = [self._connection.execute(f"SELECT max(seq) FROM {table}").fetchone()[0] for table in _TABLES]  # noqa: S608
         self._seq = max((seq for seq in newest if seq is not None), default=0)
 

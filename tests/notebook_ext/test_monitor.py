@@ -189,3 +189,28 @@ def test_the_thread_answers_many_threads_and_says_when_the_run_has_ended(tmp_pat
     database.close()
     assert ended.wait(30)
     monitor.close()
+
+
+def test_a_view_that_says_hello_is_told_what_the_run_was_and_which_runs_stand_beside_it(running):
+    browser, _ = running
+    make_run(browser.monitor._run.path.parent / "other", steps=2)
+    (browser.monitor._run.path / "config.toml").write_text('[model]\nname = "tiny"\n')
+    (about,) = browser.say("hello", seq=0)
+    assert about["about"]["config"] == {"model.name": "tiny"}
+    assert ("model", "tiny") in about["about"]["facts"]
+    assert about["siblings"] == ["other"]
+    (beside,) = browser.say("beside", name="other")
+    assert {name for _, name, _ in beside["metrics"]} >= {"reward/mean", "pass_rate"}
+    assert "failure" in browser.say("beside", name="../elsewhere")[0]
+
+
+def test_a_note_is_kept_in_the_run_and_told_by_sample(running):
+    browser, _ = running
+    run = browser.monitor._run
+    seq = run.samples()[3]["seq"]
+    (noted,) = browser.say("note", seq=seq, text="an odd one")
+    assert noted["notes"] == {seq: "an odd one"}
+    place = run.record(seq)
+    assert Run(run.path).notes == {f"{place['problem_id']}/{place['step']}/{place['sample']}": "an odd one"}
+    assert browser.say("note", seq=seq, text="")[0]["notes"] == {}
+    assert "failure" in browser.say("note", seq=10**9, text="x")[0]

@@ -3,7 +3,8 @@
 What this package does not do: talk to a kernel (`notebook_ext`) or draw anything itself: the script draws, from data.
 """
 
-from training.page.data import compact, metric_rows, newest_summaries, page_data, sample_summaries
+from training.page.about import run_about
+from training.page.data import compact, metric_rows, newest_summaries, notes_by_seq, page_data, sample_summaries
 from training.page.html import build_page, build_sample_page, record_line, record_table, run_line, run_table
 from training.page.record import shown_record
 from training.page.script import STYLE, view_script
@@ -15,9 +16,11 @@ __all__ = [
     "compact",
     "metric_rows",
     "newest_summaries",
+    "notes_by_seq",
     "page_data",
     "record_line",
     "record_table",
+    "run_about",
     "run_line",
     "run_table",
     "sample_summaries",

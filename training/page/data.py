@@ -9,13 +9,16 @@ import base64
 import gzip
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
+from training.page.about import run_about
 from training.run import Run
 
-RECORDS_BUDGET = 1_500_000
+RECORDS_BUDGET = 6_000_000
 """Bytes of compressed sample records in a page."""
+_TOKENS_OF_THE_REST = 20
+"""A record's size without its tokens, in tokens."""
 
 Row: TypeAlias = tuple[int, int]
 
@@ -35,24 +38,48 @@ def _summary(row: dict[str, Any]) -> dict[str, Any]:
     return {**kept, "reward": round(row["reward"], 5)}
 
 
-def page_data(run: Run, *, budget: int = RECORDS_BUDGET) -> dict[str, Any]:
-    """Everything a page shows of a run: state, `rows` (metrics, all samples), `records` (as many as fit in `budget`).
+def notes_by_seq(run: Run) -> dict[int, str]:
+    """The notes of `Run.notes`, by the number of the sample."""
+    notes = run.notes
+    if not notes:
+        return {}
+    places = run.rows("SELECT seq, problem_id || '/' || step || '/' || sample AS place FROM samples")
+    return {row["seq"]: notes[row["place"]] for row in places if row["place"] in notes}
 
-    Rows and records are JSON, gzipped, in base64: a run of thousands of samples stays a page of a megabyte or two.
+
+def page_data(
+    run: Run, *, budget: float = RECORDS_BUDGET, programs: bool = True, beside: Sequence[Run] = ()
+) -> dict[str, Any]:
+    """Everything a page shows of a run: state, configuration, all metrics, all samples, some samples' tokens.
+
+    `rows` (metrics, samples), `records` and `beside` are JSON, gzipped, in base64, so that thousands of samples make a
+    page of a few megabytes.
 
     Args:
         run: The run, finished or not.
-        budget: Bytes of compressed records; samples without a record are listed and say so when chosen.
+        budget: Bytes of compressed records (`math.inf`: all); a sample without its record keeps its verdict, rewards
+            and program, and says that its tokens are not here.
+        programs: Whether every sample keeps its program.
+        beside: Other runs whose curves and configuration are shown beside this one's.
     """
-    samples = sample_summaries(run)
-    held = _seqs_within(run, budget)
-    for sample in samples:
-        sample["held"] = sample["seq"] in held
-    metrics = metric_rows(run.metrics())
+    rows, notes = run.samples(), notes_by_seq(run)
+    held = _seqs_within(run, rows, budget, first=set(notes))
+    samples = [
+        {**_summary(row), "held": row["seq"] in held} | ({"program": row["program"]} if programs else {})
+        for row in rows
+    ]
+    others = [{"name": each.name, "about": run_about(each), "metrics": metric_rows(each.metrics())} for each in beside]
+    partial = len(held) < len(rows)
+    more = f"`rltf report {run.path} --budget all` keeps those of all samples." if programs else ""
     return {
         "run": {"name": run.name, **run.state, "summary": run.summary},
-        "rows": _packed(json.dumps({"metrics": metrics, "samples": samples}, separators=(",", ":"))),
+        "about": run_about(run),
+        "notes": notes,
+        "more": more,
+        "notice": f"This page keeps the tokens of {len(held)} of its {len(rows)} samples. {more}" if partial else "",
+        "rows": _packed(_json({"metrics": metric_rows(run.metrics()), "samples": samples})),
         "records": _packed(_records(run, held)),
+        "beside": _packed(_json(others)) if others else None,
     }
 
 
@@ -65,14 +92,16 @@ def metric_rows(rows: list[dict[str, Any]]) -> list[list[Any]]:
     ]
 
 
-def _seqs_within(run: Run, budget: int) -> set[int]:
-    """Which records fit: spread over the run so that every stretch of it stays readable."""
-    lengths = [(row["seq"], row["size"]) for row in run.rows("SELECT seq, length(record) AS size FROM samples")]
-    some = [seq for seq, _ in lengths[:: max(1, len(lengths) // 32)]]
-    share = len(_packed(_records(run, set(some)))) / max(1, sum(size for seq, size in lengths if seq in some))
+def _seqs_within(run: Run, rows: list[dict[str, Any]], budget: float, first: set[int]) -> set[int]:
+    """Which records fit: those of `first`, then others spread over the run so that every stretch stays readable."""
+    if math.isinf(budget):
+        return {row["seq"] for row in rows}
+    lengths = [(row["seq"], row["tokens"] + _TOKENS_OF_THE_REST) for row in rows]
+    some = lengths[:: max(1, len(lengths) // 32)]
+    share = len(_packed(_records(run, {seq for seq, _ in some}))) / max(1, sum(size for _, size in some))
     held: set[int] = set()
-    for seq, size in _spread(lengths):
-        budget -= int(size * share)
+    for seq, size in [*(each for each in lengths if each[0] in first), *_spread(lengths)]:
+        budget -= 0 if seq in held else size * share
         if budget < 0:
             break
         held.add(seq)
@@ -91,12 +120,16 @@ def _spread(rows: list[Row]) -> Iterator[Row]:
 
 def _records(run: Run, held: set[int]) -> str:
     """Records by `seq`, as JSON."""
+    chosen = "SELECT seq, record FROM samples WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY seq"
     parts = [
-        f'"{row["seq"]}":{json.dumps(compact(json.loads(row["record"])), separators=(",", ":"))}'
-        for row in run.rows("SELECT seq, record FROM samples ORDER BY seq")
-        if row["seq"] in held
+        f'"{row["seq"]}":{_json(compact(json.loads(row["record"])))}'
+        for row in run.rows(chosen, (json.dumps(sorted(held)),))
     ]
     return f"{{{','.join(parts)}}}"
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))
 
 
 def _packed(text: str) -> str:

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import html
 import json
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from training.page.data import compact, page_data, sample_summaries
+from training.page.data import RECORDS_BUDGET, compact, page_data, sample_summaries
 from training.page.script import STYLE, view_script
 from training.run import Run
 
 _LISTED = 12
+_LIST = (Path(__file__).parent / "js" / "invisible.js").read_text(encoding="utf-8")
+_INVISIBLE: list[tuple[int, int]] = json.loads(_LIST[_LIST.index("[") : _LIST.rindex(",")] + "]")
+"""The ranges of code points that the view's script spells out: one list for both languages."""
 _LETTERS = {"U_global": "G", "U_line": "L", "U_ignore": "I"}
 _VERDICTS = "SELECT verdict, count(*) AS count FROM samples GROUP BY verdict"
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
@@ -50,16 +53,26 @@ render({{ model: {{ get: () => JSON.parse(document.getElementById("data").textCo
 """
 
 
-def build_page(run: Run, *, budget: int | None = None, theme: str | None = None, host: str = "page") -> str:
+def build_page(
+    run: Run,
+    *,
+    budget: float | None = None,
+    programs: bool = True,
+    beside: Sequence[Run] = (),
+    theme: str | None = None,
+    host: str = "page",
+) -> str:
     """A run as one HTML page that needs nothing else: no network, no kernel, no rltf.
 
     Args:
         run: The run, finished or not; the page shows it as it is now.
-        budget: Bytes of compressed sample records to keep; None for the default of `page_data`.
+        budget: Bytes of compressed sample records to keep (`math.inf`: all); None for the default of `page_data`.
+        programs: Whether every sample keeps its program.
+        beside: Other runs whose curves and configuration are shown beside this one's.
         theme: `light` or `dark`; None follows the reader's own setting.
         host: `page`, or `frame` for a page inside a notebook's output.
     """
-    data = page_data(run) if budget is None else page_data(run, budget=budget)
+    data = page_data(run, budget=RECORDS_BUDGET if budget is None else budget, programs=programs, beside=beside)
     return _page(f"{run.name} · rltf", {**data, "theme": theme, "host": host}, run_table(run), host)
 
 
@@ -94,9 +107,8 @@ def escape(text: object) -> str:
 
 
 def _spelled(character: str) -> str:
-    if character in "\n\t" or unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp"):
-        return character
-    return f"⟦U+{ord(character):04X}⟧"
+    code = ord(character)
+    return f"⟦U+{code:04X}⟧" if any(first <= code <= last for first, last in _INVISIBLE) else character
 
 
 def run_line(run: Run) -> str:

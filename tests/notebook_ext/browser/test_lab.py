@@ -135,7 +135,7 @@ def test_keys_leave_the_notebook_alone_and_a_change_of_theme_changes_the_view(la
         f"document.querySelector('.rltf .row.selected').getAttribute('aria-posinset') == {int(first) + 2}"
     )
     page.locator(".rltf .code").focus()
-    for key in ("ArrowRight", "ArrowRight", "4"):
+    for key in ("ArrowRight", "ArrowRight", "5"):
         page.keyboard.press(key)
     page.wait_for_selector(".rltf [data-component=fine][aria-pressed=true]")
     for key in ("a", "b", "d", "d", "x", "m"):  # keys of the notebook's command mode, typed into a search

@@ -48,7 +48,10 @@ def test_axe_finds_nothing_wrong_on_any_tab(page, pages, theme):
     if not AXE.exists():
         pytest.skip("axe-core is not installed (`make browser` does it where npm works)")
     found = {}
-    for name, tabs in (("sample", ["program"]), ("run", ["program", "tokens", "compare", "history"])):
+    for name, tabs in (
+        ("sample", ["program"]),
+        ("run", ["program", "tokens", "group", "compare", "history", "problems", "about"]),
+    ):
         asked = open_page(page, pages / f"{name}.html", theme)
         page.evaluate(AXE.read_text())
         for tab in tabs:

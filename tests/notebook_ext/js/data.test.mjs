@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { filterChoices, filterSamples, NO_FILTER, sortSamples } from "../../../training/page/js/samples.js";
-import { addMetrics, binned, niceRange, smoothed, stacked, valueAt } from "../../../training/page/js/series.js";
+import { binExpression, binsOfValues } from "../../../training/page/js/histogram.js";
+import { firstNames } from "../../../training/page/js/metrics.js";
+import { yRange } from "../../../training/page/js/plot.js";
+import { problemRows } from "../../../training/page/js/problems.js";
+import { expressionFault, filterChoices, filterSamples, NO_FILTER, sortSamples } from "../../../training/page/js/samples.js";
+import { addMetrics, elapsed, joined, smoothed, stacked, valueAt } from "../../../training/page/js/series.js";
 import { EMPTY, withBatch } from "../../../training/page/js/store.js";
 import { inline, number, percent, visible } from "../../../training/page/js/dom.js";
 import { PLAIN, rankCorrelation, reweighed } from "../../../training/page/js/weights.js";
@@ -10,9 +14,9 @@ import { makeSamples } from "./setup.mjs";
 
 test("of very many samples the newest stay listed and the others are counted", () => {
   const many = (first, count) => Array.from({ length: count }, (_, place) => ({ seq: first + place, step: first + place }));
-  let state = withBatch(EMPTY, { samples: many(1, 19999) });
-  state = withBatch(state, { samples: many(20000, 3) });
-  assert.deepEqual([state.samples.length, state.dropped, state.samples[0].seq], [20000, 2, 3]);
+  let state = withBatch(EMPTY, { samples: many(1, 249999) });
+  state = withBatch(state, { samples: many(250000, 3) });
+  assert.deepEqual([state.samples.length, state.dropped, state.samples[0].seq], [250000, 2, 3]);
 });
 
 test("filters combine, and a class, source and code must belong to one diagnostic", () => {
@@ -68,28 +72,92 @@ test("a followed view selects the newest sample, another keeps its own", () => {
   assert.equal(withBatch({ ...EMPTY, selected: 1 }, { samples }).selected, 1);
 });
 
-test("curves: bins keep the mean, smoothing keeps a constant, stacks add up", () => {
-  const points = Array.from({ length: 1000 }, (_, step) => [step, step % 2]);
-  const bins = binned(points, 100);
-  assert.equal(bins.length, 100);
-  assert.ok(bins.every((point) => point[1] === 0.5));
+test("curves: smoothing keeps a constant, curves join over all their steps, stacks add up", () => {
   assert.ok(smoothed([[1, 3], [2, 3], [3, 3]]).every((point) => Math.abs(point[1] - 3) < 1e-9));
-  const metrics = new Map([["outcome/passed", [[1, 0.25]]], ["outcome/failed", [[1, 0.75]]], ["outcome/infra", [[1, 0]]]]);
-  assert.deepEqual(stacked(metrics, ["outcome/passed", "outcome/failed", "outcome/infra"], 10).map((band) => [band.key, ...band.points[0].slice(1)]), [["outcome/passed", 0, 0.25], ["outcome/failed", 0.25, 1]]);
-  assert.equal(valueAt([[1, 5], [9, 7]], 4), 5);
+  assert.deepEqual(joined([[[1, 5], [3, 6]], [[2, 7]]]), [[1, 2, 3], [5, null, 6], [null, 7, null]]);
+  assert.deepEqual(stacked([[0.25, null], [0.75, 1]]), [[0.25, 0], [1, 1]]);
+  const points = Array.from({ length: 101 }, (_, place) => [place * 2, place]);
+  for (const step of [-5, 0, 3, 99.2, 100, 1e6]) {
+    const nearestValue = points.reduce((best, point) => (Math.abs(point[0] - step) < Math.abs(best[0] - step) ? point : best))[1];
+    assert.equal(valueAt(points, step), nearestValue, String(step));
+  }
   assert.equal(valueAt([[1, 5], [9, 7]], null), 7);
+  assert.deepEqual(elapsed(new Map([["time/step", [[1, 2], [2, 3]]]])), [[1, 2], [2, 5]]);
+  assert.equal(elapsed(new Map()), null);
 });
 
-test("ranges hold their values and are never empty", () => {
-  for (const values of [[], [0], [-0.31, 1.2], [5, 7], [1e-4]]) {
-    const [low, high] = niceRange(values);
-    assert.ok(low < high && low <= Math.min(0, ...values) + 1e-9 && high >= Math.max(0, ...values) - 1e-9, `${values}`);
+test("a chart's range has room, also where a curve is constant but for rounding", () => {
+  for (const [least, most] of [[0, 0], [-0.9000000000000001, -0.9], [1, 1], [-1, 2], [1e9, 1e9], [0, 1e-12]]) {
+    const [low, high] = yRange(least, most);
+    assert.ok(low <= least && high > most && high - low > 1e-3 * Math.max(Math.abs(most), 1e-12), `${low} ${high}`);
   }
+});
+
+test("a loop's own metrics are charted first, else the loss and how far the policy moved", () => {
+  const named = (...names) => new Map(names.map((name) => [name, [[1, 0]]]));
+  assert.deepEqual(firstNames(named("reward/mean", "loss", "my/score", "pass_rate")), ["loss", "my/score"]);
+  assert.deepEqual(firstNames(named("reward/mean", "loss/policy", "policy/kl_from_sampler", "policy/entropy")), ["loss/policy", "policy/kl_from_sampler"]);
+});
+
+test("an expression chooses samples; one that is not whole hides nothing and says what is missing", () => {
+  const samples = makeSamples(40);
+  samples[0].marks = ["L pylint E0602", "I libcst unused"];
+  const found = (text) => filterSamples(samples, { ...NO_FILTER, text }).map((sample) => sample.seq);
+  const where = (test_) => samples.filter(test_).map((sample) => sample.seq);
+  assert.deepEqual(found('reward < 0 and code == "E0602"'), where(({ reward, marks }) => reward < 0 && marks.some((mark) => mark.endsWith("E0602"))));
+  assert.deepEqual(found("not (step >= 2 or outcome == passed)"), where(({ step, outcome }) => step < 2 && outcome !== "passed"));
+  assert.deepEqual(found("code != E0602 and problem ~ P/3"), where(({ marks, problem_id }) => !marks.length && problem_id === "p/3"));
+  assert.deepEqual(found("class == I"), [1]);
+  assert.deepEqual(found("reward > -1e-1 and reward < .5"), where(({ reward }) => reward > -0.1 && reward < 0.5));
+  assert.equal(found("reward <").length, 40);
+  assert.match(expressionFault("reward <"), /a number or a text expected at 9, found the end/);
+  assert.match(expressionFault("reward < 1 and colour == 2"), /a field \(reward, .*expected at 16, found colour/);
+  assert.match(expressionFault("(reward < 1"), /\) expected/);
+  assert.match(expressionFault("reward < 1 step > 2"), /and, or, or the end expected/);
+  assert.equal(expressionFault("sorted(x) == y"), ""); // words, not an expression
+  assert.equal(found("e0602 p/1").length, 4);
+});
+
+test("any column sorts, values that are not known last", () => {
+  const samples = makeSamples(3).map((sample, place) => ({ ...sample, tokens: [5, undefined, 9][place], parts: { fine: -place } }));
+  assert.deepEqual(sortSamples(samples, "tokens lowest").map((sample) => sample.seq), [1, 3, 2]);
+  assert.deepEqual(sortSamples(samples, "tokens highest").map((sample) => sample.seq), [3, 1, 2]);
+  assert.deepEqual(sortSamples(samples, "fine lowest").map((sample) => sample.seq), [3, 2, 1]);
+});
+
+test("histogram bins hold every value once, and the expression of each chooses just those", () => {
+  const samples = makeSamples(200);
+  const bins = binsOfValues(samples.map((sample) => sample.reward));
+  assert.equal(bins.reduce((sum, bin) => sum + bin.count, 0), 200);
+  const chosen = bins.map((bin, place) => filterSamples(samples, { ...NO_FILTER, text: binExpression("reward", bin, place === bins.length - 1) }).length);
+  assert.ok(chosen.every((count, place) => Math.abs(count - bins[place].count) <= 1), `${chosen}`); // ends are rounded
+  assert.equal(binExpression("tokens", { low: 4, high: 4 }, true), "tokens == 4");
+});
+
+test("problems: samples that passed at first, now, in all", () => {
+  const samples = makeSamples(40).map((sample) => ({ ...sample, outcome: sample.step > 3 ? "passed" : "failed" }));
+  const rows = problemRows(samples);
+  assert.equal(rows.length, 5);
+  assert.ok(rows.every((row) => row.first === 0 && row.now === 1 && row.change === 1 && row.samples === 8));
+  assert.deepEqual(rows[0].curve.map((point) => point[1]), [0, 0, 0, 1, 1]);
+});
+
+test("a note is on its sample, and only its sample is a new object", () => {
+  const samples = makeSamples(3);
+  const plain = withBatch(EMPTY, { samples });
+  const noted = withBatch(plain, { notes: { 2: "look" } });
+  assert.deepEqual(noted.samples.map((sample) => sample.note), [undefined, "look", undefined]);
+  assert.equal(noted.samples[0], plain.samples[0]);
+  assert.equal(withBatch(noted, {}).samples, noted.samples);
+  assert.equal(filterSamples(noted.samples, { ...NO_FILTER, text: "note ~ look" }).length, 1);
+  assert.equal(withBatch(noted, { notes: {} }).samples[1].note, undefined);
 });
 
 test("text that hides or reorders is spelled out", () => {
   assert.equal(visible("a\u202eb\u0000\tc\n"), "a⟦U+202E⟧b⟦U+0000⟧\tc\n");
   assert.equal(inline("a\tb\nc"), "a⇥b⏎c");
+  for (const hidden of ["\u{E0061}", "\u{E0101}", "\uFE0F", "\u180E", "\u3164", "\u115F", "\u2800", "\u00A0", "\u3000", "\uD83D", "\uFDD0", "\u{1D173}"]) assert.match(visible(`a${hidden}b`), /^a⟦U\+[0-9A-F]{4,6}⟧b$/);
+  assert.equal(visible("grüße 🎉 ✓ 日本 é"), "grüße 🎉 ✓ 日本 é");
 });
 
 test("numbers read as people write them", () => {

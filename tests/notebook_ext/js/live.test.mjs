@@ -171,9 +171,92 @@ test("a click that the kernel does not take is said to wait", () => {
   assert.match(store.get().notice, /clicks wait/);
 });
 
+test("a kernel that is restarted is said to be gone, with the way on; buttons do nothing and throw nothing", async () => {
+  const { model, news, el } = await show();
+  news(1);
+  await painted();
+  model.die();
+  await painted();
+  assert.match(el.querySelector(".status").textContent, /gone/);
+  assert.match(el.querySelector(".notice").textContent, /restarted or shut down.*TrainingView\("made"\)/);
+  assert.ok([...el.querySelectorAll(".commands button")].every((button) => button.disabled));
+});
+
+test("a click that finds the kernel gone says so too, and is not pending for ever", async () => {
+  const { model, news, el } = await show();
+  news(1);
+  await painted();
+  model.live = false; // no event came
+  el.querySelector("button.pause").click();
+  await painted();
+  assert.match(el.querySelector(".notice").textContent, /gone/);
+  assert.equal(el.querySelector("button.pause").textContent, "Pause");
+});
+
+test("a batch takes no row, no scroll place and no opened part from under the reader", async () => {
+  const { news, el } = await show();
+  news(1, { samples: makeSamples(200) });
+  await painted();
+  el.querySelectorAll(".row")[2].click();
+  await painted();
+  const box = el.querySelector(".listbox");
+  box.scrollTop = 100 * 44 + 7;
+  box.dispatchEvent(new window.Event("scroll"));
+  const top = () => [...el.querySelectorAll(".row")].find((row) => Number.parseInt(row.style.top) >= box.scrollTop - 7).dataset.seq;
+  const [before, element] = [top(), [...el.querySelectorAll(".row")].at(5)];
+  news(2, { samples: makeSamples(208).slice(200) });
+  await painted();
+  assert.equal(box.scrollTop, 108 * 44 + 7);
+  assert.equal(top(), before);
+  assert.ok(element.isConnected);
+});
+
+test("the history of a problem is drawn anew only when there is news of that problem", async () => {
+  const { news, el } = await show();
+  news(1, { samples: makeSamples(24) });
+  await painted();
+  el.querySelector("[data-page=history]").click();
+  el.querySelector(".row").click();
+  await painted();
+  const glyph = el.querySelector(".visit .badge");
+  const others = makeSamples(32).slice(24).filter((sample) => sample.problem_id !== "p/3");
+  news(2, { samples: others });
+  await painted();
+  assert.ok(glyph.isConnected);
+  news(3, { samples: [{ ...makeSamples(40).at(-1), problem_id: "p/3" }] });
+  await painted();
+  assert.ok(!glyph.isConnected);
+});
+
+test("another run, a note and the run's own facts come from the kernel when asked for", async () => {
+  const { news, sent, model, me, el } = await show();
+  news(1, { samples: makeSamples(2) });
+  model.receive({ kind: "about", to: me, about: { facts: [["model", "tiny"]], config: { a: "1" }, command: null }, siblings: ["other"], notes: { 2: "odd" } });
+  await painted();
+  model.receive({ kind: "record", to: me, seq: 2, record: makeRecord("x") });
+  await painted();
+  assert.match(el.querySelector(".notes .note").textContent, /odd/);
+  el.querySelector("[data-page=about]").click();
+  await painted();
+  const pick = el.querySelector(".page-about select");
+  pick.value = "other";
+  pick.dispatchEvent(new window.Event("change"));
+  assert.deepEqual(sent("beside").map((message) => message.name), ["other"]);
+  model.receive({ kind: "beside", to: me, name: "other", about: { facts: [], config: { a: "2" } }, metrics: [[1, "reward/mean", 1]] });
+  await painted();
+  assert.equal(el.querySelectorAll("tr.differs").length, 1);
+  el.querySelector("[data-page=program]").click();
+  el.querySelector(".note-form textarea").value = "better";
+  el.querySelector(".note-form button").click();
+  assert.deepEqual(sent("note").map(({ seq, text }) => [seq, text]), [[2, "better"]]);
+  model.receive({ kind: "noted", to: me, seq: 2, notes: { 2: "better" } });
+  await painted();
+  assert.match(el.querySelector(".notes .note").textContent, /better/);
+});
+
 test("a view that is taken away listens no more", async () => {
   const { model, close } = await show();
-  assert.equal(model.listening(), 1);
+  assert.equal(model.listening(), 2); // messages, and the end of the kernel
   close();
   assert.equal(model.listening(), 0);
 });
@@ -198,7 +281,7 @@ test("an edited program is judged by the kernel, compared with the sample, and l
   const better = makeRecord("x = 3", [], { verdict: "passed", tests: [{ verdict: "passed" }, { verdict: "passed" }] });
   model.receive({ kind: "edited", to: model.sent[0].view, edit: model.sent[0].edit, record: better });
   await painted();
-  assert.match(el.querySelector(".said").textContent, /verdict failed → passed.*tests 1\/2 → 2\/2/);
+  assert.match(el.querySelector(".editor .said").textContent, /verdict failed → passed.*tests 1\/2 → 2\/2/);
   assert.match(el.querySelector(".code").textContent, /x = 3/);
   assert.equal(model.listening(), 0);
   button.click();

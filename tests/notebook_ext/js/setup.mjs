@@ -52,14 +52,24 @@ export function makeSamples(count) {
 
 /** What anywidget gives a view: a stand-in that records what was sent. */
 export function fakeModel(data) {
-  const listeners = new Set();
+  const listeners = new Map();
+  const of = (event) => listeners.get(event) ?? listeners.set(event, new Set()).get(event);
   return {
     sent: [],
+    live: true,
     get: () => data,
-    on: (_, listener) => listeners.add(listener),
-    off: (_, listener) => listeners.delete(listener),
-    send(message) { this.sent.push(message); },
-    receive: (message) => [...listeners].forEach((listener) => listener(message)),
-    listening: () => listeners.size,
+    on: (event, listener) => of(event).add(listener),
+    off: (event, listener) => of(event).delete(listener),
+    send(message) {
+      if (!this.live) throw new Error("Cannot send");
+      this.sent.push(message);
+    },
+    receive: (message) => [...of("msg:custom")].forEach((listener) => listener(message)),
+    /** What ipywidgets does when the kernel restarts. */
+    die() {
+      this.live = false;
+      [...of("comm_live_update")].forEach((listener) => listener());
+    },
+    listening: () => [...listeners.values()].reduce((sum, own) => sum + own.size, 0),
   };
 }

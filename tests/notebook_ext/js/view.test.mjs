@@ -43,7 +43,7 @@ test("the seconds of a step are stacked by phase, with what they bought, at the 
   const run = { name: "made", state: "finished", step: 2, steps: 2 };
   const { all } = await show({ run, rows: pack({ metrics, samples: [] }), records: pack({}) });
   const chart = all(".chart").find((each) => each.querySelector(".title").textContent === "Step time");
-  assert.deepEqual([...chart.querySelectorAll(".band")].map((band) => band.getAttribute("class")), ["band time-sample", "band time-wait", "band time-learn"]);
+  assert.deepEqual([...chart.querySelectorAll(".entry.curve")].map((entry) => entry.className), ["entry curve time-sample", "entry curve time-wait", "entry curve time-learn"]);
   const plot = chart.querySelector(".plot");
   assert.equal(plot.getAttribute("aria-valuetext"), "step 2: sample 1 s, feedback wait 0 s, learn 3 s, tokens/s 120, padding 25%");
   press(plot, "Home");
@@ -84,14 +84,98 @@ test("arrow keys move between tokens, [ and ] between errors, and no handled key
   assert.deepEqual(leaked, ["q"]);
 });
 
-test("heat changes with the component, and a component of zeros says so", async () => {
-  const { find, el } = await show({ record: makeRecord("a b") });
-  assert.ok(find(".segment.negative"));
-  press(el.querySelector(".rltf"), "4");
+test("what the learner puts on each token shows first; what most tokens share stands beside the lines", async () => {
+  const record = makeRecord("aa = bb\ncc = dd\n");
+  record.tokens[4].advantage = -2;
+  record.tokens[6].advantage = 0;
+  record.unexecuted = [[6, 7]];
+  const { find, all, el } = await show({ record });
+  assert.equal(find("[data-component=advantage]").getAttribute("aria-pressed"), "true");
+  assert.deepEqual(all(".segment.negative").map((part) => part.textContent), ["bb"]);
+  assert.equal(all(".gutter.shared.negative").length, 2);
+  assert.match(find(".scale").textContent, /−0.2 on 83% of tokens/);
+  find("[data-token='6']").click();
+  await painted();
+  assert.match(find(".why-zero").textContent, /No test executed this token's line/);
+  press(el.querySelector(".rltf"), "5");
   await painted();
   assert.equal(find(".segment.negative"), null);
   assert.equal(find(".scale").textContent, "fine: all zero");
   assert.equal(find("[data-component=fine]").getAttribute("aria-pressed"), "true");
+});
+
+test("the baseline stands beside the advantage, and one sentence is read aloud", async () => {
+  const { find } = await show({ record: makeRecord("x = totl", [["U_line", "E0602", "totl"]], { baseline: { coarse: -0.3 } }) });
+  find("[data-token='4']").click();
+  await painted();
+  assert.match(find("dl.facts").textContent, /baseline coarse−0.3/);
+  assert.equal(find("[aria-live]").textContent, "totl: advantage minus 0.2, blamed by E0602");
+  assert.equal(find(".inspector .token").hasAttribute("aria-live"), false);
+});
+
+test("a program of thousands of lines is drawn where one looks, and any token of it is found", async () => {
+  const record = makeRecord(Array.from({ length: 3000 }, (_, line) => `x${line} = 1\n`).join(""), [["U_line", "E0602", "x2990"]]);
+  const { all, el } = await show({ record });
+  assert.ok(all(".line").length < 300);
+  press(el.querySelector(".rltf"), "]");
+  await painted();
+  assert.equal(el.querySelector(".segment.focused").textContent, "x2990");
+  assert.ok(all(".line").length < 300);
+});
+
+test("a line of thousands of tokens is cut and says so", async () => {
+  const { all, find } = await show({ record: makeRecord(`x = ${"1 + ".repeat(2000)}1`) });
+  assert.ok(all(".segment").length < 900);
+  assert.match(find(".code").textContent, /and \d+ more tokens on this line/);
+});
+
+test("a problem's text is read as Markdown and stays text", async () => {
+  const prompt = "# Sum\n\n* a `b`\n* **c** <img src=x onerror=1>\n\n| in | out |\n|-|-|\n| 1 | 2 |\n\n![p](http://x/y.png) [l](javascript:1)\n\n    code  line\n";
+  const { find, all } = await show({ record: makeRecord("x", [], { prompt }) });
+  assert.equal(all(".markdown li").length, 2);
+  assert.equal(all(".markdown table td").length, 2);
+  assert.equal(find(".md-code").textContent, "code  line");
+  assert.equal(find(".markdown :is(img, a, script)"), null);
+  assert.match(find(".markdown").textContent, /<img src=x onerror=1>.*!\[p\]\(http:\/\/x\/y.png\) \[l\]\(javascript:1\)/s);
+});
+
+test("a row stays the same element while news arrives, and a press on it counts", async () => {
+  const { all, find } = await show(page(makeSamples(20)));
+  const row = all(".row")[3];
+  press(find(".plot"), "Home");
+  await painted();
+  assert.equal(all(".row")[3], row);
+  row.dispatchEvent(Object.assign(new window.Event("pointerdown", { bubbles: true }), { pointerType: "mouse", button: 0 }));
+  await painted();
+  assert.ok(row.classList.contains("selected"));
+});
+
+test("the group: its samples by reward with their tests, and the failing one beside the nearest that passed", async () => {
+  const samples = makeSamples(4).map((sample, place) => ({ ...sample, problem_id: "p", step: 1, sample: place, reward: [1, 1, -1, 0][place], outcome: ["passed", "passed", "failed", "failed"][place], tests: ["pp", "pp", "pf", "pe"][place], advantage: place, tokens: 9 }));
+  const programs = ["a\nb\nc\n", "x\ny\nz\n", "a\nB\nc\n", "q\n"];
+  const records = Object.fromEntries(samples.map((sample, place) => [sample.seq, makeRecord(programs[place], [], { sample: place })]));
+  const { find, all } = await show(page(samples, records));
+  all(".row").find((row) => row.dataset.seq === "3").click();
+  find("[data-page=group]").click();
+  await painted();
+  await painted();
+  const grid = all("table.group tbody tr").map((row) => [...row.querySelectorAll(".cell")].map((cell) => cell.textContent).join(""));
+  assert.deepEqual(grid, ["✓✓", "✓✓", "✓!", "✓✗"]);
+  assert.match(find(".page-group h2").textContent, /p, step 1: 2 of 4 passed/);
+  assert.match(find(".page-group").textContent, /nearest sample that passed \(#0\): 1 lines differ/);
+  assert.match(find("table.group .credit").textContent, /all alike \(−0.2\)/);
+});
+
+test("the run says what it was, and beside another run which keys differ", async () => {
+  const about = (rate) => ({ facts: [["model", "tiny"], ["data", "mini"], ["seed", "3"]], config: { "optimizer.learning_rate": rate, "run.seed": "3" }, command: "rltf train c.toml" });
+  const pack = (data) => gzipSync(JSON.stringify(data)).toString("base64");
+  const { find, all } = await show({ ...page(makeSamples(4)), about: about("0.1"), beside: pack([{ name: "other", about: about("0.2"), metrics: [[1, "reward/mean", 0.5]] }]) });
+  assert.match(find(".what-run").textContent, /tiny · mini · seed 3/);
+  find("[data-page=about]").click();
+  await painted();
+  assert.match(find(".about").textContent, /modeltiny/);
+  assert.deepEqual(all("tr.differs th").map((cell) => cell.textContent), ["optimizer.learning_rate"]);
+  assert.match(find(".charts").textContent, /other: mean reward 0.5/);
 });
 
 test("thousands of samples make a few dozen rows", async () => {
@@ -124,10 +208,9 @@ test("the list is walked and filtered by keyboard; the record of the chosen samp
   assert.equal(find(".row").getAttribute("aria-setsize"), "20");
 });
 
-test("a text is searched in programs too", async () => {
-  const samples = makeSamples(9);
-  const records = Object.fromEntries(samples.map((sample) => [sample.seq, makeRecord(sample.seq === 4 ? "for i in Range(9):" : "pass")]));
-  const { find, all } = await show(page(samples, records));
+test("a text is searched in all programs, those without a record too", async () => {
+  const samples = makeSamples(9).map((sample) => ({ ...sample, program: sample.seq === 4 ? "for i in Range(9):" : "pass" }));
+  const { find, all } = await show(page(samples));
   find("input[type=search]").value = "in range(";
   find("input[type=search]").dispatchEvent(new window.Event("input"));
   await painted();
@@ -145,7 +228,7 @@ test("a component that this view does not know is shown, added and written like 
   find("[data-token='0']").click();
   press(find(".rltf"), "8");
   await painted();
-  assert.ok(find(".segment.positive"));
+  assert.ok(find(".gutter.shared.positive"));
   assert.match(find(".token").textContent, /✓ the components add to the total/);
   assert.match(find("table.parts").textContent, /style⟦U\+202E⟧.*\+0\.2/);
 });
@@ -161,9 +244,18 @@ test("a step chosen in a curve filters the samples", async () => {
   assert.match(plot.getAttribute("aria-valuetext"), /^step 1: mean reward/);
 });
 
-test("a sample whose record is not in the page says where it is", async () => {
-  const { find } = await show(page(makeSamples(2)));
-  assert.match(find(".heading").textContent, /details are not in this file/);
+test("a sample whose record is not in the page keeps its program, verdict and tests, looks different and says so", async () => {
+  const samples = makeSamples(2).map((sample) => ({ ...sample, held: false, program: "x = 1\n", tests: "pf" }));
+  const { find, all } = await show({ ...page(samples), more: "Ask for more." });
+  assert.match(find(".heading").textContent, /keeps this sample's program, verdict and rewards, but not its tokens. Ask for more./);
+  assert.match(find(".code").textContent, /x = 1/);
+  assert.match(find(".tests").textContent, /1 of 2 passed/);
+  assert.equal(all(".row.bare").length, 2);
+  find(".pin").click();
+  all(".row")[1].click();
+  await painted();
+  await painted();
+  assert.equal(all("table.compare tr.same").length, 2);
 });
 
 test("hostile text everywhere makes no element and runs nothing", async () => {
@@ -189,10 +281,10 @@ test("tokens as a table: sorted by a column, chosen by row, and the same tab ord
   find("[data-page=tokens]").click();
   await painted();
   assert.equal(all("table.tokens tbody tr").length, 5);
-  const total = [...find("table.tokens thead").querySelectorAll("button")][0];
+  const total = [...find("table.tokens thead").querySelectorAll("button")][1];
   total.click();
   total.click();
-  [...find("table.tokens thead").querySelectorAll("button")][0].click();
+  [...find("table.tokens thead").querySelectorAll("button")][1].click();
   assert.match(find("table.tokens tbody tr:last-child").textContent, /=.*\+5/);
   find("table.tokens tbody tr:last-child").click();
   await painted();

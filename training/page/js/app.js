@@ -18,7 +18,8 @@ export function mount(root, source) {
   const store = createStore(source.initial ?? {});
   const single = source.kind === "sample";
   let connection = null;
-  const parts = single ? [] : [header(store, source, (command) => connection.ask(command)), chartStrip(store)];
+  const curves = single ? null : chartStrip(store);
+  const parts = single ? [] : [header(store, source, (command) => connection.ask(command)), curves];
   const list = single ? null : sampleList(store);
   const main = [list, center(store, source), inspector(store)].filter(Boolean);
   const help = helpPanel();
@@ -29,10 +30,10 @@ export function mount(root, source) {
     [...parts, ...main].forEach((part) => part.paint(state));
   });
   const theme = followTheme(view, source.theme);
-  const undo = [unsubscribe, followRecord(store, source), followSearch(store, source), theme.stop, onResize(view, () => [theme.look(), store.update({})])];
+  const undo = [unsubscribe, followRecord(store, source), followSearch(store, source), followLink(store, source), curves?.close, theme.stop, onResize(view, () => [theme.look(), store.update({})])];
   connection = source.connect?.(store) ?? null;
-  view.addEventListener("keydown", (event) => viewKey({ store, source, view, help }, event));
-  if (!single && !store.get().follow) chooseFirst(store);
+  view.addEventListener("keydown", (event) => viewKey({ store, source, view, help, list }, event));
+  if (!single && !store.get().follow) chooseFirst(store, source);
   store.update({});
   return () => {
     connection?.close();
@@ -41,11 +42,39 @@ export function mount(root, source) {
 }
 
 /** A first sample worth seeing: the newest with a drawn span, else the newest. */
-function chooseFirst(store) {
+function chooseFirst(store, source) {
   const { samples, selected } = store.get();
   if (selected !== null || !samples.length) return;
+  const linked = source.linked ? linkedSeq() : null;
+  if (samples.some((sample) => sample.seq === linked)) {
+    store.update({ selected: linked });
+    return;
+  }
   const telling = samples.findLast((sample) => sample.held !== false && sample.marks.some((mark) => mark.startsWith("L")));
   store.update({ selected: (telling ?? samples.findLast((sample) => sample.held !== false) ?? samples.at(-1)).seq });
+}
+
+/** The sample that the page's address names: `#seq=12`. */
+function linkedSeq() {
+  const match = /^#seq=(\d+)$/.exec(globalThis.location?.hash ?? "");
+  return match ? Number(match[1]) : null;
+}
+
+/** Where the view is a page of its own, its address names the chosen sample, and an address that is typed chooses one. */
+function followLink(store, source) {
+  if (!source.linked) return null;
+  const go = () => {
+    const seq = linkedSeq();
+    if (store.get().samples.some((sample) => sample.seq === seq)) store.update({ selected: seq, follow: false });
+  };
+  globalThis.addEventListener?.("hashchange", go);
+  const stop = store.subscribe(({ selected }) => {
+    if (selected !== null && selected !== linkedSeq()) globalThis.history?.replaceState(null, "", `#seq=${selected}`);
+  });
+  return () => {
+    globalThis.removeEventListener?.("hashchange", go);
+    stop();
+  };
 }
 
 /** Load the record of whichever sample is chosen. */
@@ -90,10 +119,11 @@ function onResize(view, act) {
 }
 
 const KEYS = [
-  ["j k ↑ ↓", "next, previous sample (in the list)"],
+  ["j k", "next, previous sample; ↑ ↓ too, in the list"],
   ["← → ↑ ↓", "move between tokens (in the program)"],
   ["[ ]", "previous, next error"],
   ["1 – 7", "what the heat shows"],
+  ["s", "charts: large, small, hidden"],
   ["/", "search samples"],
   ["c", "pin a sample to compare with the next"],
   ["f", "follow the latest sample"],
@@ -107,7 +137,7 @@ function helpPanel() {
 }
 
 /** Keys that work anywhere in the view. Handled ones go no further, so JupyterLab's own keys are not disturbed. */
-function viewKey({ store, source, view, help }, event) {
+function viewKey({ store, source, view, help, list }, event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const typing = event.target.matches("input, select, textarea, [contenteditable]");
   if (typing) {
@@ -115,10 +145,18 @@ function viewKey({ store, source, view, help }, event) {
     if (event.key === "Escape") view.querySelector(".listbox")?.focus();
     return;
   }
-  const { record, token } = store.get();
+  const { record, token, charts } = store.get();
+  if (list?.key(event)) {
+    event.preventDefault();
+    event.stopPropagation();
+    return;
+  }
   const component = componentsOf(record)[Number(event.key) - 1];
   const actions = {
     "/": () => view.querySelector("input[type=search]")?.focus(),
+    j: () => list?.step(1),
+    k: () => list?.step(-1),
+    s: () => list && store.update({ charts: { ...charts, size: { full: "small", small: "none", none: "full" }[charts.size] } }),
     f: () => toggleFollow(store),
     c: () => record && source.kind === "run" && togglePin(store),
     x: () => store.update({ filters: NO_FILTER }),

@@ -1,17 +1,23 @@
-// The middle of the view: one sample as program, table, comparison, or its problem through time.
+// The middle of the view: one sample as program, table, in its group, compared, through time; all problems; the run itself.
 // Not here: any of those.
 
+import { aboutPanel } from "./about.js";
 import { codePanel } from "./code.js";
 import { comparePanel } from "./compare.js";
 import { h } from "./dom.js";
+import { groupPanel } from "./group.js";
 import { historyPanel } from "./history.js";
+import { problemsPanel } from "./problems.js";
 import { tokenTable } from "./table.js";
 
 const TABS = [
   { page: "program", label: "Program", make: codePanel },
   { page: "tokens", label: "Tokens", make: tokenTable },
+  { page: "group", label: "Group", make: groupPanel, run: true },
   { page: "compare", label: "Compare", make: comparePanel, run: true },
   { page: "history", label: "Through time", make: historyPanel, run: true },
+  { page: "problems", label: "Problems", make: problemsPanel, run: true },
+  { page: "about", label: "Run", make: aboutPanel, run: true },
 ];
 
 /** The tabs and their panels; only the one that shows is painted. */
@@ -27,6 +33,7 @@ export function center(store, source) {
   const bar = h("div", { class: "tabs" }, h("div", { role: "tablist", "aria-label": "the chosen sample as", onkeydown: (event) => tabKey(store, buttons, event) }, buttons), source.kind === "run" ? pin : null);
   const element = h("section", { class: "center", "aria-label": "sample" }, bar, tabs.map(({ panel }) => panel.element));
   const paint = (state) => {
+    element.dataset.shows = state.page;
     element.setAttribute("aria-busy", String(state.selected !== state.shown));
     for (const [place, { page, panel }] of tabs.entries()) {
       const shown = page === state.page;

@@ -1,6 +1,8 @@
 // Elements from plain data. Text reaches the page through text nodes only: what a model wrote is never markup.
 // Not here: any state.
 
+import { INVISIBLE } from "./invisible.js";
+
 const SVG = "http://www.w3.org/2000/svg";
 
 /** An HTML element: `on...` attributes are listeners, `null`/`false` ones are left out, children may be nested lists. */
@@ -38,15 +40,11 @@ export function replace(element, ...children) {
   append(element, children);
 }
 
-// C0 and C1 controls but tab and newline; zero-width, bidirectional and separator characters.
-const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
+const HIDDEN = new RegExp(`[${INVISIBLE.map(([first, last]) => `\\u{${first.toString(16)}}-\\u{${last.toString(16)}}`).join("")}]`, "gu");
 
-/** Text in which nothing hides: characters that show as nothing, or that reorder others, are spelled out. */
+/** Text in which nothing hides: characters that show as nothing or as blank, or that reorder others, are spelled out. */
 export function visible(text) {
-  return String(text ?? "").replace(HIDDEN, (character) => {
-    const code = character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0");
-    return `⟦U+${code}⟧`;
-  });
+  return String(text ?? "").replace(HIDDEN, (character) => `⟦U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟧`);
 }
 
 /** One line of visible text, with line ends and tabs spelled out too. */
@@ -54,16 +52,43 @@ export function inline(text) {
   return visible(text).replace(/\n/g, "⏎").replace(/\t/g, "⇥");
 }
 
-/** A number as people read it: sign where asked, a real minus, no more digits than say something. */
-export function number(value, { sign = false, digits = 3 } = {}) {
+const TAIL = 12; // characters of a name that stay whole at its end
+
+/** A name that is cut in the middle where there is no room: names of problems and runs differ at their ends. */
+export function middleCut(text) {
+  const whole = inline(text);
+  const letters = [...whole];
+  if (letters.length <= TAIL) return h("span", { class: "cut", title: whole }, h("span", { class: "tail" }, whole));
+  return h("span", { class: "cut", title: whole }, h("span", { class: "head" }, letters.slice(0, -TAIL).join("")), h("span", { class: "tail" }, letters.slice(-TAIL).join("")));
+}
+
+/** Put text on the clipboard; `said` is told whether that worked. */
+export async function copyText(text, said) {
+  try {
+    await navigator.clipboard.writeText(text);
+    replace(said, "copied");
+  } catch {
+    replace(said, "this page may not write to the clipboard: save it instead");
+  }
+}
+
+/** Offer text as a file. */
+export function saveText(text, name, type) {
+  const link = h("a", { href: URL.createObjectURL(new Blob([text], { type })), download: name });
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
+/** A number as people read it: sign where asked, a real minus, no more digits than say something; `fixed`: as many as below it in a column. */
+export function number(value, { sign = false, digits = 3, fixed = false } = {}) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–";
   const size = Math.abs(value);
-  const text = size !== 0 && (size < 0.001 || size >= 1e6) ? size.toExponential(1) : trimmed(size.toFixed(size >= 100 ? 1 : digits));
+  const text = size !== 0 && (size < 0.001 || size >= 1e6) ? size.toExponential(1) : trimmed(size.toFixed(size >= 100 ? 1 : digits), fixed);
   return (value < 0 && Number(text) !== 0 ? "−" : sign && value > 0 ? "+" : "") + text;
 }
 
-function trimmed(text) {
-  return text.includes(".") ? text.replace(/\.?0+$/, "") : text;
+function trimmed(text, fixed) {
+  return !fixed && text.includes(".") ? text.replace(/\.?0+$/, "") : text;
 }
 
 /** A share as a percentage. */

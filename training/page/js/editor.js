@@ -3,6 +3,7 @@
 
 import { h, number, replace } from "./dom.js";
 
+const SLOW = 3000; // milliseconds after which the reader is told why it takes long
 const PAUSE = 350; // milliseconds without a key before the program is judged
 
 /** The editor above the code; nothing where the source cannot judge. */
@@ -11,13 +12,16 @@ export function editor(store, source) {
   if (!source.edit) return { element, paint() {} };
   let asked = 0;
   let timer = null;
+  let slow = null;
   const toggle = h("button", { type: "button", onclick: () => (store.get().original ? leave(store) : begin(store)) });
   const said = h("span", { class: "said", role: "status" });
   const area = h("textarea", { spellcheck: "false", autocapitalize: "off", "aria-label": "edit the program", oninput: () => later() });
   const later = () => {
     clearTimeout(timer);
+    clearTimeout(slow);
     timer = setTimeout(judge, PAUSE);
-    replace(said, "…");
+    replace(said, "judging…");
+    slow = setTimeout(() => replace(said, "judging… (the first time, the judge has to start; a busy kernel waits for its cell)"), SLOW);
   };
   const judge = async () => {
     const own = (asked += 1);
@@ -25,9 +29,11 @@ export function editor(store, source) {
     if (!original) return;
     const current = () => own === asked && store.get().original === original;
     try {
-      const record = await source.edit(original.problem_id, area.value);
+      const record = await source.edit(original, area.value, store.get().shown);
+      clearTimeout(slow);
       if (current()) store.update({ record, token: null, failure: "" });
     } catch (error) {
+      clearTimeout(slow);
       if (current()) replace(said, String(error.message ?? error));
     }
   };
@@ -65,7 +71,8 @@ function comparison(before, after) {
     ["tests", testsPassed(before), testsPassed(after)],
     ["mean reward", number(meanReward(before), { sign: true, digits: 2 }), number(meanReward(after), { sign: true, digits: 2 })],
   ];
-  return parts.map(([name, was, is]) => h("span", { class: "change" }, `${name} `, was === is ? h("b", {}, is) : [was, " → ", h("b", {}, is)]));
+  const laid = { words: "rewards laid on words: no tokenizer at hand", mixed: "rewards laid on the sample's own tokens, and on words where the text was changed" }[after.laid_on];
+  return [parts.map(([name, was, is]) => h("span", { class: "change" }, `${name} `, was === is ? h("b", {}, is) : [was, " → ", h("b", {}, is)])), laid ? h("span", {}, laid) : null];
 }
 
 function testsPassed({ tests = [] }) {

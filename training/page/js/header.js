@@ -3,18 +3,19 @@
 
 import { h, inline, percent, replace } from "./dom.js";
 
-const GLYPHS = { running: "●", evaluating: "◐", paused: "❚❚", finished: "✓", stopped: "■", failed: "✗", starting: "…", connecting: "…" };
+const GLYPHS = { gone: "✗", running: "●", evaluating: "◐", paused: "❚❚", finished: "✓", stopped: "■", failed: "✗", starting: "…", connecting: "…" };
 
 /** The header panel. */
 export function header(store, source, ask) {
   const title = h("h2", {});
+  const what = h("span", { class: "what-run" });
   const status = h("span", { class: "status", role: "status" });
   const progress = h("span", { class: "progress" });
   const result = h("span", { class: "result" });
   const follow = h("button", { type: "button", title: "key f", onclick: () => toggleFollow(store) }, "Follow latest");
   const buttons = source.controls ? commandButtons(ask) : null;
   const notice = h("p", { class: "notice", role: "status" });
-  const element = h("section", { class: "top", "aria-label": "run" }, title, status, progress, result, h("span", { class: "space" }), buttons?.element, source.controls ? follow : null, notice);
+  const element = h("section", { class: "top", "aria-label": "run" }, title, status, progress, result, what, h("span", { class: "space" }), buttons?.element, source.controls ? follow : null, notice);
   const paint = (state) => {
     const { run } = state;
     element.hidden = !run;
@@ -22,7 +23,8 @@ export function header(store, source, ask) {
     replace(title, inline(run.name));
     replace(status, h("span", { "aria-hidden": "true" }, GLYPHS[run.state] ?? "●"), ` ${inline(run.state)}`);
     status.dataset.state = run.state;
-    replace(progress, run.steps ? [`step ${run.step} of ${run.steps}`, h("progress", { value: run.step, max: run.steps, "aria-label": "training progress" })] : `step ${run.step ?? 0}`);
+    replace(progress, run.steps ? [`step ${run.step} of ${run.steps}`, h("progress", { value: run.step, max: run.steps, "aria-label": "training progress" })] : `step ${run.step ?? 0}`, run.state === "evaluating" ? "evaluating on held-out problems…" : null);
+    replace(what, whatRun(state.about));
     replace(result, heldOut(state), state.unfinite ? ` ⚠ ${state.unfinite} metric values are not finite (NaN or infinite)` : null);
     follow.setAttribute("aria-pressed", String(state.follow));
     buttons?.paint(state);
@@ -36,6 +38,15 @@ export function header(store, source, ask) {
 export function toggleFollow(store) {
   const { follow, samples, selected } = store.get();
   store.update({ follow: !follow, selected: follow ? selected : (samples.at(-1)?.seq ?? selected) });
+}
+
+const SAID_FIRST = ["model", "data", "algorithm", "baseline", "learning rate", "seed", "duration"];
+
+/** The run in a line: of what, on what, how. */
+function whatRun(about) {
+  const facts = new Map(about?.facts ?? []);
+  const bare = new Set(["model", "data", "algorithm"]);
+  return SAID_FIRST.filter((name) => facts.get(name)).map((name) => `${bare.has(name) ? "" : `${name} `}${inline(facts.get(name))}`).join(" · ");
 }
 
 function heldOut({ metrics }) {

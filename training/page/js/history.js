@@ -1,7 +1,7 @@
 // One problem through time: its samples at every step, the flow of their outcomes, and how its best program changed.
 // Not here: the curves of the whole run (charts).
 
-import { alignLines } from "./diff.js";
+import { alignLines, folded } from "./diff.js";
 import { h, inline, number, replace, visible } from "./dom.js";
 import { flowDiagram } from "./flow.js";
 import { OUTCOMES, outcomeOf } from "./samples.js";
@@ -17,8 +17,11 @@ export function historyPanel(store, source) {
   const paint = ({ samples, selected }) => {
     const problem = samples.find((sample) => sample.seq === selected)?.problem_id;
     if (painted?.samples === samples && painted?.selected === selected) return;
-    painted = { samples, selected };
-    const visits = visitsOf(samples, problem);
+    const own = samples.filter((sample) => sample.problem_id === problem);
+    const same = painted?.selected === selected && painted.own.length === own.length && painted.own.every((sample, place) => sample === own[place]);
+    painted = { samples, selected, own };
+    if (same && own.length) return; // news of other problems takes neither focus nor opened parts away
+    const visits = own.length ? visitsOf(own, problem) : [];
     replace(body, visits.length ? history(store, source, { problem, visits, selected, samples, width: body.clientWidth - 24 }) : h("p", { class: "empty" }, "Choose a sample to see its problem through time."));
   };
   return { element, paint };
@@ -76,7 +79,10 @@ async function showChange(source, before, after, place) {
   try {
     const [left, right] = await Promise.all([source.record(before.seq), source.record(after.seq)]);
     const texts = [left, right].map((record) => record.program.split("\n"));
-    const lines = alignLines(...texts).flatMap(([old, fresh]) => {
+    const equal = ([old, fresh]) => old !== null && fresh !== null && texts[0][old] === texts[1][fresh];
+    const lines = folded(alignLines(...texts), equal).flatMap((pair) => {
+      if (pair.skipped) return [["…", `${pair.skipped} ${pair.what}`]];
+      const [old, fresh] = pair;
       if (old !== null && fresh !== null && texts[0][old] === texts[1][fresh]) return [[" ", texts[0][old]]];
       return [old === null ? null : ["−", texts[0][old]], fresh === null ? null : ["+", texts[1][fresh]]].filter(Boolean);
     });

@@ -3,22 +3,37 @@
 // Not here: the program's text (code) or its tests (tests).
 
 import { h, inline, number, replace } from "./dom.js";
-import { addsUp, covering, findings, provenance, scaleOf, tokenValue } from "./record.js";
+import { addsUp, componentsOf, covering, findings, provenance, scaleOf, shownComponent, tokenValue, whyZero } from "./record.js";
 
 /** The inspector panel. */
 export function inspector(store) {
-  const token = h("div", { class: "token", "aria-live": "polite" });
+  const token = h("div", { class: "token" });
+  const spoken = h("p", { class: "spoken", "aria-live": "polite" }); // one sentence: the table below it would be thirty lines at every key
   const rest = h("div", { class: "rest" });
-  const element = h("section", { class: "inspector", tabindex: "0", "aria-label": "inspector" }, token, rest);
+  const element = h("section", { class: "inspector", tabindex: "0", "aria-label": "inspector" }, spoken, token, rest);
   let painted = null;
   const paint = (state) => {
-    if (painted?.record !== state.record || painted?.token !== state.token) replace(token, tokenView(state));
+    if (painted?.record !== state.record || painted?.token !== state.token) {
+      replace(token, tokenView(state));
+      replace(spoken, sentence(state));
+    }
     if (painted?.record !== state.record) {
       replace(rest, state.record ? diagnosticsView(store, state.record) : null);
     }
     painted = state;
   };
   return { element, paint };
+}
+
+/** A token's value and what blames it, in a sentence to be read aloud. */
+function sentence({ record, token, component }) {
+  const entry = record?.tokens?.[token];
+  if (!entry) return null;
+  const key = shownComponent(record, component);
+  const label = componentsOf(record).find((each) => each.key === key)?.label ?? key;
+  const value = number(tokenValue(entry, key), { digits: 2 }).replace("−", "minus ");
+  const marks = covering(record, token).map((finding) => inline(finding.code));
+  return `${entry.text ? inline(entry.text) : "end"}: ${inline(label)} ${value}${marks.length ? `, blamed by ${marks.join(", ")}` : ""}`;
 }
 
 function tokenView({ record, token }) {
@@ -31,7 +46,8 @@ function tokenView({ record, token }) {
   return [
     h("h2", {}, `Token ${token + 1} of ${record.tokens.length}`),
     h("div", { class: "token-text" }, entry.text ? inline(entry.text) : "(no text: a special token)"),
-    h("dl", { class: "facts" }, fact("id", entry.id ?? "–"), fact("bytes", `${entry.start_byte}–${entry.end_byte}`), fact("log-prob", number(entry.logprob)), fact("advantage", number(entry.advantage, { sign: true }))),
+    h("dl", { class: "facts" }, fact("id", entry.id ?? "–"), fact("bytes", `${entry.start_byte}–${entry.end_byte}`), fact("log-prob", number(entry.logprob)), fact("advantage", number(entry.advantage, { sign: true })), baselineFacts(record)),
+    whyZero(record, token) ? h("p", { class: "why-zero" }, `Advantage 0: ${whyZero(record, token)}`) : null,
     partsView(record, token),
     coveringView(record, token),
   ];
@@ -39,6 +55,10 @@ function tokenView({ record, token }) {
 
 function fact(name, value) {
   return h("div", {}, h("dt", {}, name), h("dd", {}, value));
+}
+
+function baselineFacts({ baseline }) {
+  return Object.entries(baseline ?? {}).map(([name, value]) => fact(`baseline ${inline(name)}`, number(value, { sign: true })));
 }
 
 /** Components, each with its contributions, and that they add to the total. */

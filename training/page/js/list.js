@@ -1,39 +1,52 @@
-// The list of samples: filters, sorting, and a virtual window of rows, so thousands of samples cost as much as thirty.
-// Not here: loading the chosen sample's record.
+// The list of samples: a virtual window of rows, so a hundred thousand samples cost as much as thirty.
+// A row's element lives as long as the row shows: news from the trainer takes no row from under a pointer.
+// Not here: filters (filters), loading the chosen sample's record.
 
-import { h, inline, number, replace } from "./dom.js";
-import { filterChoices, filterSamples, NO_FILTER, OUTCOMES, outcomeOf, sortSamples, SORTS } from "./samples.js";
+import { h, inline, middleCut, number, replace } from "./dom.js";
+import { filterControls } from "./filters.js";
+import { histograms } from "./histogram.js";
+import { filterSamples, outcomeOf, sortSamples } from "./samples.js";
 import { reweighed, weightPanel } from "./weights.js";
 
 const ROW = 44; // height of a row in pixels, as in the stylesheet
 const AROUND = 6;
+const MOST_PRINTED = 1000; // rows
 
 /** The list panel. */
 export function sampleList(store) {
   const controls = filterControls(store);
-  const weights = weightPanel(store);
+  const extras = [histograms(store), weightPanel(store)];
   const count = h("span", { role: "status" });
   const inner = h("div", { class: "rows" });
   const box = h("div", { class: "listbox", role: "listbox", tabindex: "0", "aria-label": "samples" }, inner);
-  const element = h("section", { class: "list", "aria-label": "list of samples" }, controls.element, weights.element, h("div", { class: "count" }, count, controls.clear), box);
-  let shown = [];
+  const element = h("section", { class: "list", "aria-label": "list of samples" }, controls.element, extras.map((each) => each.element), h("div", { class: "count" }, count, controls.clear), box);
+  const view = { store, box, inner, rows: new Map(), shown: [], largest: 1e-9 };
   let painted = null;
-  const rowId = (seq) => `rltf-${store.id}-${seq}`; // several views may live in one page
-  const paintRows = (state) => paintWindow({ state, shown, box, inner, rowId, choose: (seq) => choose(store, seq) });
-  box.addEventListener("scroll", () => paintRows(store.get()));
-  box.addEventListener("keydown", (event) => listKey(store, shown, box, event));
-  const paint = (state) => {
-    if (!painted || painted.samples !== state.samples || painted.filters !== state.filters || painted.sort !== state.sort || painted.weights !== state.weights || painted.found !== state.found) {
-      shown = sortSamples(reweighed(filterSamples(state.samples, state.filters, state.found), state.weights), state.sort);
-      controls.paint(state);
-      weights.paint(state);
-      replace(count, countText(shown.length, state));
-    }
-    if (painted?.selected !== state.selected || painted?.samples !== state.samples) reveal(shown, state.selected, box);
-    painted = state;
-    paintRows(state);
+  const pick = (event) => {
+    const row = event.target.closest?.(".row");
+    if (row) choose(store, Number(row.dataset.seq));
   };
-  return { element, paint, shown: () => shown };
+  printWhole(view);
+  box.addEventListener("scroll", () => paintWindow(view, store.get()));
+  box.addEventListener("pointerdown", (event) => event.pointerType === "mouse" && event.button === 0 && pick(event));
+  box.addEventListener("click", pick);
+  const paint = (state) => {
+    const changed = !painted || ["samples", "filters", "sort", "weights", "found"].some((key) => painted[key] !== state[key]);
+    if (changed) {
+      const anchor = topRow(view);
+      view.shown = sortSamples(reweighed(filterSamples(state.samples, state.filters, state.found), state.weights), state.sort);
+      view.largest = view.shown.reduce((most, sample) => Math.max(most, Math.abs(sample.reward)), 1e-9);
+      controls.paint(state);
+      extras.forEach((each) => each.paint(state));
+      replace(count, countText(view.shown.length, state));
+      inner.style.height = `${view.shown.length * ROW}px`;
+      if (painted?.sort === state.sort) keepInPlace(view, anchor);
+    }
+    if (painted?.selected !== state.selected) reveal(view.shown, state.selected, box);
+    if (changed || painted.selected !== state.selected || painted.pinned !== state.pinned) paintWindow(view, state);
+    painted = state;
+  };
+  return { element, paint, step: (way) => stepSample(view, way), key: (event) => listKey(view, event) };
 }
 
 function countText(count, state) {
@@ -48,38 +61,16 @@ export function choose(store, seq) {
   store.update({ selected: seq, follow: false });
 }
 
-function filterControls(store) {
-  const set = (change) => store.update({ filters: { ...store.get().filters, ...change }, follow: false });
-  const pick = (kind, label) => {
-    const select = h("select", { "aria-label": `filter by ${label}`, onchange: (event) => set({ [kind]: event.target.value }) });
-    return { kind, label, select };
-  };
-  const picks = [pick("outcome", "outcome"), pick("letter", "class"), pick("code", "code"), pick("source", "source"), pick("problem", "problem")];
-  const text = h("input", { type: "search", placeholder: "search  ( / )", "aria-label": "search samples", oninput: (event) => set({ text: event.target.value }) });
-  const sort = h("select", { "aria-label": "sort samples", onchange: (event) => store.update({ sort: event.target.value }) },
-    SORTS.map(({ key, label }) => h("option", { value: key }, label)));
-  const clear = h("button", { type: "button", class: "quiet", title: "key x", onclick: () => store.update({ filters: NO_FILTER }) }, "clear filters");
-  const element = h("div", { class: "filters" }, text, picks.map((each) => each.select), sort);
-  const paint = (state) => {
-    const choices = filterChoices(state.samples);
-    for (const { kind, label, select } of picks) fillPick(select, label, choices[kind], state.filters[kind]);
-    if (text.value !== state.filters.text) text.value = state.filters.text;
-    sort.value = state.sort;
-    clear.hidden = Object.entries(NO_FILTER).every(([key, value]) => state.filters[key] === value);
-  };
-  return { element, clear, paint };
+/** What one reads: the first row in sight, unless the list stands at its top, where new rows should appear. */
+function topRow({ box, shown }) {
+  if (!box.scrollTop) return null;
+  const place = Math.floor(box.scrollTop / ROW);
+  return shown[place] ? { seq: shown[place].seq, above: box.scrollTop - place * ROW } : null;
 }
 
-const NAMES = {
-  outcome: (key) => `${outcomeOf({ outcome: key }).glyph} ${outcomeOf({ outcome: key }).label}`,
-  class: (key) => ({ G: "G  U_global", L: "L  U_line", I: "I  U_ignore" })[key] ?? key,
-};
-
-function fillPick(select, label, choices, chosen) {
-  if (document.activeElement === select) return; // an open menu must not change under the pointer
-  replace(select, h("option", { value: "" }, `any ${label}`), choices.slice(0, 200).map(([key, count]) => h("option", { value: key }, `${inline((NAMES[label] ?? String)(key))} (${count})`)));
-  if (chosen && !choices.some(([key]) => key === chosen)) select.append(h("option", { value: chosen }, inline(chosen)));
-  select.value = chosen;
+function keepInPlace({ box, shown }, anchor) {
+  const place = anchor ? shown.findIndex((sample) => sample.seq === anchor.seq) : -1;
+  if (place >= 0) box.scrollTop = place * ROW + anchor.above;
 }
 
 function reveal(shown, seq, box) {
@@ -90,41 +81,82 @@ function reveal(shown, seq, box) {
   else if ((place + 1) * ROW > box.scrollTop + height) box.scrollTop = (place + 1) * ROW - height;
 }
 
-function paintWindow({ state, shown, box, inner, rowId, choose }) {
-  const first = Math.max(0, Math.floor(box.scrollTop / ROW) - AROUND);
-  const last = Math.min(shown.length, Math.ceil((box.scrollTop + (box.clientHeight || 10 * ROW)) / ROW) + AROUND);
-  const largest = shown.reduce((most, sample) => Math.max(most, Math.abs(sample.reward)), 1e-9);
-  inner.style.height = `${shown.length * ROW}px`;
-  replace(inner, shown.slice(first, last).map((sample, offset) => {
+function paintWindow({ store, box, inner, rows, shown, largest, whole }, state) {
+  const rowId = (seq) => `rltf-${store.id}-${seq}`; // several views may live in one page
+  const first = whole ? 0 : Math.max(0, Math.floor(box.scrollTop / ROW) - AROUND);
+  const last = Math.min(shown.length, whole ? MOST_PRINTED : Math.ceil((box.scrollTop + (box.clientHeight || 10 * ROW)) / ROW) + AROUND);
+  const seen = shown.slice(first, last);
+  const kept = new Set(seen.map((sample) => sample.seq));
+  for (const [seq, row] of rows) {
+    if (kept.has(seq)) continue;
+    row.element.remove();
+    rows.delete(seq);
+  }
+  seen.forEach((sample, offset) => {
+    const row = rows.get(sample.seq) ?? { element: h("div", { role: "option", id: rowId(sample.seq), "data-seq": sample.seq }) };
+    rows.set(sample.seq, row);
     const place = first + offset;
-    return row(sample, { place, count: shown.length, largest, selected: sample.seq === state.selected, pinned: sample.problem_id === state.pinned?.problem_id && sample.step === state.pinned?.step && sample.sample === state.pinned?.sample, rowId, choose });
-  }));
-  if (shown.slice(first, last).some((sample) => sample.seq === state.selected)) box.setAttribute("aria-activedescendant", rowId(state.selected));
+    dress(row, sample, { place, count: shown.length, largest, selected: sample.seq === state.selected, pinned: isPinned(sample, state.pinned) });
+    if (inner.children[offset] !== row.element) inner.insertBefore(row.element, inner.children[offset] ?? null);
+  });
+  if (kept.has(state.selected)) box.setAttribute("aria-activedescendant", rowId(state.selected));
   else box.removeAttribute("aria-activedescendant"); // what is not there cannot be pointed at
 }
 
-function row(sample, { place, count, largest, selected, pinned, rowId, choose }) {
+/** On paper there is no scrolling: the list is drawn as far as a reader would turn pages. */
+function printWhole(view) {
+  const repaint = (whole) => {
+    if (!view.box.isConnected) return;
+    view.whole = whole;
+    view.inner.style.height = `${(whole ? Math.min(view.shown.length, MOST_PRINTED) : view.shown.length) * ROW}px`;
+    paintWindow(view, view.store.get());
+  };
+  globalThis.addEventListener?.("beforeprint", () => repaint(true));
+  globalThis.addEventListener?.("afterprint", () => repaint(false));
+}
+
+function isPinned(sample, pinned) {
+  return sample.problem_id === pinned?.problem_id && sample.step === pinned?.step && sample.sample === pinned?.sample;
+}
+
+/** Bring a row's element up to date, changing only what differs. */
+function dress(row, sample, { place, count, largest, selected, pinned }) {
+  const { element } = row;
+  const attributes = { class: `row${selected ? " selected" : ""}${sample.held === false ? " bare" : ""}`, "aria-selected": selected, "aria-posinset": place + 1, "aria-setsize": count };
+  for (const [name, value] of Object.entries(attributes)) if (element.getAttribute(name) !== String(value)) element.setAttribute(name, String(value));
+  element.style.top = `${place * ROW}px`;
+  if (row.sample === sample && row.pinned === pinned && row.largest === largest) return;
+  Object.assign(row, { sample, pinned, largest });
+  replace(element, rowParts(sample, largest, pinned));
+}
+
+function rowParts(sample, largest, pinned) {
   const outcome = outcomeOf(sample);
   const side = sample.reward < 0 ? "negative" : "positive";
   const letters = [...new Set(sample.marks.map((mark) => mark[0]))].sort().join(" ");
-  return h("div", {
-    class: `row${selected ? " selected" : ""}`, role: "option", id: rowId(sample.seq), "aria-selected": selected, "aria-posinset": place + 1, "aria-setsize": count,
-    style: { top: `${place * ROW}px` }, onclick: () => choose(sample.seq),
-  },
+  const numbered = sample.sample === undefined ? "" : ` · #${sample.sample}`;
+  return [
     h("span", { class: `badge outcome-${sample.outcome}`, title: outcome.label }, outcome.glyph),
     h("span", { class: "what" },
-      h("span", { class: "problem" }, pinned ? "◆ " : "", inline(sample.problem_id)),
-      h("span", { class: "why" }, `step ${sample.step} · ${inline(sample.error_type) || outcome.label}`, letters ? h("span", { class: "letters", title: "classes of its diagnostics" }, letters) : null)),
-    h("span", { class: "reward" }, number(sample.reward, { sign: true, digits: 2 }),
-      h("span", { class: `bar ${side}`, style: { "--share": Math.min(1, Math.abs(sample.reward) / largest).toFixed(3) } })));
+      h("span", { class: "problem" }, pinned ? "◆ " : "", sample.note ? h("span", { title: inline(sample.note) }, "✎ ") : "", middleCut(sample.problem_id)),
+      h("span", { class: "why" }, `step ${sample.step}${numbered} · ${inline(sample.error_type) || outcome.label}`, letters ? h("span", { class: "letters", title: "classes of its diagnostics" }, letters) : null,
+        sample.held === false ? h("span", { class: "letters", title: "this file keeps this sample's program, but not its tokens" }, "no tokens here") : null)),
+    h("span", { class: "reward" }, number(sample.reward, { sign: true, digits: 2, fixed: true }),
+      h("span", { class: `bar ${side}`, style: { "--share": Math.min(1, Math.abs(sample.reward) / largest).toFixed(3) } })),
+  ];
 }
 
-function listKey(store, shown, box, event) {
+/** Choose the sample `way` rows on. */
+function stepSample({ store, shown }, way) {
+  if (!shown.length) return;
   const place = shown.findIndex((sample) => sample.seq === store.get().selected);
-  const page = Math.max(1, Math.floor((box.clientHeight || 10 * ROW) / ROW) - 1);
-  const moves = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity };
-  if (!(event.key in moves) || event.ctrlKey || event.metaKey || event.altKey || !shown.length) return;
-  event.preventDefault();
-  event.stopPropagation();
-  choose(store, shown[Math.min(Math.max(place + moves[event.key], 0), shown.length - 1)].seq);
+  choose(store, shown[Math.min(Math.max(place + way, 0), shown.length - 1)].seq);
+}
+
+function listKey(view, event) {
+  const page = Math.max(1, Math.floor((view.box.clientHeight || 10 * ROW) / ROW) - 1);
+  const moves = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity };
+  if (!(event.key in moves) || !view.box.contains(event.target)) return false;
+  stepSample(view, moves[event.key]);
+  return true;
 }

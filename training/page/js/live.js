@@ -1,6 +1,7 @@
 // A run that a kernel follows: hello and resync, records on request, commands, and honesty about whether clicks arrive.
 // Not here: drawing. The kernel's half is notebook_ext/monitor.py.
 
+import { besideRun } from "./source.js";
 import { withBatch } from "./store.js";
 
 const PATIENCE = 1500; // milliseconds without an answer before the view says so
@@ -8,16 +9,24 @@ const RETRIES = 3;
 const KEPT_RECORDS = 200;
 const MOST_LAG = 4; // batches: over a second
 const BUSY = "This run is a loop in this notebook's own kernel: clicks wait for the kernel, until the cell has ended; the newest sample is shown meanwhile. To stop it, interrupt the kernel.";
+const GONE = "The kernel that this view talked to is gone: it was restarted or shut down. What you see is the run as it was then.";
 const SILENT = "The kernel does not answer: clicks wait until it is free. If they stay unanswered, reload the page, or call run.send(\"pause\") or run.send(\"stop\").";
 
 /** Data that a kernel sends; `timer` is `setTimeout` but in tests. */
-export function liveSource(model, { name, loop = false, timer = setTimeout } = {}) {
+export function liveSource(model, { name, path = "", loop = false, timer = setTimeout } = {}) {
   const silent = loop ? BUSY : SILENT;
   const view = Math.random().toString(36).slice(2);
   const records = new Map();
   const waiting = new Map();
-  const send = (message) => model.send({ view, ...message });
   let say = () => {};
+  let gone = () => {};
+  const send = (message) => {
+    try {
+      model.send({ view, ...message });
+    } catch {
+      gone(); // there is no comm any more: the kernel was restarted, or shut down
+    }
+  };
 
   function record(seq) {
     if (records.has(seq)) return Promise.resolve(records.get(seq));
@@ -33,6 +42,21 @@ export function liveSource(model, { name, loop = false, timer = setTimeout } = {
     for (const { resolve, reject } of waiting.get(seq) ?? []) found ? resolve(found) : reject(new Error(failure));
     waiting.delete(seq);
   }
+
+  const asked = new Map();
+  /** Ask the kernel for something that is answered once, by a message of the same kind and `key`. */
+  const ask = (kind, key, message = {}) =>
+    new Promise((resolve, reject) => {
+      asked.set(`${kind} ${key}`, { resolve, reject });
+      send({ kind, ...message });
+      timer(() => asked.has(`${kind} ${key}`) && say(silent), PATIENCE);
+    });
+  const answer = (kind, key, value, failure) => {
+    const waiting = asked.get(`${kind} ${key}`);
+    asked.delete(`${kind} ${key}`);
+    if (failure) waiting?.reject(new Error(failure));
+    else waiting?.resolve(value);
+  };
 
   let answerSearch = () => {};
   const search = (text) =>
@@ -56,6 +80,9 @@ export function liveSource(model, { name, loop = false, timer = setTimeout } = {
       },
       record: answerRecord,
       found: (message) => answerSearch(message),
+      about: ({ about, siblings, notes }) => store.update(withBatch(store.get(), { about, siblings, notes })),
+      beside: (message) => answer("beside", message.name, message.metrics && besideRun(message), message.failure),
+      noted: (message) => answer("note", message.seq, message.notes, message.failure),
       sent({ command, id }) {
         store.update({ asked: command, askedId: id, notice: "" });
         settle(store);
@@ -68,6 +95,14 @@ export function liveSource(model, { name, loop = false, timer = setTimeout } = {
       else later(() => !greeted);
     };
     model.on("msg:custom", listen);
+    gone = () => {
+      if (!alive) return;
+      alive = false;
+      const { run } = store.get();
+      const ended = ["finished", "stopped", "failed"].includes(run?.state);
+      store.update({ asked: null, askedId: null, run: ended ? run : { ...run, state: "gone" }, notice: `${GONE} TrainingView(${JSON.stringify(path || name)}) shows the run as it is now; run.send(...) and the side panel steer it.` });
+    };
+    model.on("comm_live_update", gone); // what ipywidgets tells when the kernel restarts
     hello(RETRIES);
     return {
       ask(command) {
@@ -78,18 +113,19 @@ export function liveSource(model, { name, loop = false, timer = setTimeout } = {
       close() {
         alive = false;
         model.off("msg:custom", listen);
+        model.off("comm_live_update", gone);
       },
     };
   }
 
-  return { kind: "run", host: "cell", controls: true, edit: editing(model, view), initial: { run: { name, state: "connecting", step: 0 }, follow: true, notice: loop ? BUSY : "" }, record, search, connect };
+  return { kind: "run", host: "cell", controls: true, edit: editing(model, view), note: (seq, text) => ask("note", seq, { seq, text }), beside: (other) => ask("beside", other, { name: other }), initial: { run: { name, state: "connecting", step: 0 }, follow: true, notice: loop ? BUSY : "" }, record, search, connect };
 }
 
 /** A function that asks the kernel to judge an edited program; an answer that a newer question overtook never comes. */
 export function editing(model, view = Math.random().toString(36).slice(2)) {
   let newest = 0;
   let overtake = () => {};
-  return (problem, program) =>
+  return (original, program, seq = null) =>
     new Promise((resolve, reject) => {
       overtake();
       const own = (newest += 1);
@@ -101,7 +137,7 @@ export function editing(model, view = Math.random().toString(36).slice(2)) {
       };
       overtake = () => model.off("msg:custom", listen);
       model.on("msg:custom", listen);
-      model.send({ kind: "edit", view, edit: own, problem_id: problem, program });
+      model.send({ kind: "edit", view, edit: own, seq, problem_id: original.problem_id, program });
     });
 }
 

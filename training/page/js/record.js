@@ -2,12 +2,12 @@
 // Not here: elements. Offsets in a record count UTF-8 bytes; JavaScript counts UTF-16 units; this module converts.
 
 export const COMPONENTS = [
+  { key: "advantage", label: "advantage" }, // first: it is what the learner multiplies each log-probability by
   { key: "reward", label: "total" },
   { key: "coarse", label: "coarse" },
   { key: "adaptive", label: "adaptive" },
   { key: "fine", label: "fine" },
   { key: "static", label: "static" },
-  { key: "advantage", label: "advantage" },
   { key: "logprob", label: "log-prob" },
 ];
 export const REWARDS = ["coarse", "adaptive", "fine", "static"];
@@ -22,6 +22,55 @@ export function rewardsOf(record) {
 /** What the heat can show of a record, `{key, label}`. */
 export function componentsOf(record) {
   return [...COMPONENTS, ...rewardsOf(record).slice(REWARDS.length).map((key) => ({ key, label: key }))];
+}
+
+/** The component that the heat shows: the chosen one, else what the learner puts on each token, else the reward. */
+export function shownComponent(record, component) {
+  if (component !== null) return component;
+  return record?.tokens?.some((token) => tokenValue(token, "advantage") !== null) ? "advantage" : "reward";
+}
+
+const UNIFORM = 0.4; // share of the tokens from which on a value counts as the program's, and not as a token's
+
+/** The value that most tokens share, `{value, share}`: what the whole program got, which says nothing about a place in it. Null where there is none. */
+export const uniformOf = perRecord((record, component) => {
+  const counts = new Map();
+  const tokens = record.tokens ?? [];
+  for (const token of tokens) {
+    const key = rounded(tokenValue(token, component));
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+  const [value, count] = [...counts].reduce((best, entry) => (entry[1] > best[1] ? entry : best), [0, 0]);
+  return component !== "logprob" && tokens.length > 1 && value && count / tokens.length >= UNIFORM ? { value, share: count / tokens.length } : null;
+});
+
+/** Whether a token has the uniform value and nothing of its own. */
+export function isUniform(token, component, uniform) {
+  return uniform !== null && rounded(tokenValue(token, component)) === uniform.value;
+}
+
+function rounded(value) {
+  return Number((value ?? 0).toPrecision(4));
+}
+
+/** A function of a record (and one more word) that is worked out once for each. */
+function perRecord(make) {
+  const known = new WeakMap();
+  return (record, word = "") => {
+    if (!known.has(record)) known.set(record, new Map());
+    const values = known.get(record);
+    if (!values.has(word)) values.set(word, make(record, word));
+    return values.get(word);
+  };
+}
+
+/** Why a token's advantage is 0, in words; "" where it is not, or where nothing is known. */
+export function whyZero(record, token) {
+  const entry = record.tokens[token];
+  if (tokenValue(entry, "advantage") !== 0) return "";
+  if ((record.unexecuted ?? []).some(([first, last]) => first <= token && token < last)) return "No test executed this token's line, so nothing is learned from it.";
+  if (record.tokens.every((each) => !tokenValue(each, "advantage"))) return "No token of this sample carries any: its reward is its baseline, or the algorithm left its group out.";
+  return "Its reward equals its baseline, or the algorithm gives the credit to other tokens.";
 }
 
 /** The program's bytes: exact where the record carries them, else those of its text. */
@@ -64,31 +113,30 @@ export function tokenValue(token, component) {
 }
 
 /** Largest magnitude on the symmetric scale: shared by all rewards, own for advantage and log-probability. */
-export function scaleOf(record, component) {
+export const scaleOf = perRecord((record, component) => {
   const keys = component === "advantage" || component === "logprob" ? [component] : ["reward", ...rewardsOf(record)];
   let largest = 0;
   for (const token of record.tokens ?? []) {
     for (const key of keys) largest = Math.max(largest, Math.abs(tokenValue(token, key) ?? 0));
   }
   return largest;
-}
+});
 
 /** Diagnostics with their letter and place in the record; those of whole programs have no drawn span. */
-export function findings(record) {
-  return (record.diagnostics ?? []).map((diagnostic, position) => ({
+export const findings = perRecord((record) =>
+  (record.diagnostics ?? []).map((diagnostic, position) => ({
     ...diagnostic,
     position,
     letter: LETTERS[diagnostic.category] ?? "?",
     drawn: diagnostic.category !== "U_global" && diagnostic.start_byte !== null && diagnostic.start_byte !== undefined,
-  }));
-}
+  })));
 
 /**
  * The program as lines of segments `{text, token, marks}`: cut at the borders of tokens, spans and lines, so their
  * texts joined are the program. `token` is an index into the record's tokens or -1; `marks` are positions of drawn diagnostics.
  * A token without text of its own (special, outside the program, rest of a split character) is an empty segment.
  */
-export function segmentLines(record) {
+export const segmentLines = perRecord((record) => {
   const { text, index } = decodeBytes(programBytes(record));
   const at = (offset) => index[Math.min(Math.max(offset, 0), index.length - 1)];
   const tokens = (record.tokens ?? []).map((token) => [at(token.start_byte), at(token.end_byte)]);
@@ -100,13 +148,22 @@ export function segmentLines(record) {
   const empty = new Map();
   tokens.forEach(([start, end], token) => {
     if (end > start) owner.fill(token, start, end);
-    else empty.set(start, [...(empty.get(start) ?? []), token]);
+    else empty.has(start) ? empty.get(start).push(token) : empty.set(start, [token]);
   });
   const borders = new Set([0, text.length, ...tokens.flat()]);
   for (const { start, end } of spans) borders.add(start).add(end);
   for (let place = text.indexOf("\n"); place >= 0; place = text.indexOf("\n", place + 1)) borders.add(place).add(place + 1);
   return cutAt([...borders].sort((left, right) => left - right), { text, owner, empty, spans });
-}
+});
+
+/** For each token the line (from 0) on which it is first drawn. */
+export const tokenLines = perRecord((record) => {
+  const lines = new Int32Array(record.tokens?.length ?? 0).fill(-1);
+  segmentLines(record).forEach((segments, line) => {
+    for (const { token } of segments) if (token >= 0 && lines[token] < 0) lines[token] = line;
+  });
+  return lines;
+});
 
 function cutAt(places, { text, owner, empty, spans }) {
   const lines = [[]];
@@ -153,7 +210,7 @@ export function covering(record, token) {
 
 /** The per-token table as CSV (RFC 4180; text that a spreadsheet would take for a formula gets a leading quote). */
 export function tokenCsv(record) {
-  const components = componentsOf(record);
+  const components = [{ key: "reward" }, ...rewardsOf(record).map((key) => ({ key })), { key: "advantage" }, { key: "logprob" }];
   const columns = ["index", "id", "text", "start_byte", "end_byte", ...components.map((component) => component.key)];
   const rows = (record.tokens ?? []).map((token, position) => [
     position,

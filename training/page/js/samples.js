@@ -1,5 +1,7 @@
 // The list of samples as data: outcome classes, filters, sorting, and the choices a filter offers.
-// Not here: elements.
+// Not here: elements, or the language of filter expressions (expression).
+
+import { compileExpression, isExpression } from "./expression.js";
 
 export const OUTCOMES = [
   { key: "passed", label: "passed", glyph: "✓" },
@@ -19,17 +21,57 @@ export function outcomeOf(sample) {
 
 export const NO_FILTER = { outcome: "", letter: "", code: "", source: "", problem: "", text: "", step: null };
 
-/** Samples that satisfy every filter that is set; a text may stand in the summary, or in a program that a search has `found`. `marks` of a sample are strings `letter source code`. */
+/** What an expression can ask of a sample. */
+export const FIELDS = {
+  reward: (sample) => sample.reward,
+  advantage: (sample) => sample.advantage ?? null,
+  step: (sample) => sample.step,
+  sample: (sample) => sample.sample,
+  seq: (sample) => sample.seq,
+  tokens: (sample) => sample.tokens ?? null,
+  pass_ratio: (sample) => sample.pass_ratio,
+  problem: (sample) => sample.problem_id,
+  verdict: (sample) => sample.verdict,
+  outcome: (sample) => sample.outcome,
+  error: (sample) => sample.error_type,
+  code: (sample) => sample.marks.map((mark) => mark.split(" ")[2]),
+  source: (sample) => sample.marks.map((mark) => mark.split(" ")[1]),
+  class: (sample) => sample.marks.map((mark) => mark[0]),
+  coarse: (sample) => sample.parts?.coarse ?? null,
+  adaptive: (sample) => sample.parts?.adaptive ?? null,
+  fine: (sample) => sample.parts?.fine ?? null,
+  static: (sample) => sample.parts?.static ?? null,
+  note: (sample) => sample.note ?? "",
+};
+
+/** What is wrong with a filter's text, if it is meant as an expression; else "". */
+export function expressionFault(text) {
+  try {
+    if (isExpression(text, FIELDS)) compileExpression(text, FIELDS);
+    return "";
+  } catch (error) {
+    return error.message;
+  }
+}
+
+/** Samples that satisfy every filter that is set; a text is an expression, or stands in the summary, or in a program that a search has `found`. `marks` of a sample are strings `letter source code`. */
 export function filterSamples(samples, filters, found = null) {
-  const programs = found?.text === filters.text.trim() ? found.seqs : new Set();
-  const words = filters.text.toLowerCase().split(/\s+/).filter(Boolean);
+  if (Object.entries(NO_FILTER).every(([key, value]) => filters[key] === value)) return samples;
+  const says = textFilter(filters.text, found);
   return samples.filter((sample) => {
     if (filters.outcome && sample.outcome !== filters.outcome) return false;
     if (filters.problem && sample.problem_id !== filters.problem) return false;
     if (filters.step !== null && sample.step !== filters.step) return false;
     if ((filters.letter || filters.source || filters.code) && !sample.marks.some((mark) => markMatches(mark, filters))) return false;
-    return words.every((word) => searchable(sample).includes(word)) || programs.has(sample.seq);
+    return says(sample);
   });
+}
+
+function textFilter(text, found) {
+  if (isExpression(text, FIELDS)) return expressionFault(text) ? () => true : compileExpression(text, FIELDS); // half an expression hides nothing
+  const programs = found?.text === text.trim() ? found.seqs : new Set();
+  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  return (sample) => words.every((word) => searchable(sample).includes(word)) || programs.has(sample.seq);
 }
 
 function markMatches(mark, { letter, source, code }) {
@@ -38,8 +80,10 @@ function markMatches(mark, { letter, source, code }) {
 }
 
 function searchable(sample) {
-  return `${sample.problem_id} ${sample.verdict} ${outcomeOf(sample).label} ${sample.error_type} ${sample.marks.join(" ")}`.toLowerCase();
+  return `${sample.problem_id} ${sample.verdict} ${outcomeOf(sample).label} ${sample.error_type} ${sample.marks.join(" ")} ${sample.note ?? ""}`.toLowerCase();
 }
+
+const FIELD_NAMES = { tokens: "number of tokens", pass_ratio: "share of tests passed" };
 
 export const SORTS = [
   { key: "newest", label: "newest first", order: (left, right) => right.seq - left.seq },
@@ -47,7 +91,14 @@ export const SORTS = [
   { key: "lowest", label: "lowest reward", order: (left, right) => left.reward - right.reward || right.seq - left.seq },
   { key: "highest", label: "highest reward", order: (left, right) => right.reward - left.reward || right.seq - left.seq },
   { key: "problem", label: "by problem", order: (left, right) => compareText(left.problem_id, right.problem_id) || left.seq - right.seq },
+  ...["advantage", "tokens", "pass_ratio", "coarse", "adaptive", "fine", "static"].flatMap((field) =>
+    [[1, "lowest"], [-1, "highest"]].map(([way, word]) => ({ key: `${field} ${word}`, label: `${word} ${FIELD_NAMES[field] ?? field}`, order: (left, right) => way * byNumber(FIELDS[field](left), FIELDS[field](right), way) || right.seq - left.seq }))),
 ];
+
+function byNumber(left, right, way) {
+  if (left === null || right === null) return left === right ? 0 : way * (left === null ? 1 : -1); // unknown values come last
+  return left - right;
+}
 
 function compareText(left, right) {
   return left < right ? -1 : left > right ? 1 : 0;

@@ -25,8 +25,8 @@ export function followSearch(store, source, timer = setTimeout) {
   }
 }
 
-/** The keys of records whose program contains a text, in any case. */
-export function searchRecords(records, text) {
+/** The numbers of the samples whose program contains a text, in any case. */
+export function searchPrograms(samples, text) {
   const wanted = text.toLowerCase();
-  return Object.entries(records).filter(([, record]) => String(record.program ?? "").toLowerCase().includes(wanted)).map(([seq]) => Number(seq));
+  return samples.filter((sample) => String(sample.program ?? "").toLowerCase().includes(wanted)).map((sample) => sample.seq);
 }

@@ -1,4 +1,4 @@
-// Curves as data: metric rows to points, smoothing, bins, stacks.
+// Curves as data: metric rows to points, smoothing, columns over common steps, stacks.
 // Not here: elements.
 
 /**
@@ -31,31 +31,19 @@ export function smoothed(points, halfLife = 4) {
   });
 }
 
-/** At most `most` points, each the mean of a run of neighbours. */
-export function binned(points, most) {
-  if (points.length <= most) return points;
-  const bins = [];
-  for (let bin = 0; bin < most; bin++) {
-    const own = points.slice(Math.floor((bin * points.length) / most), Math.floor(((bin + 1) * points.length) / most));
-    bins.push([own.at(-1)[0], own.reduce((sum, point) => sum + point[1], 0) / own.length]);
-  }
-  return bins;
+/** Several curves as columns over all their steps: `[steps, values of the first, ...]`, null where a curve has no point. */
+export function joined(curves) {
+  const steps = [...new Set(curves.flatMap((points) => points.map((point) => point[0])))].sort((left, right) => left - right);
+  return [steps, ...curves.map((points) => {
+    const values = new Map(points);
+    return steps.map((step) => values.get(step) ?? null);
+  })];
 }
 
-/** Stacked bands: per metric a list of `[step, low, high]`, in the order given; those that are always 0 are left out. */
-export function stacked(metrics, names, most) {
-  const bands = [];
+/** Columns over one list of steps, each added to those before it; a missing value counts as 0. */
+export function stacked(columns) {
   let base = null;
-  for (const key of names) {
-    const points = binned(metrics.get(key) ?? [], most);
-    if (!points.length || points.every((point) => point[1] === 0)) continue;
-    base ??= points.map(() => 0);
-    const low = base;
-    const high = points.map((point, position) => (low[position] ?? 0) + point[1]);
-    bands.push({ key, points: points.map((point, position) => [point[0], low[position] ?? 0, high[position]]) });
-    base = high;
-  }
-  return bands;
+  return columns.map((values) => (base = values.map((value, place) => (value ?? 0) + (base?.[place] ?? 0))));
 }
 
 /** The value of the point nearest to a step, or the newest one for null; undefined where there is none. */
@@ -65,17 +53,27 @@ export function valueAt(points, step) {
   return nearest(points, step)[1];
 }
 
-/** The point whose step is nearest. */
+/** The point whose step is nearest; points are in order of their steps. */
 export function nearest(points, step) {
-  return points.reduce((best, point) => (Math.abs(point[0] - step) < Math.abs(best[0] - step) ? point : best));
+  let [low, high] = [0, points.length - 1];
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (points[middle][0] <= step) low = middle;
+    else high = middle;
+  }
+  return Math.abs(points[low][0] - step) <= Math.abs(points[high][0] - step) ? points[low] : points[high];
 }
 
-/** A pleasant range that holds all values: round ends, never empty. */
-export function niceRange(values) {
-  const low = Math.min(0, ...values);
-  const high = Math.max(0, ...values);
-  if (low === high) return [low, high + 1];
-  const unit = 10 ** Math.floor(Math.log10(high - low));
-  const step = [0.1, 0.2, 0.25, 0.5, 1].map((factor) => factor * unit).find((size) => (high - low) / size <= 8) ?? unit;
-  return [Math.floor(low / step + 1e-9) * step, Math.ceil(high / step - 1e-9) * step];
+/** Seconds since the run began at each step, from the time each step took; null where that was not written. */
+export function elapsed(metrics) {
+  const points = metrics.get("time/step");
+  if (!points?.length) return null;
+  let sum = 0;
+  return points.map(([step, seconds]) => [step, (sum += seconds)]);
+}
+
+/** Seconds as people say them. */
+export function duration(seconds) {
+  if (seconds < 120) return `${Math.round(seconds)} s`;
+  return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }

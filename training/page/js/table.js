@@ -1,14 +1,16 @@
 // Every token as a row of numbers: the heat map without colour, and as CSV.
 // Not here: what a number is made of (inspector).
 
-import { h, inline, number, replace } from "./dom.js";
+import { copyText, h, inline, number, replace, saveText } from "./dom.js";
 import { componentsOf, tokenCsv, tokenValue } from "./record.js";
+
+const MOST_ROWS = 2000;
 
 /** The table panel. */
 export function tokenTable(store) {
   const said = h("span", { class: "said", role: "status" });
-  const copy = h("button", { type: "button", onclick: () => copyCsv(store.get().record, said) }, "Copy as CSV");
-  const save = h("button", { type: "button", onclick: () => saveCsv(store.get().record) }, "Save CSV");
+  const copy = h("button", { type: "button", onclick: () => copyText(tokenCsv(store.get().record), said) }, "Copy as CSV");
+  const save = h("button", { type: "button", onclick: () => saveText(tokenCsv(store.get().record), "tokens.csv", "text/csv") }, "Save CSV");
   const body = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "table of tokens" });
   const element = h("div", { class: "page-tokens" }, h("div", { class: "bar-line" }, copy, save, said), body);
   let painted = null;
@@ -34,25 +36,11 @@ function table(record, { column, way }, order, choose) {
   if (column !== null) places.sort((left, right) => way * ((tokenValue(record.tokens[left], column) ?? 0) - (tokenValue(record.tokens[right], column) ?? 0)));
   const head = h("tr", {}, h("th", { scope: "col" }, "#"), h("th", { scope: "col" }, "text"), h("th", { scope: "col" }, "id"),
     columns.map(({ key, label }) => h("th", { scope: "col", "aria-sort": key === column ? (way > 0 ? "ascending" : "descending") : "none" }, h("button", { type: "button", class: "quiet", onclick: () => order(key) }, inline(label)))));
-  const rows = places.map((place) => {
+  const rows = places.slice(0, MOST_ROWS).map((place) => {
     const token = record.tokens[place];
     return h("tr", { "data-token": place, onclick: () => choose(place) }, h("td", {}, place + 1), h("td", { class: "piece" }, inline(token.text)), h("td", {}, token.id ?? "–"),
       columns.map(({ key }) => h("td", {}, number(tokenValue(token, key), { sign: key !== "logprob" }))));
   });
-  return h("table", { class: "tokens" }, h("thead", {}, head), h("tbody", {}, rows));
-}
-
-async function copyCsv(record, said) {
-  try {
-    await navigator.clipboard.writeText(tokenCsv(record));
-    replace(said, "copied");
-  } catch {
-    replace(said, "this page may not write to the clipboard: save it instead");
-  }
-}
-
-function saveCsv(record) {
-  const link = h("a", { href: URL.createObjectURL(new Blob([tokenCsv(record)], { type: "text/csv" })), download: "tokens.csv" });
-  link.click();
-  URL.revokeObjectURL(link.href);
+  const rest = places.length - MOST_ROWS;
+  return [h("table", { class: "tokens" }, h("thead", {}, head), h("tbody", {}, rows)), rest > 0 ? h("p", { class: "said" }, `and ${rest} more tokens; the CSV has them all`) : null];
 }

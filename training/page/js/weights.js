@@ -72,5 +72,5 @@ function verdict({ samples, weights }) {
   if (isPlain(weights)) return "The list shows rewards as they were; move a slider to rank it anew.";
   const before = samples.map((sample) => sample.reward);
   const after = reweighed(samples, weights).map((sample) => sample.reward);
-  return `Rank correlation with the rewards as they were: ${number(rankCorrelation(before, after))} over ${samples.length} samples.`;
+  return `Rank correlation with the rewards as they were: ${number(rankCorrelation(before, after), { digits: 4 })} over ${samples.length} samples.`;
 }

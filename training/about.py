@@ -1,0 +1,55 @@
+"""What wrote a run, and on which machine: `about.json`, written once when its database is made."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from training.files import write_text
+
+_FILE = "about.json"
+
+
+def write_about(folder: Path) -> None:
+    """Describe this process in a run directory, unless one has been described there before."""
+    if not (folder / _FILE).exists():
+        write_text(folder / _FILE, json.dumps(_description(), indent=1))
+
+
+def read_about(folder: Path) -> dict[str, Any]:
+    """What `write_about` wrote; empty for a run of before there was such a file."""
+    file = folder / _FILE
+    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else {}
+
+
+def _description() -> dict[str, Any]:
+    return {
+        "rltf": _version("rltf"),
+        "python": platform.python_version(),
+        "torch": _version("torch"),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "accelerator": _accelerator(),
+        "started": time.time(),
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _accelerator() -> str:
+    """The accelerator's name. Only a process that has loaded torch has one: this does not load it."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return "none"
+    return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name(0)}"

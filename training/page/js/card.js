@@ -1,0 +1,48 @@
+// The card beside a token under the pointer: its value, what it is made of, and why.
+// Not here: the same at length, for the token that was clicked (inspector).
+
+import { h, inline, number, replace } from "./dom.js";
+import { componentsOf, covering, provenance, shownComponent, tokenValue, whyZero } from "./record.js";
+
+const MOST_FINDINGS = 3;
+
+/** The card; it follows the pointer over the tokens in `code`. */
+export function hoverCard(store, code) {
+  const card = h("div", { class: "card", hidden: true, "aria-hidden": "true" }); // the inspector says the same to those who hear it
+  code.addEventListener("pointerover", (event) => {
+    const part = event.target.closest?.("[data-token]");
+    const { record, component } = store.get();
+    card.hidden = !part || !record;
+    if (card.hidden) return;
+    replace(card, cardParts(record, Number(part.dataset.token), shownComponent(record, component)));
+    place(card, part);
+  });
+  code.addEventListener("pointerleave", () => (card.hidden = true));
+  code.addEventListener("scroll", () => (card.hidden = true));
+  return card;
+}
+
+function place(card, part) {
+  const frame = card.parentElement.getBoundingClientRect();
+  const token = part.getBoundingClientRect();
+  const left = Math.min(token.left - frame.left, Math.max(0, frame.width - card.offsetWidth - 8));
+  const below = token.bottom - frame.top + 4;
+  const top = below + card.offsetHeight > frame.height ? Math.max(0, token.top - frame.top - card.offsetHeight - 4) : below;
+  card.style.left = `${left}px`;
+  card.style.top = `${top}px`;
+}
+
+function cardParts(record, token, component) {
+  const entry = record.tokens[token];
+  const label = componentsOf(record).find((each) => each.key === component)?.label ?? component;
+  const parts = provenance(record, token).filter(({ value }) => value);
+  const marks = covering(record, token).slice(0, MOST_FINDINGS);
+  const why = whyZero(record, token);
+  return [
+    h("div", {}, h("b", {}, entry.text ? inline(entry.text) : "end"), ` ${inline(label)} `, h("b", {}, number(tokenValue(entry, component), { sign: component !== "logprob" }))),
+    component === "reward" ? null : h("div", {}, "total ", number(entry.reward, { sign: true })),
+    h("div", { class: "said" }, parts.map(({ component: name, value }) => `${inline(name)} ${number(value, { sign: true, digits: 2 })}`).join(" · ")),
+    why ? h("div", { class: "said" }, why) : null,
+    marks.map((finding) => h("div", {}, h("span", { class: `letter ${finding.letter}` }, finding.letter), ` ${inline(finding.code)}: ${inline(finding.message)}`)),
+  ];
+}
