@@ -1,27 +1,33 @@
 # `make help` lists what there is. Needs Python 3.11 to 3.13, make and git; everything else goes into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
-INSTALLED := .venv/.installed
+LEAN := .venv/.installed
+ALL := .venv/.installed-all
 SCRIPT_TESTS := tests/notebook_ext/js
 # The versions in constraints.txt hold for what is installed and for what builds it; pip takes the second name from 25.3 on.
 PIP_INSTALL = PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
   $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock train warm-start test jail browser lint format types contracts clean
+.PHONY: help install lock newest oldest train warm-start test jail browser lint format types contracts clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: $(INSTALLED) ## Create .venv and install rltf with everything the tests need (again only when requirements change)
+install: $(ALL) ## Create .venv with everything that training, the tests and the tools need (again only when requirements change)
 	@echo "==> rltf is installed in .venv"
 
-$(INSTALLED): pyproject.toml constraints.txt
+$(LEAN): pyproject.toml constraints.txt
 	@echo "==> creating .venv with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv .venv
-	@echo "==> installing rltf and its requirements (constraints.txt; about 2.5 GB the first time)"
+	@echo "==> installing rltf and what training needs (constraints.txt; about 1.2 GB the first time)"
+	@$(PIP_INSTALL) -e .
+	@touch $(LEAN)
+
+$(ALL): $(LEAN)
+	@echo "==> adding what the tests need (constraints.txt; about 1.3 GB the first time)"
 	@$(PIP_INSTALL) -e '.[dev]'
-	@touch $(INSTALLED)
+	@touch $(ALL)
 
 lock: .venv-lock/bin/uv ## Write constraints.txt anew from pyproject.toml; ARGS=--upgrade takes the newest versions that it allows
 	@UV_CUSTOM_COMPILE_COMMAND='make lock' $< pip compile --quiet --universal --python-version 3.11 --all-extras \
@@ -31,11 +37,22 @@ lock: .venv-lock/bin/uv ## Write constraints.txt anew from pyproject.toml; ARGS=
 	@$(PYTHON) -m venv .venv-lock
 	@.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
 
-train: install ## Train the embedded model online from unit-test and static feedback (a few minutes, no GPU)
+newest: RESOLUTION := highest
+oldest: RESOLUTION := lowest-direct
+newest: ## Run the tests on the newest versions that pyproject.toml allows, in .venv-newest
+oldest: ## Run the tests on the oldest versions that pyproject.toml allows, in .venv-oldest (with PYTHON=python3.11)
+newest oldest: .venv-lock/bin/uv
+	@rm -rf .venv-$@
+	@$(PYTHON) -m venv .venv-$@
+	@echo "==> installing the $@ versions (several GB with torch's libraries for GPUs)"
+	@$< --no-config pip install --quiet --python .venv-$@/bin/python --resolution $(RESOLUTION) -e '.[dev]'
+	@.venv-$@/bin/python -m pytest -n auto --dist loadfile
+
+train: $(LEAN) ## Train the embedded model online from unit-test and static feedback (a few minutes, no GPU)
 	@echo "==> rltf train"
 	@$(BIN)/rltf train $(ARGS)
 
-warm-start: install ## Build minicode's shipped checkpoints anew (a quarter of an hour, one thread)
+warm-start: $(LEAN) ## Build minicode's shipped checkpoints anew (a quarter of an hour, one thread)
 	@echo "==> warm start: minicode short"
 	@OMP_NUM_THREADS=1 $(BIN)/python -m training.minicode warm-start --tier short
 	@echo "==> warm start: minicode long"
@@ -78,4 +95,4 @@ contracts: install ## Check that imports point one way
 	@$(BIN)/lint-imports
 
 clean: ## Remove .venv and caches (runs/ stays)
-	rm -rf .venv .venv-lock .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-lock .venv-newest .venv-oldest .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

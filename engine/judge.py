@@ -54,8 +54,7 @@ class Judge:
             hash_seed: `PYTHONHASHSEED` of the programs; another one shows whether they depend on the order of sets.
 
         Raises:
-            SandboxError: this machine cannot confine programs as required.
-            WorkerError: a worker did not start.
+            SandboxError: this machine cannot confine programs as required, or no worker starts.
         """
         if workers < 1:
             raise ValueError(f"workers must be at least 1, is {workers}")
@@ -75,8 +74,10 @@ class Judge:
             thread.start()
         try:
             self.isolation: Isolation = min((future.result() for future in started), key=lambda found: found.level)
-        except BaseException:
+        except BaseException as error:
             self.close(abandon=True)
+            if isinstance(error, WorkerError):
+                raise SandboxError(str(error)) from None
             raise
 
     @property

@@ -1,10 +1,25 @@
 """The online loop, models, data sets, evaluation and the `rltf` command.
 
-What this package does not do: show runs in notebooks (`notebook_ext`). Importing it loads no torch; training does.
+Names are imported on first use, so that `rltf --help` and `rltf feedback` load no configuration.
 """
 
-from training.config import ConfigError, TrainConfig
-from training.recorder import Recorder, Scored
-from training.run import Run, RunError, launch, watch
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from training.config import ConfigError, TrainConfig
+    from training.recorder import Recorder, Scored
+    from training.run import Run, RunError, launch, watch
 
 __all__ = ["ConfigError", "Recorder", "Run", "RunError", "Scored", "TrainConfig", "launch", "watch"]
+_MODULES = {
+    **dict.fromkeys(("ConfigError", "TrainConfig"), "training.config"),
+    **dict.fromkeys(("Recorder", "Scored"), "training.recorder"),
+    **dict.fromkeys(("Run", "RunError", "launch", "watch"), "training.run"),
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_MODULES[name]), name)

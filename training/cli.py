@@ -53,3 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(command.run(chosen))
     except KeyboardInterrupt:
         return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

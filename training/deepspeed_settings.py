@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from engine.extras import needs
 from training.config import ConfigError
 
 _FREE = ("zero_optimization", "steps_per_print")
@@ -28,9 +29,7 @@ def load_deepspeed() -> None:
     try:
         import deepspeed
     except ImportError:
-        raise ConfigError(
-            "accelerate is configured for DEEPSPEED: that needs deepspeed (pip install 'rltf[deepspeed]')"
-        ) from None
+        raise ConfigError(f"accelerate is configured for DEEPSPEED: {needs('deepspeed', 'deepspeed')}") from None
     warnings.filterwarnings("ignore", r"`torch\.distributed\.\w+` is deprecated", FutureWarning)  # which it calls
     deepspeed.ops.__compatible_ops__ = {}  # looked at for one only: memory that CPUs share, which needs a compiler
 

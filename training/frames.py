@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from engine.extras import needs
+
 if TYPE_CHECKING:
     import pandas
 
@@ -27,8 +29,10 @@ def frame(run: Run, table: Table) -> pandas.DataFrame:
         ImportError: pandas is not installed.
         ValueError: there is no such table.
     """
-    import pandas
-
+    try:
+        import pandas
+    except ImportError:
+        raise ImportError(f"a run's frames: {needs('pandas', 'data')}") from None
     match table:
         case "samples":
             return pandas.DataFrame([_sample(row) for row in run.samples()])

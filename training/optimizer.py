@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import torch
 
+from engine.extras import needs
 from training.config import ConfigError, OptimizerSection
 
 
@@ -28,6 +29,6 @@ def make_optimizer(parameters: list[torch.nn.Parameter], section: OptimizerSecti
     try:
         import bitsandbytes
     except ImportError:
-        raise ConfigError("optimizer.eight_bit: needs bitsandbytes (pip install 'rltf[eight-bit]')") from None
+        raise ConfigError(f"optimizer.eight_bit: {needs('bitsandbytes', 'eight-bit')}") from None
     optimizer: torch.optim.Optimizer = bitsandbytes.optim.AdamW8bit(parameters, **options)
     return optimizer

@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from engine.extras import needs
 from training.config import ConfigError
 
 T = TypeVar("T")
@@ -90,8 +91,6 @@ def open_ranks() -> Ranks:
     except ImportError as error:
         if error.name != "accelerate":
             raise
-        size = environment["WORLD_SIZE"]
-        raise ConfigError(
-            f"{size} processes were launched: that needs accelerate (pip install 'rltf[accelerate]')"
-        ) from None
+        launched = f"{environment['WORLD_SIZE']} processes were launched"
+        raise ConfigError(f"{launched}: that {needs('accelerate', 'accelerate')}") from None
     return AccelerateRanks()

@@ -15,12 +15,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from training.config import TrainConfig
 from training.files import write_text
 from training.listing import decoded, select
 
 if TYPE_CHECKING:
     import pandas
+
+    from training.config import TrainConfig
 
 Command = Literal["pause", "resume", "stop"]
 Table = Literal["samples", "tokens", "metrics"]
@@ -57,6 +58,8 @@ class Run:
     @property
     def config(self) -> TrainConfig:
         """The resolved configuration."""
+        from training.config import TrainConfig  # pages and views of runs start fast
+
         return TrainConfig.load(self.path / "config.toml")
 
     @property

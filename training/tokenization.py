@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 
 from feedback import token_bytes, token_offsets
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 
 class TokenizerError(ValueError):
@@ -38,8 +41,7 @@ class Tokenization:
         path = Path(name)
         file = path / "tokenizer.json" if path.is_dir() else path
         try:
-            tokenizer = Tokenizer.from_file(str(file)) if file.is_file() else _of_model(name)
-            return cls(tokenizer, name)
+            return cls(_of_file(file) if file.is_file() else _of_model(name), name)
         except Exception as error:  # `tokenizers` raises bare exceptions
             raise TokenizerError(f"--tokenizer {name}: {str(error).strip().splitlines()[0]}") from None
 
@@ -62,9 +64,14 @@ class Tokenization:
         return token_offsets(pieces, slice(0, len(program)))
 
 
+def _of_file(path: Path) -> Tokenizer:
+    from tokenizers import Tokenizer
+
+    return Tokenizer.from_file(str(path))
+
+
 def _of_model(name: str) -> Tokenizer:
     from transformers import AutoTokenizer
 
-    backend = AutoTokenizer.from_pretrained(name).backend_tokenizer
-    assert isinstance(backend, Tokenizer)
+    backend: Tokenizer = AutoTokenizer.from_pretrained(name).backend_tokenizer
     return backend

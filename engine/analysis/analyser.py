@@ -8,6 +8,7 @@ import queue
 import subprocess
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 
@@ -15,6 +16,7 @@ import msgspec
 
 from engine.analysis.facts import facts_of
 from engine.analysis.messages import Answer, Limits, Request
+from engine.extras import needs
 from engine.framing import receive, send
 from engine.records import Diagnostic, Problem, Similarity, Source
 
@@ -54,7 +56,12 @@ class Analyser:
         """How alike a program and the reference most like it are (CodeBLEU's syntax and data-flow match).
 
         Zeros without a reference, and for a program that kills or outlasts the tool.
+
+        Raises:
+            ImportError: tree-sitter is not installed.
         """
+        if find_spec("tree_sitter_python") is None:
+            raise ImportError(f"the similarity of programs {needs('tree-sitter-python', 'similarity')}")
         request = Request(program, references=tuple(reference.encode() for reference in references))
         return self._threads.submit(self._compare, request)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -33,6 +34,8 @@ _INHERITED = ("LD_LIBRARY_PATH", "PYTHONHOME")
 _START_SECONDS = 60.0
 _GRACE_SECONDS = 10.0
 """How long a worker may be silent beyond the time that its task can take."""
+_DESCRIPTORS = 128
+"""The zygote keeps its control socket at descriptor 100, out of the way of programs."""
 LAYERS = ("seccomp", "landlock", "namespaces")
 
 
@@ -62,6 +65,9 @@ class Worker:
         """
         if sys.platform != "linux":
             raise WorkerError("programs can be judged on Linux only")
+        allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if allowed < _DESCRIPTORS:
+            raise WorkerError(f"a worker needs {_DESCRIPTORS} file descriptors; `ulimit -n` allows {allowed}")
         self._memory_bytes, self._hash_seed = memory_bytes, hash_seed
         self.missing: dict[str, str] = {}
         try:

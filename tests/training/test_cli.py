@@ -52,3 +52,23 @@ def test_bad_input_exits_with_2_and_one_clear_line(here, arguments, part):
     (line,) = done.stderr.splitlines()
     assert part in line
     assert "Traceback" not in done.stderr
+
+
+def test_the_module_of_the_command_runs_the_command(here):
+    command = [sys.executable, "-m", "training.cli", "nonsense"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=here, check=False)
+    assert done.returncode == 2
+    assert "nonsense" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["feedback", "p.py", "--problem", "p.json"], ["train", "--run.folder", "runs"]])
+def test_too_few_file_descriptors_are_one_line(tmp_path, here, arguments):
+    (tmp_path / "p.py").write_text("print(1)")
+    (tmp_path / "p.json").write_text('{"inputs": ["3"], "outputs": ["9"]}')
+    code = "import resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40)); "
+    code += f"sys.path.insert(0, {str(here)!r}); from training.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode in (1, 2)
+    (line,) = done.stderr.splitlines()
+    assert "`ulimit -n` allows 40" in line

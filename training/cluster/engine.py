@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import Any
 
 from engine import Execution, Isolation, Problem, Report, SandboxError, Similarity, Verdict
+from engine.extras import needs
 from training.cluster.crew import ClusterError, Crew
 from training.cluster.worker import Start
 from training.config import ConfigError
@@ -138,7 +139,7 @@ def _connect(address: str) -> tuple[ModuleType, bool]:
     try:
         import ray
     except ImportError:
-        raise ConfigError("feedback.backend 'ray': Ray is not installed; pip install 'rltf[ray]' brings it") from None
+        raise ConfigError(f"feedback.backend 'ray': {needs('ray', 'ray')}") from None
     if ray.is_initialized():
         return ray, False
     handler = signal.getsignal(signal.SIGTERM)

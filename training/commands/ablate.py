@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from engine.extras import needs
 from training.commands.train import add_key_options, explain_unknown, given_keys
 from training.config import ConfigError
 from training.files import write_text
@@ -32,8 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run what has not run yet, then write `tables.md` and `curves.svg`; see `training.cli` for the exit status."""
     from training.ablation.grid import Arm, Outcome, load_grid, read_outcomes, run_grid, valid_outcomes
-    from training.ablation.tables import draw, tables
 
+    try:
+        from training.ablation.tables import draw, tables
+    except ImportError:
+        print(f"rltf ablate: {needs('matplotlib', 'compare')}", file=sys.stderr)
+        return 2
     path = Path(arguments.grid)
     folder = Path(arguments.out or Path("runs") / path.stem)
     if arguments.parallel < 1:

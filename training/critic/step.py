@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from training.config import TrainConfig
+from engine.extras import needs
+from training.config import ConfigError, TrainConfig
 from training.config.objective import ObjectiveSection
 from training.critic.network import OUTCOMES, PASSED, Critic, CriticLearner, Text, Written, outcome_of
 from training.models.prompts import encode_completion
@@ -41,10 +43,16 @@ def needs_critic(objective: ObjectiveSection) -> bool:
 
 
 def open_critic(config: TrainConfig, policy: Policy) -> CriticLearner | None:
-    """The critic that the configured objective needs: of outcomes, of values, or none."""
+    """Build the critic that the configured objective needs: of outcomes, of values, or none.
+
+    Raises:
+        ConfigError: PPOCoder's similarity is not installed.
+    """
     objective = config.objective
     if not needs_critic(objective):
         return None
+    if objective.algorithm == "ppocoder" and find_spec("tree_sitter_python") is None:
+        raise ConfigError(f"objective.algorithm 'ppocoder': {needs('tree-sitter-python', 'similarity')}")
     critic = Critic(policy, 1 if objective.algorithm == "ppocoder" else len(OUTCOMES))
     return CriticLearner(
         critic,

@@ -15,6 +15,8 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Any, cast
 
+from engine.extras import needs
+
 SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".parquet")
 
 
@@ -114,7 +116,7 @@ def _parquet(path: Path, split: str) -> Iterator[Row | Malformed]:
         import pyarrow
         import pyarrow.parquet
     except ImportError:
-        raise DataError(f"{path}: reading parquet needs pyarrow: pip install 'rltf[data]'") from None
+        raise DataError(f"{path}: reading Parquet {needs('pyarrow', 'data')}") from None
     try:
         batches = pyarrow.parquet.ParquetFile(path).iter_batches(batch_size=64)
         for number, data in enumerate(chain.from_iterable(batch.to_pylist() for batch in batches), start=1):
@@ -136,7 +138,7 @@ def rows_of_hub(name: str, split: str) -> Iterator[Row | Malformed]:
     try:
         from datasets import load_dataset
     except ImportError:
-        raise DataError(f"data hf:{name}: needs the `datasets` package: pip install 'rltf[data]'") from None
+        raise DataError(f"data hf:{name}: {needs('datasets', 'data')}") from None
     repository, _, config = name.partition("@")
     try:
         tables: Any = load_dataset(repository, config or None, streaming=True)

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from engine.extras import needs
 from training.config import ModelSection
 from training.models import PolicyError
 
@@ -86,5 +87,5 @@ def _peft() -> Any:  # noqa: ANN401
     try:
         import peft
     except ImportError:
-        raise PolicyError("model.lora_rank: needs peft (pip install 'rltf[lora]')") from None
+        raise PolicyError(f"model.lora_rank: {needs('peft', 'lora')}") from None
     return peft

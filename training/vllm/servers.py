@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 import torch
 
+from engine.extras import needs
 from training.config import ConfigError
 from training.models.adapters import has_adapter, save_rounded
 from training.policy import Policy, resolve
@@ -87,7 +88,7 @@ class VllmServers:
         try:
             import aiohttp
         except ImportError:
-            raise ConfigError("sampler.backend: 'vllm' needs aiohttp (pip install 'rltf[vllm]')") from None
+            raise ConfigError(f"sampler.backend 'vllm': {needs('aiohttp', 'vllm')}") from None
         self._aiohttp = aiohttp
         self._servers = [_Server(url.rstrip("/")) for url in urls]
         self._policy, self._folder = policy, folder.absolute()

@@ -96,5 +96,5 @@ def test_an_address_where_nobody_listens_is_named_at_once(cluster, monkeypatch, 
 
 def test_a_missing_ray_is_named_with_the_extra_that_brings_it(monkeypatch, tiny_policy):
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(ConfigError, match=r"feedback.backend 'ray': Ray is not installed; pip install 'rltf\[ray\]'"):
+    with pytest.raises(ConfigError, match=r"feedback.backend 'ray': needs ray: pip install 'rltf\[ray\]'"):
         opened("ray", tiny_policy)
