@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import math
 from collections.abc import Mapping
@@ -15,6 +16,9 @@ from engine.text import ProgramText
 _TEXT = 500
 _FRAMES = 40
 _STATES = 4_000
+_EXCEPTIONS = frozenset(
+    name for name, value in vars(builtins).items() if isinstance(value, type) and issubclass(value, BaseException)
+)
 
 
 class State(NamedTuple):
@@ -42,7 +46,8 @@ class Claims:
     def error(self, claim: dict[str, Any]) -> ProgramError:
         """An exception that left the program while it ran: never more than a run-time error."""
         kind = ErrorKind.MEMORY if claim.get("memory") is True else ErrorKind.RUNTIME
-        return ProgramError(kind, self._name(claim), self.text(claim.get("message")), self._frames(claim))
+        message, frames = self.text(claim.get("message")), self._frames(claim)
+        return ProgramError(kind, self._name(claim), message, frames, _builtin(claim.get("bases")))
 
     def compile_error(self, claim: dict[str, Any]) -> ProgramError:
         """What the compiler said, in a process that had not run a line of the program."""
@@ -117,3 +122,9 @@ class Claims:
             return cls.text(repr(value))
         except (ValueError, RecursionError):  # an integer beyond the digit limit, deep nesting
             return f"<{type(value).__name__}>"
+
+
+def _builtin(bases: object) -> str:
+    """The first builtin exception among the names of a class and of its bases."""
+    names = bases if isinstance(bases, list) else []
+    return next((name for name in names if isinstance(name, str) and name in _EXCEPTIONS), "Exception")

@@ -232,7 +232,9 @@ def _diagnostic(error: ProgramError) -> Diagnostic:
     if error.kind is ErrorKind.SYNTAX:
         return Diagnostic(Source.SYNTAX, error.type, error.message, error.span)
     named = error.kind is ErrorKind.RUNTIME or (error.kind is ErrorKind.MEMORY and error.span is not None)
-    return Diagnostic(Source.RUNTIME, error.type if named else error.kind.value, error.message, error.span)
+    if named:
+        return Diagnostic(Source.RUNTIME, error.type, error.message, error.span, error.builtin)
+    return Diagnostic(Source.RUNTIME, error.kind.value, error.message, error.span)
 
 
 def _when_all_are_done(futures: list[Future[Any]], then: Callable[[], None]) -> None:

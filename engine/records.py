@@ -165,6 +165,9 @@ class ProgramError:
     """The exception's text, truncated; it comes from a hostile process and is shown escaped only."""
     frames: tuple[Frame, ...] = ()
     """The program's own frames, outermost first."""
+    builtin: str = ""
+    """The nearest builtin exception that its class is or descends from; empty where no exception was raised. A class
+    may call itself anything."""
 
     @property
     def span(self) -> Span | None:
@@ -220,6 +223,8 @@ class Diagnostic:
     message: str
     span: Span | None
     """None where the finding has no place (a timeout without a frame, a crash)."""
+    builtin: str = ""
+    """`ProgramError.builtin` of a run-time error: what kind of exception it is, whatever `code` calls it."""
 
 
 @dataclass(frozen=True, slots=True)

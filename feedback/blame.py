@@ -17,7 +17,7 @@ from feedback.stuck import stuck
 from feedback.taxonomy import Gate, Rule, Taxonomy
 
 STATIC_SOURCES = frozenset({Source.PYLINT, Source.LIBCST})
-_ERRORS = frozenset({Source.RUNTIME, Source.SYNTAX})
+ERROR_SOURCES = frozenset({Source.RUNTIME, Source.SYNTAX})
 
 _AGREEMENT = 0.2
 """What a linter adds to an error at the same text, times its weight (the line is right in 89 % of crashes then, in 58 %
@@ -51,7 +51,8 @@ def decide_blames(
         truncated: Whether generation hit the length limit.
         granularity: How much text a place takes.
         spectrum: Formula that finds a suspect where no error has a sure place (`feedback.spectrum`); None for none.
-        table_2: Of programs that were cut off, blame only those that do not parse as a whole: the paper's Table 2.
+        table_2: Follow the paper's Table 2: of programs that were cut off only those that do not parse are blamed as a
+            whole, and some syntax errors are not blamed at all.
     """
     verdict = report.execution.verdict
     if verdict in (Verdict.PASSED, Verdict.INFRA):
@@ -64,7 +65,7 @@ def decide_blames(
         return tuple(_of_unfinished(observed, static, taxonomy.rules["outcome", "truncated"]))
     blames: list[Blame] = []
     for diagnostic in observed:
-        rule = taxonomy.rule_for(diagnostic, truncated=truncated)
+        rule = taxonomy.rule_for(diagnostic, truncated=truncated, table_2=table_2)
         blames.append(_placed(_blame(diagnostic, rule, rule.strength, rule.reason), text, granularity))
     if spectrum is not None and not any(blame.span is not None and blame.strength > _UNSURE for blame in blames):
         hints = [blame.span.line for blame in blames if blame.span is not None]
@@ -84,10 +85,10 @@ def decide_blames(
 def _of_unfinished(observed: list[Diagnostic], static: list[Diagnostic], rule: Rule) -> Iterable[Blame]:
     """The whole program's blame, for each error or, of a wrong answer, for its being cut off."""
     cut = Diagnostic(Source.RUNTIME, rule.code, "generation ended at the length limit", None)
-    for diagnostic in [item for item in observed if item.source in _ERRORS] or [cut]:
+    for diagnostic in [item for item in observed if item.source in ERROR_SOURCES] or [cut]:
         yield _blame(diagnostic, rule, rule.strength, rule.reason)
     for diagnostic in observed + static:
-        if diagnostic.source not in _ERRORS:
+        if diagnostic.source not in ERROR_SOURCES:
             yield _ignored(diagnostic, f"{rule.reason}: no place in it is blamed")
 
 
@@ -114,8 +115,8 @@ def _gated(diagnostic: Diagnostic, rule: Rule, observed: Iterable[Diagnostic], v
     """Strength of a static finding in this program, and why."""
     if rule.category is Category.IGNORE:
         return 0.0, rule.reason
-    errors = [item for item in observed if item.source in _ERRORS]
-    if any(item.code in rule.confirms or _same_line(item, diagnostic) for item in errors):
+    errors = [item for item in observed if item.source in ERROR_SOURCES]
+    if any((item.builtin or item.code) in rule.confirms or _same_line(item, diagnostic) for item in errors):
         return rule.strength, f"{rule.reason}; the run-time error agrees"
     if rule.gate is Gate.CONFIRMED:
         return 0.0, f"{rule.reason}; counts only where the run-time error agrees"
@@ -158,7 +159,7 @@ def _merge(blames: list[Blame], found: Blame, rule: Rule) -> None:
 def _joint_strength(blame: Blame, found: Blame, rule: Rule) -> float:
     """Only a linter that agrees with an error adds to it, once: a line that crashed has run, and linters read alike."""
     stronger = max(blame.strength, found.strength)
-    if blame.diagnostic.source not in _ERRORS:
+    if blame.diagnostic.source not in ERROR_SOURCES:
         return stronger
     if found.diagnostic.source is Source.COVERAGE:
         return blame.strength if blame.span is not None else min(blame.strength, found.strength)
@@ -169,7 +170,8 @@ def _joint_strength(blame: Blame, found: Blame, rule: Rule) -> float:
 
 def _agree(blame: Blame, found: Blame, rule: Rule) -> bool:
     if blame.category is Category.LINE and blame.span is None:  # raised by the tests' call: no frame of the program's
-        return blame.diagnostic.code in rule.confirms or found.diagnostic.source is Source.COVERAGE
+        error = blame.diagnostic
+        return (error.builtin or error.code) in rule.confirms or found.diagnostic.source is Source.COVERAGE
     if blame.span is None or found.span is None:
         return blame.category is found.category
     if blame.diagnostic.source is not Source.COVERAGE and found.diagnostic.source in STATIC_SOURCES:

@@ -13,8 +13,8 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import ErrorKind, Execution, Report, Source, Verdict
-from feedback.blame import STATIC_SOURCES, decide_blames
+from engine import ErrorKind, Execution, Report, Verdict
+from feedback.blame import ERROR_SOURCES, STATIC_SOURCES, decide_blames
 from feedback.records import COMPONENTS, Blame, Category, Contribution, Feedback, FinishReason, Rewards
 from feedback.spans import GRANULARITIES, Granularity, token_range
 from feedback.spectrum import FORMULAS, executed_tokens
@@ -184,7 +184,7 @@ def _first_error_only(
     execution: Execution, blames: tuple[Blame, ...], offsets: NDArray[np.int32], settings: RewardSettings
 ) -> Iterator[Ranged]:
     """Equations 4 and 9 as they stand: the first error, no strengths, no cap (`release`: no alpha either)."""
-    blame = next((blame for blame in blames if blame.diagnostic.source in (Source.RUNTIME, Source.SYNTAX)), None)
+    blame = next((blame for blame in blames if blame.diagnostic.source in ERROR_SOURCES), None)
     if blame is None or (placed := _placed(blame, offsets)) is None:
         return
     (first, last), alpha = placed
@@ -197,13 +197,18 @@ def _first_error_only(
 
 
 def _placed(blame: Blame, offsets: NDArray[np.int32]) -> tuple[tuple[int, int], float] | None:
-    """The blamed tokens and alpha = T / (E - S); None where nothing is blamed or no token wrote the place."""
+    """The blamed tokens and alpha = T / (E - S); None where nothing is blamed.
+
+    An error at a place that no token wrote is the whole program's doing. What a linter finds there is nobody's.
+    """
     if blame.category is Category.IGNORE or blame.strength == 0:
         return None
-    if blame.span is None:
-        return (0, len(offsets)), 1.0
-    first, last = token_range(blame.span, offsets)
-    return None if first == last else ((first, last), len(offsets) / (last - first))
+    first, last = (0, 0) if blame.span is None else token_range(blame.span, offsets)
+    if first == last:
+        if blame.span is not None and blame.diagnostic.source not in ERROR_SOURCES:
+            return None
+        first, last = 0, len(offsets)
+    return (first, last), len(offsets) / (last - first)
 
 
 def _rounded(amount: float) -> float:

@@ -23,7 +23,7 @@ def stuck(program: bytes, execution: Execution) -> tuple[Diagnostic, float] | No
     executed lines.
     """
     error = execution.error
-    if error is not None and error.type == "RecursionError":
+    if error is not None and error.builtin == "RecursionError":
         line, message = _calls_itself(error), "the program calls itself here for ever"
     elif error is not None and error.kind is ErrorKind.TIMEOUT:
         line, message = _endless_loop(program, execution), "in what never ends"

@@ -5,9 +5,10 @@ What this module does not do: find places or compute rewards. Rows and their rea
 
 from __future__ import annotations
 
+import builtins
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
@@ -18,8 +19,8 @@ from feedback.records import Category
 
 Section = Literal["exception", "outcome", "pylint", "libcst"]
 _SECTIONS = ("exception", "outcome", "pylint", "libcst")
-_KEYS = ("codes", "category", "strength", "gate", "confirms", "reason")
-_OUTCOMES = frozenset({"timeout", "memory", "output_limit", "crashed"})
+_KEYS = ("codes", "category", "strength", "gate", "confirms", "reason", "table_2")
+_BUILTINS = frozenset(vars(builtins))
 
 
 class TaxonomyError(ValueError):
@@ -47,6 +48,8 @@ class Rule:
     gate: Gate = Gate.FAILING
     confirms: tuple[str, ...] = ()
     """Exception types that a static finding explains."""
+    table_2: Category | None = None
+    """The category that the paper's Table 2 gives to this syntax error, where it is another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,29 +58,45 @@ class Taxonomy:
 
     rules: Mapping[tuple[str, str], Rule]
 
-    def rule_for(self, diagnostic: Diagnostic, *, truncated: bool = False) -> Rule:
+    def rule_for(self, diagnostic: Diagnostic, *, truncated: bool = False, table_2: bool = False) -> Rule:
         """The rule of one finding.
 
         Args:
             diagnostic: The finding.
             truncated: Whether generation hit the length limit: a syntax error is then its consequence.
+            table_2: Take the category that the paper's Table 2 gives, where the row's own is another.
         """
+        rule = self._rule_for(diagnostic, truncated)
+        if table_2 and rule.table_2 is not None and diagnostic.source is Source.SYNTAX:
+            return replace(rule, category=rule.table_2)
+        return rule
+
+    def _rule_for(self, diagnostic: Diagnostic, truncated: bool) -> Rule:
         code = diagnostic.code
         match diagnostic.source:
             case Source.SYNTAX:
                 if truncated:
                     return self.rules["outcome", "truncated"]
-                if "triple-quoted" in diagnostic.message:  # CPython has no class of its own for it
+                if diagnostic.message.startswith(
+                    "unterminated triple-quoted"
+                ):  # CPython has no class of its own for it
                     return self.rules["outcome", "triple-quoted"]
                 return self.rules.get(("exception", code), self.rules["exception", "SyntaxError"])
             case Source.RUNTIME:
-                section = "outcome" if code in _OUTCOMES else "exception"
-                return self.rules.get((section, code), self.rules["exception", "else"])
+                return self._rule_of_error(code, diagnostic.builtin)
             case Source.COVERAGE | Source.REFERENCE:
                 return self.rules["outcome", code]
             case Source.PYLINT | Source.LIBCST:
                 unlisted = Rule(code, Category.IGNORE, 0.0, "not in the taxonomy")
                 return self.rules.get((diagnostic.source.value, code), unlisted)
+
+    def _rule_of_error(self, code: str, builtin: str) -> Rule:
+        """The rule of an outcome of the harness, or of an exception by its kind, whatever its class is called."""
+        if not builtin and ("outcome", code) in self.rules:
+            return self.rules["outcome", code]
+        names = (code, builtin) if code == builtin or code not in _BUILTINS else (builtin or code,)
+        keys = (("exception", name) for name in (*names, "else"))
+        return next(self.rules[key] for key in keys if key in self.rules)
 
 
 @lru_cache(maxsize=8)
@@ -127,11 +146,13 @@ def _rules_of_row(row: object, where: str) -> list[Rule]:
     strength = row.get("strength", 1.0)
     if isinstance(strength, bool) or not isinstance(strength, int | float) or not 0 <= strength <= 1:
         raise TaxonomyError(f"{where}: strength is {strength!r}; allowed: a number from 0 to 1")
-    category = _choice(row, "category", [entry.value for entry in Category], where)
+    categories = [entry.value for entry in Category]
+    category = _choice(row, "category", categories, where)
+    table_2 = Category(_choice(row, "table_2", categories, where)) if "table_2" in row else None
     gate = _choice({"gate": "failing", **row}, "gate", [entry.value for entry in Gate], where)
     reason = str(row.get("reason", "set by this run"))
     confirms = tuple(_strings(row, "confirms", where))
-    return [Rule(code, Category(category), float(strength), reason, Gate(gate), confirms) for code in codes]
+    return [Rule(code, Category(category), float(strength), reason, Gate(gate), confirms, table_2) for code in codes]
 
 
 def _strings(row: Mapping[str, object], key: str, where: str) -> list[str]:

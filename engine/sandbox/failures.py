@@ -10,6 +10,7 @@ import builtins
 import itertools
 import sys
 from collections.abc import Mapping
+from functools import cache
 from types import CodeType, TracebackType
 from typing import Any
 
@@ -20,12 +21,30 @@ PROGRAM_NAME = "<program>"
 _FIRST, _LAST = 8, 24
 """Frames kept of a long traceback, at its two ends."""
 _TEXT = 500
+_program: list[CodeType] = []
 _INSIDE_STRINGS = ("f-string", "(unicode error)", "(value error)")
 """Refusals whose columns, before CPython 3.12, were those of another text or of another token."""
 
 Failure = dict[str, object]
 Place = tuple[str, int, int | None, int | None, int | None]
 """Function name, line, end line, column and end column (UTF-8 bytes of the decoded source)."""
+
+
+def remember_program(code: CodeType) -> None:
+    """Know the program by its code: what it compiles itself may bear its file name as well."""
+    _program[:] = [code]
+    _codes_of_program.cache_clear()
+
+
+@cache
+def _codes_of_program() -> frozenset[int]:
+    """Identities of the program's code objects, those inside others included; the program keeps them alive."""
+    found: list[CodeType] = []
+    waiting = list(_program)
+    while waiting:
+        found.append(waiting.pop())
+        waiting += (constant for constant in found[-1].co_consts if isinstance(constant, CodeType))
+    return frozenset(map(id, found))
 
 
 def describe(error: BaseException) -> Failure:
@@ -124,7 +143,7 @@ def places(traceback: TracebackType | None) -> list[Place]:
     own: list[tuple[CodeType, int, int]] = []
     while traceback is not None:
         code = traceback.tb_frame.f_code
-        if code.co_filename == PROGRAM_NAME:
+        if id(code) in _codes_of_program():
             own.append((code, traceback.tb_lasti, traceback.tb_lineno))
             if len(own) > 4 * (_FIRST + _LAST):
                 del own[_FIRST:-_LAST]

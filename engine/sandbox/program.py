@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from types import CodeType, FrameType, ModuleType
 from typing import Any
 
-from engine.sandbox.failures import PROGRAM_NAME, Failure, describe
+from engine.sandbox.failures import PROGRAM_NAME, Failure, describe, remember_program
 
 _get_limit, _set_limit = sys.getrecursionlimit, sys.setrecursionlimit
 _RECURSION_LIMIT = sys.getrecursionlimit()
@@ -31,7 +31,9 @@ _IMPORTED_NAME = "solution"
 
 def compile_program(source: bytes) -> CodeType:
     """The program's code; whatever the compiler raises."""
-    return compile(source, PROGRAM_NAME, "exec", dont_inherit=True)
+    code = compile(source, PROGRAM_NAME, "exec", dont_inherit=True)
+    remember_program(code)
+    return code
 
 
 def compile_prelude(prelude: str) -> CodeType | None:

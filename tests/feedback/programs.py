@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+
 from engine import Diagnostic, ErrorKind, Execution, Frame, ProgramError, Report, Source, Span, TestResult, Verdict
 from engine.text import ProgramText
 
@@ -30,8 +32,9 @@ def crashed(
     program: bytes, type: str, span: Span | None, *diagnostics: Diagnostic, tests: str = "pe", kind: str = "runtime"
 ) -> Report:
     frames = (Frame("f", span),) if span else ()
-    error = ProgramError(ErrorKind(kind), type, "message", frames)
+    builtin = (type if hasattr(builtins, type) else "Exception") if kind == "runtime" else ""
+    error = ProgramError(ErrorKind(kind), type, "message", frames, builtin)
     source = Source.SYNTAX if kind == "syntax" else Source.RUNTIME
     code = type if kind in ("syntax", "runtime") else kind
-    own = Diagnostic(source, code, "message", span)
+    own = Diagnostic(source, code, "message", span, builtin)
     return Report(program, execution("error", tests, error), (own, *diagnostics))

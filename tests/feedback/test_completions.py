@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import Problem, Span
+from engine import Diagnostic, Problem, Source, Span
 from feedback import COMPLETION_FORMATS, CompletionFormat, FinishReason, RewardSettings, assess, token_range
 from feedback.records import COMPONENTS
 from tests.feedback.programs import crashed, span_of
@@ -46,14 +47,17 @@ def test_an_error_in_the_continuation_is_laid_on_the_tokens_that_wrote_it():
     assert feedback.explain(2)[-1].blame is feedback.blames[0]
 
 
-def test_what_is_wrong_with_the_prompts_own_text_is_on_no_token():
+def test_an_error_in_the_prompts_own_text_is_the_whole_continuations_and_a_linters_finding_there_nobodys():
     pieces = [b"    return x", b" / 2\n"]
     program = HUMANEVAL.program(b"".join(pieces), PROBLEM)
     span = span_of(program.text, b"half")
     assert isinstance(span, Span)
     assert token_range(span, program.offsets(pieces)) in {(0, 0), (1, 1), (2, 2)}
-    feedback = assess(crashed(program.text, "NameError", span), program.offsets(pieces), settings=RewardSettings())
-    assert not feedback.rewards["fine"].any()
+    lint = Diagnostic(Source.PYLINT, "E0602", "message", span_of(program.text, b"def"))
+    report = crashed(program.text, "NameError", span, lint)
+    feedback = assess(report, program.offsets(pieces), settings=RewardSettings())
+    assert feedback.rewards["fine"].tolist() == [np.float32(-0.3)] * 2
+    assert not feedback.rewards["static"].any()
     assert set(feedback.rewards) == set(COMPONENTS)
 
 

@@ -26,12 +26,17 @@ GOLDENS = [
     ("def f(x)\n    return x\n", "SyntaxError", "def f(x)\n"),
     ("def f(x):\n    return f'{x'\n", "SyntaxError", "return f'{x'"),
     ("def f(x):\n    return f'{x!}'\n", "SyntaxError", "return f'{x!}'"),
-    ("def f(x):\n    return f'''{x}\n", "SyntaxError", None),
-    ("def f(x):\n    y = '''a\n    return y\n", "SyntaxError", None),
+    ("def f(x):\n    return f'''{x}\n", "SyntaxError", "return f'''{x}"),
+    ("def f(x):\n    y = '''a\n    return y\n", "SyntaxError", "y = '''a"),
+    ('def f(x):\n    return (x, """a\n    b\n\n', "SyntaxError", 'return (x, """a'),
     ("def f(x):\n    print 'a'\n", "SyntaxError", "print 'a'"),
     ("def f(x):\n    return (x\n\nz = 1\n", "SyntaxError", "return (x"),
-    ("def f(x):\n  if x:\n\treturn 1\n        return 2\n", "TabError", None),
-    ("def f(x):\nreturn 1\n", "IndentationError", None),
+    ("def f(x):\n  if x:\n\treturn 1\n        return 2\n", "TabError", "return 1"),
+    ("if 1:\n        a = 1\n    b = 2\n", "IndentationError", "b = 2\n"),
+    ("a = 1\n    b = 2\n", "IndentationError", "b = 2"),
+    ("for i in range(3):\n\nprint(i)\n", "IndentationError", "print(i)"),
+    ("def f(x):\n    if x:\n", "IndentationError", "if x:\n"),
+    ("def f(x):\nreturn 1\n", "IndentationError", "return 1"),
     ("def f(x, x):\n    return 1\n", "SyntaxError", "def f(x, x):"),
     ("def f(x):\n    return x +\n", "SyntaxError", "return x +\n"),
     ("def f(x):\n    x = 'abc\n    return x\n", "SyntaxError", "x = 'abc"),
@@ -93,6 +98,49 @@ def test_the_expression_at_fault_is_blamed_by_default_and_the_statement_of_a_syn
     engine, program: str, code: str, blamed: str
 ) -> None:
     assert blamed_text(engine, program, code, RewardSettings()) == blamed
+
+
+FORGED = [
+    "\n\n# nothing here\ndef f(x):\n    exec(compile('\\n{}raise ValueError', '<program>', 'exec'))\n",
+    "# {}\ndef g():\n    raise ValueError\ndef f(x):\n    g.__code__ = g.__code__.replace(co_firstlineno=1)\n    g()\n",
+    "def f(x):\n    '{}'\n    eval(compile('1 / 0', '<program>', 'eval'))\n",
+]
+
+
+@pytest.mark.parametrize("program", FORGED)
+def test_code_that_only_bears_the_programs_name_takes_no_blame(engine, program: str) -> None:
+    report = engine.submit(program.encode(), PROBLEM).result()
+    blamed = report.diagnostics[0].span
+    assert blamed is not None
+    assert program.splitlines()[blamed.line - 1].strip().startswith(("exec(", "g()", "eval("))
+
+
+RAISED = [
+    "timeout",
+    "memory",
+    "crashed",
+    "output_limit",
+    "truncated",
+    "suspicious",
+    "IndentationError",
+    "RecursionError",
+]
+
+
+@pytest.mark.parametrize("name", RAISED)
+def test_an_exception_with_the_name_of_something_else_blames_its_line(engine, name: str) -> None:
+    program = f"class {name}(Exception): pass\ndef f(x):\n    raise {name}\n"
+    assert blamed_text(engine, program, name, RewardSettings(granularity="statement")) == f"raise {name}"
+
+
+@pytest.mark.parametrize(
+    "error", ["SystemError('x')", "KeyboardInterrupt", "UserWarning()", "IndentationError('x')", "TabError"]
+)
+def test_an_exception_of_the_interpreter_that_the_program_raises_blames_its_line(engine, error: str) -> None:
+    report = engine.submit(f"def f(x):\n    raise {error}\n".encode(), PROBLEM).result()
+    for mode in ("default", "paper"):
+        first = assess(report, token_offsets([], slice(0, 0)), settings=RewardSettings(mode=mode)).blames[0]
+        assert (first.category, first.span and first.span.line) == ("U_line", 2)
 
 
 def blamed_text(engine: Engine, program: str, code: str, settings: RewardSettings) -> str | None:

@@ -75,7 +75,6 @@ def test_expression_granularity_with_strength_and_capped_alpha() -> None:
     [
         ("syntax", "SyntaxError", True, "stop", -1.0, 0.0, -0.3 * 22 / 6),
         ("syntax", "SyntaxError", True, "length", -1.0, -0.3, -0.3),
-        ("syntax", "IndentationError", True, "stop", -1.0, 0.0, 0.0),
         ("timeout", "TimeoutError", True, "stop", -0.6, -0.3, -0.3),
         ("runtime", "RecursionError", True, "stop", -0.6, -0.3, -0.3),
         ("runtime", "NameError", True, "stop", -0.6, 0.0, -0.3 * 22 / 6),
@@ -90,6 +89,26 @@ def test_table_2(mode, kind, type, located, finish, coarse, fine_at_0, fine_at_8
     assert float(feedback.rewards["coarse"][0]) == pytest.approx(coarse)
     assert float(feedback.rewards["fine"][0]) == pytest.approx(fine_at_0)
     assert float(feedback.rewards["fine"][8]) == pytest.approx(fine_at_8)
+
+
+@pytest.mark.parametrize("mode", ["paper", "release", "default"])
+def test_only_table_2_ignores_an_indentation_error_and_none_that_was_raised(mode) -> None:
+    settings = RewardSettings(mode=mode, alpha_cap=100, granularity="statement")
+    place = span_of(PROGRAM, b"zz")
+    compiled = assess(
+        crashed(PROGRAM, "IndentationError", place, kind="syntax"), byte_tokens(PROGRAM), settings=settings
+    )
+    raised = assess(crashed(PROGRAM, "IndentationError", place), byte_tokens(PROGRAM), settings=settings)
+    assert float(compiled.rewards["fine"][8]) == pytest.approx(-0.3 * 22 / 6 * 0.9 if mode == "default" else 0.0)
+    assert float(raised.rewards["fine"][8]) < -0.1
+
+
+@pytest.mark.parametrize("mode", ["paper", "default"])
+def test_a_place_that_no_token_wrote_blames_the_whole_program(mode) -> None:
+    report = crashed(PROGRAM, "NameError", span_of(PROGRAM, b"zz"))
+    sampled = np.array([(0, 0), (0, 6), (12, 22)], np.int32)
+    fine = assess(report, sampled, settings=RewardSettings(mode=mode)).rewards["fine"]
+    assert np.allclose(fine, -0.3)
 
 
 CUT = [

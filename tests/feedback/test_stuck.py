@@ -42,7 +42,11 @@ def suspects(report: Report, **settings: str) -> list[tuple[str, int | None]]:
 def recursion(*parts: bytes) -> Report:
     report = crashed(RECURSION, "RecursionError", span_of(RECURSION, b"f(n - 2)"), tests="ee")
     error = ProgramError(
-        ErrorKind.RUNTIME, "RecursionError", "", tuple(Frame("f", span_of(RECURSION, part)) for part in parts)
+        ErrorKind.RUNTIME,
+        "RecursionError",
+        "",
+        tuple(Frame("f", span_of(RECURSION, part)) for part in parts),
+        "RecursionError",
     )
     return replace(report, execution=replace(report.execution, error=error))
 

@@ -44,18 +44,68 @@ def test_every_message_the_linters_can_give_has_a_row_with_a_reason() -> None:
         ("runtime", "RecursionError", "", False, "U_global"),
         ("syntax", "SyntaxError", "invalid syntax", False, "U_line"),
         ("syntax", "SyntaxError", "invalid syntax", True, "U_global"),
-        ("syntax", "SyntaxError", "unterminated triple-quoted string literal (detected at line 3)", False, "U_ignore"),
+        ("syntax", "SyntaxError", "unterminated triple-quoted string literal (detected at line 3)", False, "U_line"),
         ("syntax", "SyntaxError", "unterminated triple-quoted string literal (detected at line 3)", True, "U_global"),
-        ("syntax", "IndentationError", "unexpected indent", False, "U_ignore"),
+        ("syntax", "IndentationError", "unexpected indent", False, "U_line"),
         ("syntax", "ValueError", "source code string cannot contain null bytes", False, "U_line"),
         ("runtime", "SyntaxError", "raised by the program", True, "U_line"),
         ("pylint", "E0602", "", False, "U_line"),
         ("pylint", "C0103", "", False, "U_ignore"),
     ],
 )
-def test_categories_follow_table_2(source, code, message, truncated, category) -> None:
+def test_categories_follow_table_2_or_are_as_good(source, code, message, truncated, category) -> None:
     diagnostic = Diagnostic(Source(source), code, message, None)
     assert TAXONOMY.rule_for(diagnostic, truncated=truncated).category == category
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("IndentationError", "unexpected indent"),
+        ("TabError", "inconsistent use of tabs and spaces in indentation"),
+        ("SyntaxError", "unterminated triple-quoted string literal (detected at line 3)"),
+        ("SyntaxError", "unterminated triple-quoted f-string literal (detected at line 3)"),
+    ],
+)
+def test_table_2_itself_ignores_what_cpython_places_well(code, message) -> None:
+    diagnostic = Diagnostic(Source.SYNTAX, code, message, None)
+    assert TAXONOMY.rule_for(diagnostic, table_2=True).category == "U_ignore"
+    raised = Diagnostic(Source.RUNTIME, code, message, None, code)
+    assert TAXONOMY.rule_for(raised, table_2=True).category == "U_line"
+
+
+@pytest.mark.parametrize(
+    ("code", "builtin", "row"),
+    [
+        ("timeout", "Exception", "else"),
+        ("memory", "OSError", "OSError"),
+        ("timeout", "", "timeout"),
+        ("crashed", "MemoryError", "MemoryError"),
+        ("IndentationError", "Exception", "Exception"),
+        ("RecursionError", "ValueError", "ValueError"),
+        ("RecursionError", "RecursionError", "RecursionError"),
+        ("JSONDecodeError", "ValueError", "ValueError"),
+        ("SystemError", "SystemError", "SystemError"),
+        ("else", "KeyError", "KeyError"),
+    ],
+)
+def test_an_error_is_judged_by_its_kind_whatever_its_class_is_called(code, builtin, row) -> None:
+    rule = TAXONOMY.rule_for(Diagnostic(Source.RUNTIME, code, "", None, builtin))
+    assert (rule.category, rule.strength) == {
+        "else": ("U_line", 0.6), "OSError": ("U_line", 0.8), "timeout": ("U_global", 1.0), "MemoryError": ("U_line", 0.7),
+        "Exception": ("U_line", 0.6), "ValueError": ("U_line", 0.6), "RecursionError": ("U_global", 1.0),
+        "SystemError": ("U_line", 0.6), "KeyError": ("U_line", 0.6),
+    }[row]  # fmt: skip
+
+
+def test_no_exception_that_a_program_can_raise_is_ignored() -> None:
+    names = [
+        name for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, BaseException)
+    ]
+    for name in names:
+        for table_2 in (False, True):
+            rule = TAXONOMY.rule_for(Diagnostic(Source.RUNTIME, name, "", None, name), table_2=table_2)
+            assert rule.category != "U_ignore", name
 
 
 def test_a_run_changes_rows(tmp_path: Path) -> None:
