@@ -65,7 +65,8 @@ class CompletionFormat:
             problem: The problem that it answers.
         """
         ends = [end for stop in self.stop if (end := completion.find(stop.encode())) >= 0]
-        place = extract_program(completion[: min(ends)] if ends else completion, self.extract)
+        read = completion[: min(ends)] if ends else completion
+        place = extract_program(read, self.extract, problem.entry_point)
         opening = problem.prompt.encode(errors="replace") if self.continues_prompt else b""
         return WrittenProgram(opening + completion[place], len(opening), place, place.stop == len(completion))
 

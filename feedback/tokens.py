@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 _BYTE_PIECE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
-_FENCE = re.compile(rb"^ {0,3}(`{3,}|~{3,})[ \t]*([^\s`]*)[^\n`]*$", re.MULTILINE)
+_FENCE = re.compile(rb"^ {0,3}+(`{3,}+|~{3,}+)[ \t]*+([^\s`]*+)[^\n`]*+$", re.MULTILINE)
+_BEGIN = re.compile(rb"^[ \t]*+\[BEGIN\][ \t\r]*+(?:\n|\Z)", re.MULTILINE)
+_DONE = re.compile(rb"^[ \t]*+\[DONE\]", re.MULTILINE)
 _PYTHON_TAGS = {b"python", b"python3", b"py", b"py3"}
 
 
@@ -75,14 +77,25 @@ def token_offsets(pieces: Iterable[bytes], program: slice) -> NDArray[np.int32]:
     return np.stack([places[:-1], places[1:]], axis=1).astype(np.int32)
 
 
-def extract_program(completion: bytes, how: Literal["whole", "fence"] = "whole") -> slice:
-    """Where the program lies in a completion.
+def extract_program(
+    completion: bytes, how: Literal["whole", "fence"] = "whole", entry_point: str | None = None
+) -> slice:
+    """Where the program lies in a completion; the time is linear in its length.
+
+    `fence` looks behind the last `</think>`. Of the Markdown code blocks there it takes
+
+    1. the last that defines the entry point or `class Solution`, whatever its language tag,
+    2. else the last that is tagged as Python,
+    3. else the last.
+
+    A fence is three or more backticks or tildes; a block that is never closed runs to the end. Without a block it
+    takes what lies between a line `[BEGIN]` and a line `[DONE]` (MBPP's few-shot format) where there is one of them,
+    else everything.
 
     Args:
         completion: Everything that was sampled.
-        how: `whole`: all of it. `fence`: the last Markdown code block marked as Python, else the last block, after
-            the last `</think>`; a block cut off by the length limit runs to the end; without blocks, everything
-            after the think block.
+        how: `whole` takes all of it, `fence` a block as above.
+        entry_point: The function that the tests call, if there is one.
     """
     if how == "whole":
         return slice(0, len(completion))
@@ -92,13 +105,28 @@ def extract_program(completion: bytes, how: Literal["whole", "fence"] = "whole")
     answer = 0 if answer < 0 else answer + len(b"</think>")
     blocks = _fenced_blocks(completion, answer)
     python = [block for tag, block in blocks if tag in _PYTHON_TAGS]
-    if python:
-        return python[-1]
-    if blocks:
-        return blocks[-1][1]
-    text = completion[answer:]
-    lead = len(text) - len(text.lstrip(b"\r\n")) if answer else 0
-    return slice(answer + lead, len(completion))
+    fallback = python or [block for _, block in blocks] or [_unfenced(completion, answer)]
+    return ([block for _, block in blocks if _defines(completion[block], entry_point)] or fallback)[-1]
+
+
+def _defines(block: bytes, entry_point: str | None) -> bool:
+    """Whether a block binds the entry point at its top level; a call of it, as in a demonstration, does not."""
+    if not entry_point:
+        return False
+    name = re.escape(entry_point.encode(errors="replace"))
+    definition = rb"^(?:(?:async[ \t]++)?def[ \t]++%b\b|class[ \t]++Solution\b|%b[ \t]*+=(?!=)(?![^\n]*\b%b\())"
+    return re.search(definition.replace(b"%b", name), block, re.MULTILINE) is not None
+
+
+def _unfenced(completion: bytes, start: int) -> slice:
+    """All of the answer, without blank lines behind a think block; between MBPP's marks where there are any."""
+    end = len(completion)
+    if begin := _BEGIN.search(completion, start):
+        start = begin.end()
+    elif start:
+        start = end - len(completion[start:].lstrip(b"\r\n"))
+    done = _DONE.search(completion, start)
+    return slice(start, done.start() if done else end)
 
 
 def _fenced_blocks(text: bytes, start: int) -> list[tuple[bytes, slice]]:

@@ -182,10 +182,60 @@ def test_offsets_tile_exactly_the_programs_slice(pieces: list[bytes], data: st.D
         (b"<think>\nhm\n</think>\n```python\r\ny\r\n```", b"y\r\n"),
         (b"````python\n```\n````", b"```\n"),
         (b"```python\n```", b""),
+        (b"~~~python\nx = '```'\n~~~\n", b"x = '```'\n"),
+        (b"   ```python\n   x\n   ```\n", b"   x\n"),
+        (b"```python\nx = 1\n", b"x = 1\n"),
+        (b"x = 1\n\ny = 2\n", b"x = 1\n\ny = 2\n"),
+        (b"[BEGIN]\nx = 1\n[DONE]\n\nYou are an expert", b"x = 1\n"),
+        (b"x = 1\r\n[DONE]\r\nYou are", b"x = 1\r\n"),
+        (b"[BEGIN]\n```python\nx = 1\n```\n[DONE]\n", b"x = 1\n"),
+        (b"print('[DONE]')\n", b"print('[DONE]')\n"),
+        (b"Sure.\n[BEGIN]\nx = 1\n", b"x = 1\n"),
     ],
 )
 def test_the_program_is_found_in_markdown(completion: bytes, program: bytes) -> None:
     assert completion[extract_program(completion, "fence")] == program
+
+
+SOLUTION, DEMO = b"def total(xs):\n    return sum(xs)\n", b"print(total([1, 2]))\n"
+METHOD = b"class Solution:\n    def total(self, xs):\n        return sum(xs)\n"
+
+
+def fenced(*blocks: bytes, tag: bytes = b"python") -> bytes:
+    return b"\n".join(b"Look:\n```" + tag + b"\n" + block + b"```\n" for block in blocks)
+
+
+@pytest.mark.parametrize(
+    ("completion", "program"),
+    [
+        (fenced(SOLUTION, DEMO), SOLUTION),
+        (fenced(b"def total(xs):\n    return max(xs)\n", SOLUTION), SOLUTION),
+        (fenced(b"def total(xs):\n    return max(xs)\n", SOLUTION, DEMO, DEMO), SOLUTION),
+        (fenced(SOLUTION, tag=b"") + fenced(DEMO), SOLUTION),
+        (fenced(METHOD, b"Solution().total([1])\n"), METHOD),
+        (
+            fenced(b"import math\nasync def total(xs):\n    pass\n", DEMO),
+            b"import math\nasync def total(xs):\n    pass\n",
+        ),
+        (fenced(b"total = sum\n", DEMO), b"total = sum\n"),
+        (fenced(SOLUTION, b"total = total([1, 2])\nassert total == 3\n"), SOLUTION),
+        (fenced(b"def totals(xs):\n    pass\n", DEMO), DEMO),  # none defines it: the last
+        (fenced(b"x = 1\n", b"    def total(xs):\n        pass\n"), b"    def total(xs):\n        pass\n"),
+        (fenced(DEMO) + b"```python\n" + SOLUTION, SOLUTION),
+        (b"<think>" + fenced(SOLUTION) + b"</think>" + fenced(DEMO), DEMO),
+    ],
+)
+def test_the_block_that_defines_the_entry_point_is_the_program(completion: bytes, program: bytes) -> None:
+    assert completion[extract_program(completion, "fence", "total")] == program
+
+
+@pytest.mark.parametrize(
+    "part", [b"`", b"~", b"``` ", b" ", b"\t", b"a", b"```a`", b"\n", b"```\n", b"</think>", b"[BEGIN]", b"def "]
+)
+def test_a_long_completion_is_read_in_linear_time(part: bytes) -> None:
+    for completion in (b"```" + part * 200_000 + b"`", b"\n" + part * 200_000, b"```\n" + part * 200_000):
+        found = extract_program(completion, "fence", "total")
+        assert 0 <= found.start <= found.stop <= len(completion)
 
 
 def test_whole_completion_is_kept_as_it_is() -> None:
@@ -198,7 +248,14 @@ def test_unknown_way_of_extraction_is_named() -> None:
         extract_program(b"", "regex")  # type: ignore[arg-type]
 
 
-@given(st.binary(max_size=200))
-def test_extraction_never_leaves_the_completion(completion: bytes) -> None:
-    found = extract_program(completion, "fence")
+MARKDOWN = st.lists(
+    st.sampled_from(
+        [b"```", b"~~~", b"python", b"\n", b"\r\n", b" ", b"</think>", b"[BEGIN]", b"[DONE]", b"def f(x):", b"x"]
+    )
+).map(b"".join)
+
+
+@given(st.one_of(st.binary(max_size=200), MARKDOWN), st.sampled_from([None, "f", "\ud800", "("]))
+def test_extraction_never_leaves_the_completion(completion: bytes, entry_point: str | None) -> None:
+    found = extract_program(completion, "fence", entry_point)
     assert 0 <= found.start <= found.stop <= len(completion)
