@@ -90,6 +90,16 @@ class Feedback:
         """Whether the sample must be left out of the loss: we failed to judge its program, and all rewards are 0."""
         return self.report.execution.verdict is Verdict.INFRA
 
+    def outcome(self, component: str) -> float:
+        """The reward of the whole program, `coarse` or `adaptive`: the same for all tokens, 0 where there are none."""
+        values = self.rewards[component]
+        return float(values[0]) if len(values) else 0.0
+
+    @property
+    def token_rewards(self) -> NDArray[np.float32]:
+        """What differs from token to token, fine and static together, float32 [T]."""
+        return self.rewards["fine"] + self.rewards["static"]
+
     def explain(self, token_index: int) -> tuple[Contribution, ...]:
         """What adds up to one token's reward: the amounts of a component, summed and rounded to float32, are exactly
         `rewards[component][token_index]`.

@@ -27,7 +27,8 @@ class Scorer:
     `masked`: its rewards are zeros, and the sample must be left out of the loss.
 
     Args:
-        tokenizer: A Hugging Face fast tokenizer or a `tokenizers.Tokenizer`; it sampled the ids.
+        tokenizer: A Hugging Face fast tokenizer or a `tokenizers.Tokenizer`; it sampled the ids. With None
+            only texts can be scored.
         engine: Judges and reads the programs; closed with the scorer. By default an engine on this machine with
             one worker of each kind.
         completions: How programs are written in the completions.
@@ -41,14 +42,14 @@ class Scorer:
 
     def __init__(
         self,
-        tokenizer: object,
+        tokenizer: object | None,
         engine: ProgramEngine | None = None,
         *,
         completions: CompletionFormat | None = None,
         settings: RewardSettings | None = None,
         encoder_decoder: bool = False,
     ) -> None:
-        self._bytes_of = token_bytes(tokenizer, continues=not encoder_decoder)
+        self._bytes_of = None if tokenizer is None else token_bytes(tokenizer, continues=not encoder_decoder)
         self._completions = completions or CompletionFormat()
         self._settings = settings or RewardSettings()
         self._retries = ThreadPoolExecutor(1, "scorer-retry")  # starts its thread when there is something to retry
@@ -69,12 +70,23 @@ class Scorer:
             A future of feedback with T token rewards.
 
         Raises:
-            ValueError: there is no such finish reason.
+            ValueError: there is no such finish reason, or the scorer has no tokenizer.
         """
-        pieces = self._bytes_of(token_ids)
+        if self._bytes_of is None:
+            raise ValueError("token_ids: this scorer has no tokenizer; it scores texts alone")
+        return self._submit(self._bytes_of(token_ids), problem, finish_reason)
+
+    def submit_text(
+        self, completion: bytes, problem: Problem, finish_reason: FinishReason | str = FinishReason.STOP
+    ) -> Future[Feedback]:
+        """Start on a completion whose tokens are not known: its feedback is that of a single token."""
+        return self._submit([completion], problem, finish_reason)
+
+    def _submit(self, pieces: list[bytes], problem: Problem, finish_reason: FinishReason | str) -> Future[Feedback]:
         program = self._completions.program(b"".join(pieces), problem)
         offsets, reason = program.offsets(pieces), program.finish_reason(finish_reason)
         feedback: Future[Feedback] = Future()
+        feedback.set_running_or_notify_cancel()  # nobody who waits can take it back
 
         def finish(reported: Future[Report], *, again: bool) -> None:
             try:

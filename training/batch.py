@@ -5,21 +5,19 @@ What this module does not do: keep everything in memory, or stop at a bad line: 
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import re
 import sys
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
-from engine import Engine, Execution, Problem, ProblemError, Report, Verdict, parse_problem
+from engine import Engine, Execution, Problem, ProblemError, Report, Verdict
 from feedback import FinishReason, assess, to_json
+from integrations.items import finish_reason_of, problem_of, program_of
 from training.tokenization import Tokenization, TokenizerError
 
 _WAITING_PER_WORKER = 16
@@ -92,38 +90,9 @@ def read_line(line: bytes, number: int) -> Item:
     if identity is None:
         raise LineError(None, f"line {number}: `id` is missing")
     try:
-        problem = _parsed(json.dumps(data.get("problem"), sort_keys=True))
-        return Item(identity, _program(data), problem, _finish_reason(data.get("finish_reason", "stop")))
+        return Item(identity, program_of(data), problem_of(data.get("problem")), finish_reason_of(data))
     except (ProblemError, ValueError, RecursionError) as error:
         raise LineError(identity, str(error)) from None
-
-
-@lru_cache(maxsize=256)
-def _parsed(problem: str) -> Problem:
-    """Samples of one problem share one object, and so the engine's cache."""
-    return parse_problem(json.loads(problem))
-
-
-def _program(data: dict[str, Any]) -> bytes:
-    given = [name for name in ("program", "program_b64") if name in data]
-    if len(given) != 1:
-        raise ValueError("give one of `program` and `program_b64`")
-    value = data[given[0]]
-    if not isinstance(value, str):
-        raise ValueError(f"`{given[0]}` must be a string, is {type(value).__name__}")
-    if given[0] == "program":
-        return value.encode(errors="surrogatepass")  # a lone surrogate is the program's own fault
-    try:
-        return base64.b64decode(value, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise ValueError(f"`program_b64` is not base64 ({error})") from None
-
-
-def _finish_reason(value: object) -> FinishReason:
-    allowed = [reason.value for reason in FinishReason]
-    if value not in allowed:
-        raise ValueError(f"`finish_reason` is {value!r}; allowed: {', '.join(allowed)}")
-    return FinishReason(value)
 
 
 class _Writer:

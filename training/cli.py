@@ -21,6 +21,7 @@ SUBCOMMANDS = {
     "audit": "what is wrong with a data set: references, duplicates, weak tests",
     "amplify": "more tests for a data set, that catch what its tests let pass",
     "feedback": "verdict, error spans and token rewards of programs",
+    "serve": "token rewards over HTTP, for other trainers",
     "show": "what a run did, in the terminal",
     "report": "a run as one self-contained HTML page",
     "plan": "what a run needs on many GPUs",

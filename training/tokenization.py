@@ -45,6 +45,11 @@ class Tokenization:
         except Exception as error:  # `tokenizers` raises bare exceptions
             raise TokenizerError(f"--tokenizer {name}: {str(error).strip().splitlines()[0]}") from None
 
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer itself."""
+        return self._tokenizer
+
     def offsets(self, program: bytes) -> NDArray[np.int32]:
         """int32 [T, 2]: the byte range of each token of the program.
 
