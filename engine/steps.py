@@ -37,9 +37,9 @@ def step_of(test: Test, problem: Problem) -> Step:
     return Step("call", (plain.name, plain.args, plain.kwargs), plain.expected, exact=True)
 
 
-def child_records(outcome: Outcome, first: int, count: int) -> Iterable[dict[str, Any]]:
-    """The child's records of consecutive tests from `first` on; ends at the first thing that is not one."""
-    for index, line in enumerate(record_lines(outcome, count), first):
+def child_records(outcome: Outcome, count: int) -> Iterable[dict[str, Any]]:
+    """The child's records of its first tests; ends at the first thing that is not one."""
+    for index, line in enumerate(record_lines(outcome, count)):
         record = load_line(line)
         if record is None or record.get("i") != index or not isinstance(record.get("end", 0), int):
             return

@@ -1,10 +1,9 @@
 """One program on trial: what to run in the sandbox, and what to make of what comes back.
 
 Everything a child says is a claim about what was printed, returned or raised. Expected outputs are compared here,
-outside. A child that ends before its last test (it left, crashed, ran out of time, or left threads behind) is
-followed by another for the tests that remain, so that every test has a result of its own.
-
-What this module does not do: start processes, or know what a verdict is worth.
+outside. Each test has one attempt, and that counts. Every test has a child of its own, unless the program cannot tell
+whether it has (`engine.self_contained`): then all tests share one. A child that ends before its last test (it left,
+crashed, ran out of time, or left threads behind) is followed by another for the tests that remain.
 """
 
 from __future__ import annotations
@@ -14,15 +13,14 @@ import signal
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from itertools import groupby
 from typing import Any, NamedTuple
 
 from engine.claims import Claims
 from engine.comparison import outputs_match, values_match
-from engine.leftovers import leaves_nothing
 from engine.limits import Limits
 from engine.records import ErrorKind, Execution, Problem, ProgramError, StdinTest, TestResult, Verdict
+from engine.reading import read_program
 from engine.sandbox.values import decode
 from engine.sandbox.wire import EXITED, OUT_OF_MEMORY, Reply, Request, Task, load_line
 from engine.sandbox.worker import Outcome, Worker, WorkerError, longest
@@ -78,6 +76,7 @@ class Trial:
         self._program, self._problem, self._limits, self._trace = program, problem, limits, trace
         self._steps = [step_of(test, problem) for test in problem.tests]
         self._claims = Claims(program)
+        self._reading = read_program(program, problem.prelude)
         self._infra_reason = "the referee ended early"
         expected = max((len(step.expected) for step in self._steps if isinstance(step.expected, str)), default=0)
         self._output_bytes = 1 << (max(limits.output_bytes, 2 * expected) - 1).bit_length()
@@ -129,13 +128,14 @@ class Trial:
                 if reason := self._why_give_up(results, rounds):
                     results += [not_run(reason)] * len(steps)
                     break
-                play = partial(self._play, worker, referee, kind)
-                one = play(steps[:most], len(results))
+                one = self._play(worker, referee, kind, steps[: most if self._reading.self_contained else 1])
                 most = len(one.results) if ran_out(one.reply) else 2 * most
-                believed = self._trace or self._nothing_left(kind, steps, one)
-                rounds += [*([] if believed else self._doubt(one, steps, len(results), play)), one]
+                rounds.append(one)
                 results += one.results
                 steps = steps[len(one.results) :]
+                if not one.reply.begun:  # it fell while compiling, and so it will for the others
+                    results += one.results[-1:] * len(steps)
+                    break
         return results, rounds
 
     def _why_give_up(self, results: Sequence[TestResult], rounds: Sequence[_Round]) -> str:
@@ -145,40 +145,11 @@ class Trial:
         slept = sum(one.reply.idle_ns for one in rounds) / 1e9
         return f"the program had slept for {slept:.1f} s" if slept >= _SLEEPS * self._request(0).idle else ""
 
-    def _play(self, worker: Worker, referee: Worker | None, kind: str, steps: Sequence[Step], first: int) -> _Round:
+    def _play(self, worker: Worker, referee: Worker | None, kind: str, steps: Sequence[Step]) -> _Round:
         if kind != "assert":
-            return self._round(worker, kind, steps, first)
+            return self._round(worker, kind, steps)
         assert referee is not None
-        return self._assert_round(worker, referee, steps, first)
-
-    def _doubt(
-        self, one: _Round, steps: Sequence[Step], first: int, play: Callable[[Sequence[Step], int], _Round]
-    ) -> list[_Round]:
-        """Runs failed tests again, each alone, for what an earlier one left in their process; puts what they say there.
-
-        If the first of them fails alone just as it did, nothing was left and the others are believed.
-        """
-        again: list[_Round] = []
-        for index, result in enumerate(one.results):
-            if result is one.results[0] or result.verdict not in (Verdict.FAILED, Verdict.ERROR) or timeouts([result]):
-                continue
-            if timeouts(one.results) >= self._limits.timeouts:
-                break
-            again.append(play(steps[index : index + 1], first + index))
-            one.results[index] = alone = again[-1].results[0]
-            same = (alone.verdict, alone.error, alone.actual) == (result.verdict, result.error, result.actual)
-            if same and len(again) == 1:
-                break
-        return again
-
-    def _nothing_left(self, kind: str, steps: Sequence[Step], one: _Round) -> bool:
-        """Whether it is plain that no test of a round met what another had left (a referee's are not looked at)."""
-        if all(result.verdict is Verdict.PASSED for result in one.results[1:]):
-            return True
-        errors = [result.error for result in one.results if result.error is not None]
-        usual = all(error.kind is ErrorKind.RUNTIME and error.type != "MemoryError" for error in errors)
-        sources = self._program.decode(errors="replace"), self._problem.prelude
-        return usual and kind != "assert" and leaves_nothing([step.given for step in steps], *sources)
+        return self._assert_round(worker, referee, steps)
 
     @property
     def needs_referee(self) -> bool:
@@ -186,34 +157,33 @@ class Trial:
 
     # One child
 
-    def _task(self, mode: str, steps: Sequence[Step], first: int) -> Task:
+    def _task(self, mode: str, steps: Sequence[Step]) -> Task:
         problem, tests = self._problem, tuple(step.given for step in steps)
-        source = b"" if mode == "referee" else self._program
-        setup = problem.setup if mode == "referee" else ""
-        entry, trace = problem.entry_point or "", "" if mode == "referee" else self._trace
-        return Task(mode, source, problem.prelude, setup, entry, tests, first, self._output_bytes, trace)
+        entry = problem.entry_point or ""
+        if mode == "referee":
+            return Task(mode, b"", problem.prelude, problem.setup, entry, tests, b"", self._output_bytes, "")
+        code = self._reading.code
+        return Task(mode, self._program, problem.prelude, "", entry, tests, code, self._output_bytes, self._trace)
 
     def _request(self, inputs: int) -> Request:
         cpu = self._problem.time_limit or self._limits.cpu_seconds
         return Request(cpu, cpu * self._limits.wall_factor, max(2 * self._output_bytes, inputs))
 
-    def _round(self, worker: Worker, kind: str, steps: Sequence[Step], first: int) -> _Round:
+    def _round(self, worker: Worker, kind: str, steps: Sequence[Step]) -> _Round:
         largest = max(4 * len(step.given) for step in steps) if kind == "stdin" else 0
         request = self._request(largest)
-        outcome = worker.run(self._task(kind, steps, first), request)
+        outcome = worker.run(self._task(kind, steps), request)
         self._raise_refusal(outcome)
         results: list[TestResult] = []
         start, more = 0, True
-        for record in child_records(outcome, first, len(steps)):
+        for record in child_records(outcome, len(steps)):
             end = min(max(record.get("end", 0), start), len(outcome.output))
             output, start = outcome.output[start:end], end
             more = record.get("more") is not False
             results.append(readable(self._result, steps[len(results)], record, output, request))
         if not results or (len(results) < len(steps) and more and not ran_out(outcome.reply)):
             spent = outcome.reply.cpu_ns / 1e9 - sum(result.seconds for result in results)
-            result = self._interrupted(steps[len(results)], outcome, outcome.output[start:], max(spent, 0.0))
-            remaining = 1 if outcome.reply.begun else len(steps)  # it fell while compiling: so will the others
-            results += [result] * remaining
+            results.append(self._interrupted(steps[len(results)], outcome, outcome.output[start:], max(spent, 0.0)))
         return _Round(results, outcome.reply, outcome.output)
 
     def _raise_refusal(self, outcome: Outcome) -> None:
@@ -283,13 +253,13 @@ class Trial:
 
     # Program and referee
 
-    def _assert_round(self, worker: Worker, referee: Worker, steps: Sequence[Step], first: int) -> _Round:
+    def _assert_round(self, worker: Worker, referee: Worker, steps: Sequence[Step]) -> _Round:
         ours, theirs = socket.socketpair()
         with ours, theirs:
             request = self._request(0)
             patient = request._replace(idle=longest(request) + _REFEREE_PATIENCE)
-            with worker.begin(self._task("serve", (), first), request, ours) as served:
-                judging = referee.begin(self._task("referee", steps, first), patient, theirs)
+            with worker.begin(self._task("serve", ()), request, ours) as served:
+                judging = referee.begin(self._task("referee", steps), patient, theirs)
                 ours.close()
                 theirs.close()
                 with judging:
@@ -300,11 +270,11 @@ class Trial:
         seen = {str(record.get("i")): record for record in lines if record}
         results: list[TestResult] = []
         late, more = ran_out(played.reply) or ran_out(judged.reply), True
-        for record in child_records(judged, first, len(steps)):
+        for record in child_records(judged, len(steps)):
             more = record.get("more") is not False and not record.get("lost")
             if results and late and record.get("lost"):
                 break
-            said = seen.get(str(first + len(results)), {})
+            said = seen.get(str(len(results)), {})
             results.append(readable(self._judged, steps[len(results)], record, said, played))
         if not results:
             results.append(self._referee_failed(judged, played, steps[0]))

@@ -71,7 +71,7 @@ def run_program(task: Task) -> None:
     """Compiles the program and runs its tests; a refusal of the compiler goes into the report."""
     try:
         prelude = program.compile_prelude(task.prelude)
-        code = program.compile_program(task.source)
+        code = program.load_code(task.code) if task.code else program.compile_program(task.source)
     except MemoryError as error:
         release_reserve()
         _report(describe_compile_error(error, task.source))
@@ -97,7 +97,7 @@ def run_program(task: Task) -> None:
         return {"value": encode(value)}
 
     body: Callable[[Any], dict[str, object]] = stdin_test if task.mode == "stdin" else call_test
-    for index, test in enumerate(task.tests, task.first):
+    for index, test in enumerate(task.tests):
         recorder.begin(index, test if task.mode == "stdin" else "")
         if not recorder.run(lambda test=test: body(test)):  # type: ignore[misc]
             return

@@ -139,7 +139,7 @@ def _canary() -> Iterator[Path]:
 
 
 def _ask(worker: Worker, program: str, given: str) -> dict[str, Any]:
-    task = Task("stdin", program.encode(), "", "", "", (given,), 0, 1 << 16, "")
+    task = Task("stdin", program.encode(), "", "", "", (given,), b"", 1 << 16, "")
     outcome = worker.run(task, Request(10.0, 20.0, 1 << 17))
     try:
         answer: dict[str, Any] = json.loads(outcome.output)

@@ -54,7 +54,7 @@ def rehearse() -> None:
     """
     watch_descriptors()
     kept = [os.dup(descriptor) for descriptor in (0, 1, 3)]
-    content = pack_task(Task("stdin", _SAMPLE, "", "", "", ("1 2\n",) * 3, 0, 1 << 20, ""))
+    content = pack_task(Task("stdin", _SAMPLE, "", "", "", ("1 2\n",) * 3, b"", 1 << 20, ""))
     for _ in range(_REHEARSALS):
         for descriptor in (0, 1, 3):
             file = os.memfd_create("rehearsal")

@@ -10,7 +10,10 @@ import atexit
 import contextlib
 import gc
 import io
+import marshal
+import re
 import sys
+import typing
 from collections.abc import Callable, Mapping
 from types import CodeType, FrameType, ModuleType
 from typing import Any
@@ -25,6 +28,8 @@ unheard: list[Failure] = []
 """Exceptions of the test under way that end no program: in threads, `__del__` and exit handlers."""
 _LEAVES = (b"__del__", b"yield", b"open")
 """What a program must hold for its end to matter: finalisers, suspended generators, files not yet flushed."""
+_MOST_COLLECTIONS = 4
+"""Rounds in which what a test leaves must have come to its end; a finaliser may leave things of its own."""
 _IMPORTED_NAME = "solution"
 """`__name__` where functions of the program are called: as when a test imports it, a main guard stays shut."""
 
@@ -34,6 +39,12 @@ def compile_program(source: bytes) -> CodeType:
     code = compile(source, PROGRAM_NAME, "exec", dont_inherit=True)
     remember_program(code)
     return code
+
+
+def load_code(code: bytes) -> CodeType:
+    """The program's code, compiled elsewhere by the same interpreter."""
+    loaded: CodeType = marshal.loads(code)  # noqa: S302 (comes from the supervisor, before the program's first line)
+    return loaded
 
 
 def compile_prelude(prelude: str) -> CodeType | None:
@@ -79,6 +90,8 @@ def open_streams() -> None:
         if (
             stream is getattr(sys, f"__{name}__")
             and _count_holders(stream) == _holders.get(name)
+            and vars(stream) == {"mode": mode}
+            and not vars(stream.buffer)
             and _wind_back(stream)
         ):
             continue
@@ -124,6 +137,9 @@ def reset() -> None:
     sys.setrecursionlimit(_RECURSION_LIMIT)
     sys.argv = [""]
     unheard.clear()
+    re.purge()  # its caches hold the last test's objects, and so do those of `typing`
+    for clear in getattr(typing, "_cleanups", ()):
+        clear()
     sys.unraisablehook = _note_unraisable
     if (threading := sys.modules.get("threading")) is not None:
         threading.excepthook = _note_thread  # type: ignore[attr-defined]
@@ -188,6 +204,17 @@ def finish(let_go: bool) -> bool:
         gc.collect()
         _flush()
     return clean
+
+
+def forget() -> bool:
+    """Lets go of a test's module and objects; whether all of them came to their end, so that none runs code later."""
+    for name in ("__main__", _IMPORTED_NAME):
+        sys.modules.pop(name, None)
+    for _ in range(_MOST_COLLECTIONS):
+        if not gc.collect():
+            _flush()
+            return True
+    return False
 
 
 def _flush() -> None:

@@ -47,6 +47,7 @@ class Recorder:
         self._may_exit = task.mode == "stdin"
         self._trace = _TRACES[task.trace]() if task.trace else None
         self._leaves = program.leaves_something(task.source)
+        self._last = len(task.tests) - 1
         self._index, self._started, self._thread_started = -1, 0, 0
 
     def begin(self, index: int, stdin: str = "") -> None:
@@ -94,14 +95,15 @@ class Recorder:
 
     def write(self, record: dict[str, object], clean: bool) -> bool:
         """Appends the record of the test that has begun; whether this `clean` process may run another test."""
+        record["i"] = self._index
         output, same = self._look()
         more = clean and same and not _reopened[0] and max(output, self._position) <= self._output_bytes
-        if not more:
-            record["more"] = False
-        record["i"] = self._index
         record["end"] = output
         # The process's clock moves in ticks under a CPU limit; the thread's leaves other threads out.
         record["cpu"] = max(time.process_time_ns() - self._started, time.thread_time_ns() - self._thread_started)
+        more = more and (self._index == self._last or (program.forget() and self._look() == (output, True)))
+        if not more:
+            record["more"] = False
         line = dump_line(record)
         if len(line) > self._output_bytes and "value" in record:
             kind = f"value of more than {self._output_bytes} bytes"

@@ -39,7 +39,7 @@ class _ProgramFailure(BaseException):
 def referee(task: Task, recorder: Recorder) -> None:
     """Runs each test of `task` and records whether it raised, and whose fault that was."""
     channel = Channel(CHANNEL)
-    for index, source in enumerate(task.tests, task.first):
+    for index, source in enumerate(task.tests):
         recorder.begin(index)
         client = _Client(channel, index)
         if not recorder.run(lambda client=client, source=source: _run_test(client, task, source)):  # type: ignore[misc]

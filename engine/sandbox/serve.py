@@ -33,9 +33,8 @@ def serve(recorder: Recorder, code: CodeType, prelude: CodeType | None) -> None:
     except Lost:
         return
     while waiting:
-        session = _Session(channel, code, prelude)
         recorder.begin(int(waiting[0].get("test") or 0))
-        if not recorder.run(lambda session=session: session.answer_all(waiting)):  # type: ignore[misc]
+        if not recorder.run(lambda: _Session(channel, code, prelude).answer_all(waiting)):
             return
 
 

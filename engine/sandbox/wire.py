@@ -78,9 +78,10 @@ class Task(NamedTuple):
     setup: str
     entry_point: str
     tests: tuple[Any, ...]
-    """Inputs: text for `stdin`, (name, args, kwargs) for `call`, test source for a referee."""
-    first: int
-    """Index of the first of `tests` within the problem."""
+    """Inputs: text for `stdin`, (name, args, kwargs) for `call`, test source for a referee. No child knows which of the
+    problem's tests they are."""
+    code: bytes
+    """The compiled program, marshalled; the child compiles where there is none."""
     output_bytes: int
     trace: str
     """What else to note: nothing, `lines` that run or `states` of variables."""
