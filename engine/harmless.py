@@ -73,8 +73,8 @@ METHODS = _special("""
     abs add all and author bool bytes call ceil complex contains delitem divmod enter eq exit float floor floordiv ge
     getitem gt hash iadd iand ifloordiv ilshift imatmul imod imul index init int invert ior ipow irshift isub iter
     itruediv ixor le len length_hint lshift lt match_args matmul missing mod mul name ne neg new next or pos pow radd
-    rand rdivmod repr reversed rfloordiv rlshift rmatmul rmod rmul ror round rpow rrshift rshift rsub rtruediv rxor setitem
-    slots str sub truediv trunc version xor
+    rand rdivmod repr reversed rfloordiv rlshift rmatmul rmod rmul ror round rpow rrshift rshift rsub rtruediv rxor
+    setitem slots str sub truediv trunc version xor
 """)
 """Names with two underscores that a program may define. Of others, some run after their test (`__del__`) or tell `copy`
 what to set on what (`__reduce__`)."""

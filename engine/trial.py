@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 from engine.claims import Claims
 from engine.comparison import outputs_match, values_match
 from engine.limits import Limits
-from engine.records import ErrorKind, Execution, Problem, ProgramError, StdinTest, TestResult, Verdict
 from engine.reading import read_program
+from engine.records import ErrorKind, Execution, Problem, ProgramError, StdinTest, TestResult, Verdict
 from engine.sandbox.values import decode
 from engine.sandbox.wire import EXITED, OUT_OF_MEMORY, Reply, Request, Task, load_line
 from engine.sandbox.worker import Outcome, Worker, WorkerError, longest

@@ -89,7 +89,7 @@ TELLING = {
     "globals": "globals()['x'] = 1",
     "an attribute by name": "getattr(print, '__self' + '__')",
     "attributes by name": "from operator import attrgetter\nattrgetter('__self__')(print)",
-    "identifiers in other letters": "import sys\nsys.ｓeen = 1",
+    "identifiers in other letters": "import sys\nsys.\uff53een = 1",
     "a private cache": "import re\nre._cache.clear()",
     "a wide import": "from sys import *\nmodules",
 }
