@@ -156,7 +156,6 @@ def _ours(model: str, folder: Path, steps: int) -> Times:
         [],
         display=Display(quiet=True),
         should_stop=lambda: False,
-        resume=False,
         control=Control(path),
     )
     session.scorer.close()

@@ -10,6 +10,7 @@ import hashlib
 import json
 import shutil
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import torch
 from safetensors import SafetensorError
 
 from training.critic.network import CriticLearner
-from training.files import sync_folder, write_bytes, write_text
+from training.files import flush, sync_folder, write_bytes, write_text
 from training.learner import LocalLearner
 from training.models.adapters import save_weights
 from training.policy import Policy
@@ -47,6 +48,23 @@ class Progress:
     """What ppocoder's adaptive controller has made of `objective.kl`."""
     evaluated: int = 0
     """The newest step that was evaluated on the way; one that is due and was interrupted is made up for."""
+    run: str = ""
+    """The identity of the run that this is a checkpoint of."""
+    recorded: int = 0
+    """The `seq` of the newest row in the run's database when this was written."""
+    offline: str = ""
+    """The digest of the samples that an offline run learns from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """A checkpoint that cannot be gone on with."""
+
+    path: Path
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: damaged ({self.why}); passed over"
 
 
 def save_checkpoint(
@@ -58,7 +76,9 @@ def save_checkpoint(
     keep: int,
     critic: CriticLearner | None = None,
 ) -> Path:
-    """Write `folder/step-N`, complete or not at all, and delete all but the newest `keep`.
+    """Write `folder/step-N`, complete or not at all, and delete older ones until `keep` whole ones are left.
+
+    A damaged checkpoint counts for nothing here: it is set aside, and a whole one is kept in its place.
 
     Raises:
         OSError: it cannot be written (a full disk, say); the earlier checkpoints are as they were.
@@ -84,45 +104,108 @@ def save_checkpoint(
             final.replace(gone)
         aside.replace(final)
         shutil.rmtree(gone, ignore_errors=True)
-        sync_folder(folder)
-        for old in checkpoints(folder)[:-keep]:
-            shutil.rmtree(old)
+        flush(folder)
+        _delete_older(folder, progress.step, keep)
     except (OSError, SafetensorError, RuntimeError) as error:  # each library has its own name for a full disk
         shutil.rmtree(aside, ignore_errors=True)
         raise OSError(f"{aside}: the checkpoint cannot be written: {str(error).splitlines()[0]}") from error
     return final
 
 
+def _delete_older(folder: Path, step: int, keep: int) -> None:
+    whole = 1  # the one just written
+    for old in reversed([path for path in checkpoints(folder) if step_of(path) < step]):
+        if whole == keep:
+            shutil.rmtree(old)
+        elif _is_untouched(old) or not damage(old):
+            whole += 1
+        else:
+            set_aside(old)
+
+
 def checkpoints(folder: Path) -> list[Path]:
-    """Checkpoints in a folder, oldest first (half-written ones have another name)."""
-    return sorted(folder.glob("step-*"), key=lambda path: int(path.name.removeprefix("step-")))
+    """Checkpoints in a folder, oldest first (those half-written or set aside have other names)."""
+    found = [path for path in folder.glob("step-*") if path.name.removeprefix("step-").isdecimal()]
+    return sorted(found, key=step_of)
 
 
-def newest_valid(folder: Path) -> tuple[Path | None, list[str]]:
-    """The newest checkpoint whose files are as they were written, and what is wrong with the newer ones passed over."""
+def step_of(checkpoint: Path) -> int:
+    """The step that a checkpoint's name says."""
+    return int(checkpoint.name.removeprefix("step-"))
+
+
+def newest_valid(folder: Path, run: str = "") -> tuple[Path | None, list[Damaged]]:
+    """Find the newest checkpoint whose files are as they were written.
+
+    Args:
+        folder: Where the checkpoints are.
+        run: The identity of the run that they must belong to; empty takes any.
+
+    Returns:
+        The checkpoint, if there is one, and the newer ones that were passed over.
+    """
     for gone in folder.glob(".step-*.gone"):
         final = folder / gone.stem.removeprefix(".")
         if not final.exists():  # the process died just before the new one had its name
             gone.replace(final)
-    damaged = []
+    damaged: list[Damaged] = []
     for checkpoint in reversed(checkpoints(folder)):
-        try:
-            expected = json.loads((checkpoint / _CHECKSUMS).read_text())
-            found = _checksums(checkpoint)
-        except (OSError, ValueError) as error:
-            damaged.append(f"{checkpoint}: damaged ({error}); passed over")
-            continue
-        if found == expected:
+        if not (why := damage(checkpoint) or _of_another(checkpoint, run)):
             return checkpoint, damaged
-        names = [name for name in {**expected, **found} if found.get(name) != expected.get(name)]
-        damaged.append(f"{checkpoint}: damaged ({', '.join(names)}); passed over")
+        damaged.append(Damaged(checkpoint, why))
     return None, damaged
 
 
-def load_progress(checkpoint: Path) -> tuple[Progress, list[Experience]]:
-    """Where the run stood, and its buffer."""
-    progress = msgspec.json.decode((checkpoint / "progress.json").read_bytes(), type=Progress)
-    return progress, load_experiences(checkpoint / _BUFFER)
+def damage(checkpoint: Path) -> str:
+    """What is wrong with a checkpoint's files; empty where they are as they were written."""
+    try:
+        written = json.loads((checkpoint / _CHECKSUMS).read_text())
+        expected = {name: entry["sha256"] for name, entry in written.items()}
+        found = {path.name: digest_of(path) for path in _files(checkpoint)}
+    except OSError as error:
+        return f"{Path(error.filename).name}: {error.strerror}"
+    except (ValueError, AttributeError, KeyError, TypeError):
+        return f"{_CHECKSUMS}: cannot be read"
+    return ", ".join(name for name in {**expected, **found} if expected.get(name) != found.get(name))
+
+
+def _of_another(checkpoint: Path, run: str) -> str:
+    try:
+        progress = load_progress(checkpoint)
+    except msgspec.MsgspecError as error:
+        return f"progress.json: {error}"
+    if run and progress.run != run:
+        return "it is another run's"
+    return "" if progress.step == step_of(checkpoint) else f"it is that of step {progress.step}"
+
+
+def _is_untouched(checkpoint: Path) -> bool:
+    """Whether no file has been written since: quicker than reading them all."""
+    try:
+        written = json.loads((checkpoint / _CHECKSUMS).read_text())
+        expected = {name: (entry["size"], entry["mtime_ns"]) for name, entry in written.items()}
+        stats = {path.name: path.stat() for path in _files(checkpoint)}
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):
+        return False
+    return expected == {name: (stat.st_size, stat.st_mtime_ns) for name, stat in stats.items()}
+
+
+def set_aside(checkpoint: Path) -> Path:
+    """Give a damaged checkpoint another name, under which it counts no more; nothing of it is deleted."""
+    endings = chain([""], (f"-{number}" for number in count(2)))
+    names = (checkpoint.with_name(f"{checkpoint.name}.damaged{ending}") for ending in endings)
+    aside = next(path for path in names if not path.exists())
+    return checkpoint.rename(aside)
+
+
+def load_progress(checkpoint: Path) -> Progress:
+    """Where the run stood."""
+    return msgspec.json.decode((checkpoint / "progress.json").read_bytes(), type=Progress)
+
+
+def load_buffer(checkpoint: Path) -> list[Experience]:
+    """The experiences that the run had kept."""
+    return load_experiences(checkpoint / _BUFFER)
 
 
 def load_learner(checkpoint: Path, learner: LocalLearner) -> None:
@@ -142,13 +225,23 @@ def load_experiences(path: Path) -> list[Experience]:
     return msgspec.msgpack.decode(path.read_bytes(), type=list[Experience], dec_hook=_plain_to_array)
 
 
-def _checksums(folder: Path) -> dict[str, str]:
-    digests = {}
-    for path in sorted(folder.iterdir()):
-        if path.name != _CHECKSUMS:
-            with path.open("rb") as file:
-                digests[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
-    return digests
+def digest_of(path: Path) -> str:
+    """The SHA-256 of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _files(checkpoint: Path) -> list[Path]:
+    return sorted(path for path in checkpoint.iterdir() if path.name != _CHECKSUMS)
+
+
+def _checksums(checkpoint: Path) -> dict[str, dict[str, str | int]]:
+    """Digest, size and time of last change of each file in a checkpoint."""
+    stats = {path: path.stat() for path in _files(checkpoint)}
+    return {
+        path.name: {"sha256": digest_of(path), "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+        for path, stat in stats.items()
+    }
 
 
 def _array_to_plain(value: object) -> dict[str, object]:

@@ -20,21 +20,23 @@ class Control:
     def __init__(self, folder: Path, *, stop_with_parent: bool = False) -> None:
         self._file = folder / "control.json"
         self._parent = os.getppid() if stop_with_parent else None
-        self._seen = self._read()[1]  # commands to an earlier session are not ours
+        self._seen = newest_command(self._file)[1]  # commands to an earlier session are not ours
 
     def poll(self) -> tuple[str, int] | None:
         """The newest command not yet seen and its id, or None."""
         if self._parent is not None and os.getppid() != self._parent:
             return "stop", self._seen
-        command, identifier = self._read()
+        command, identifier = newest_command(self._file)
         if identifier == self._seen:
             return None
         self._seen = identifier
         return command, identifier
 
-    def _read(self) -> tuple[str, int]:
-        try:
-            data = json.loads(self._file.read_text())
-            return str(data["command"]), int(data["id"])
-        except (OSError, ValueError, KeyError, TypeError):  # absent, or not written by `Run.send`
-            return "", 0
+
+def newest_command(file: Path) -> tuple[str, int]:
+    """The command in a control file and its id; none and 0 where `Run.send` has not written it."""
+    try:
+        data = json.loads(file.read_text())
+        return str(data["command"]), int(data["id"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return "", 0

@@ -15,13 +15,21 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write aside, flush to disk, rename."""
+    """Write aside, flush to disk, rename.
+
+    Raises:
+        OSError: it cannot be written, and names the file; what was there before is as it was.
+    """
     aside = path.with_name(f".{path.name}.{os.getpid()}")
-    with aside.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
+    try:
+        with aside.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def why_unwritable(path: Path, spec: str = "") -> str:
@@ -40,10 +48,15 @@ def why_unwritable(path: Path, spec: str = "") -> str:
 
 
 def sync_folder(folder: Path) -> None:
-    """Flush a folder and every file below it to disk."""
-    for path in [*folder.rglob("*"), folder]:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    """Flush a folder's files and then the folder to disk."""
+    for path in [*(path for path in folder.iterdir() if not path.is_dir()), folder]:
+        flush(path)
+
+
+def flush(path: Path) -> None:
+    """Flush one file to disk, or a folder's list of names."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

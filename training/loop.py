@@ -32,6 +32,7 @@ from training.policy import set_threads
 from training.problems import load_data
 from training.protocols import Sampler
 from training.ranks import ALONE, Ranks
+from training.resume import find_beginning
 from training.run import RunError
 from training.samples import step_metrics
 from training.sampling import plain_sampler
@@ -69,6 +70,7 @@ def train(
     path: Path,
     *,
     resume: bool = False,
+    restart: bool = False,
     display: Display | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     stop_with_parent: bool = False,
@@ -79,7 +81,8 @@ def train(
     Args:
         config: The run's configuration.
         path: The run directory.
-        resume: Go on from the newest checkpoint (from the start when there is none yet).
+        resume: Go on from the newest checkpoint (from the start where nothing is recorded yet).
+        restart: Begin anew; what the run directory holds is moved into a folder of its own there.
         display: Shows progress; None shows nothing.
         should_stop: Asked between batches; True makes the run write a checkpoint and stop.
         stop_with_parent: Stop, with a checkpoint, when the launching process is gone.
@@ -87,7 +90,7 @@ def train(
 
     Raises:
         Interrupted: stopped before the end; a checkpoint is written.
-        RunError: another trainer owns the run directory.
+        RunError: another trainer owns the run directory, or it is damaged; nothing in it was changed.
         ServerError: no vLLM server is left, or one answers what cannot be used; a checkpoint is written.
         ClusterError: no feedback worker is left on the Ray cluster; a checkpoint is written.
         DataError, PolicyError, ConfigError: bad input.
@@ -99,7 +102,10 @@ def train(
     problems, held_out = ranks.together(lambda: load_data(config, shown.message))  # bad data leaves no folder behind
     lock = FileLock(path / "lock", timeout=0)
     try:
-        ranks.first(lambda: _claim(path, lock, config))
+        ranks.first(lambda: _lock(path, lock))
+        beginning = ranks.first(lambda: find_beginning(path)) if resume else None
+        if beginning and not beginning.checkpoint:
+            shown.message(f"{path}: no checkpoint was written yet; beginning at step 0")
         session = open_session(
             config,
             path,
@@ -107,8 +113,9 @@ def train(
             held_out,
             display=shown,
             should_stop=should_stop,
-            resume=resume,
             control=Control(path, stop_with_parent=stop_with_parent),
+            beginning=beginning,
+            restart=restart,
             ranks=ranks,
         )
         try:
@@ -121,16 +128,23 @@ def train(
         finally:
             session.close()
     finally:
-        lock.release()
+        _unlock(path, lock)
 
 
-def _claim(path: Path, lock: FileLock, config: TrainConfig) -> None:
+def _lock(path: Path, lock: FileLock) -> None:
     path.mkdir(parents=True, exist_ok=True)
     try:
         lock.acquire()
     except Timeout:
         raise RunError(f"{path}: another trainer is working on this run") from None
-    write_text(path / "config.toml", config.to_toml())
+
+
+def _unlock(path: Path, lock: FileLock) -> None:
+    """Release the lock; of a run that did not come to begin nothing is left behind."""
+    if lock.is_locked and path.is_dir() and [each.name for each in path.iterdir()] == ["lock"]:
+        (path / "lock").unlink()
+        path.rmdir()
+    lock.release()
 
 
 def _loop(session: Session) -> Summary:

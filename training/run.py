@@ -12,9 +12,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from training.control import newest_command
 from training.files import write_text
 from training.listing import decoded, select
 
@@ -25,6 +27,12 @@ if TYPE_CHECKING:
 
 Command = Literal["pause", "resume", "stop"]
 Table = Literal["samples", "tokens", "metrics"]
+
+
+_FIRST_LINE = "# Settings of run {}; change them on the command line, with --resume --section.key VALUE"
+_LAST_LINE = "# end of the settings"
+_KEPT_IN_PLACE = ("lock", "trainer.log")
+"""What belongs to the trainer that is starting, and not to the run before it."""
 
 
 class RunError(RuntimeError):
@@ -136,10 +144,10 @@ class Run:
 
     def send(self, command: Command) -> int:
         """Ask the trainer to pause, resume or stop; returns the id that its answering state event will carry."""
-        control = self.path / "control.json"
-        last = json.loads(control.read_text())["id"] if control.exists() else 0
-        write_text(control, json.dumps({"command": command, "id": last + 1}))
-        return int(last) + 1
+        file = self.path / "control.json"
+        _, last = newest_command(file)
+        write_text(file, json.dumps({"command": command, "id": last + 1}))
+        return last + 1
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait until the trainer that this object launched has ended; returns its exit status.
@@ -157,14 +165,21 @@ class Run:
         return self.path / "run.db"
 
     def rows(self, statement: str, values: tuple[object, ...] = ()) -> Iterator[dict[str, Any]]:
-        """The rows of any SELECT on the database, read only; none while the trainer has not begun writing."""
+        """The rows of any SELECT on the database, read only; none while the trainer has not begun writing.
+
+        Raises:
+            RunError: it is damaged.
+        """
         if not self._database.exists():
             return
         uri = f"{self._database.resolve().as_uri()}?mode=ro"
-        with closing(sqlite3.connect(uri, uri=True, timeout=10)) as connection:
-            connection.row_factory = sqlite3.Row
-            if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'events'").fetchone():
-                yield from (dict(row) for row in connection.execute(statement, values))
+        try:
+            with closing(sqlite3.connect(uri, uri=True, timeout=10)) as connection:
+                connection.row_factory = sqlite3.Row
+                if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'events'").fetchone():
+                    yield from (dict(row) for row in connection.execute(statement, values))
+        except sqlite3.DatabaseError as error:
+            raise RunError(f"{self._database}: cannot be read: {error}") from None
 
 
 def watch(path: str | Path) -> Run:
@@ -191,19 +206,62 @@ def runs_in(folder: str | Path) -> list[Run]:
     return [Run(database.parent) for database in databases]
 
 
+def write_settings(path: Path, config: TrainConfig, identity: str) -> None:
+    """Write `config.toml` of a run, marked as that run's and as whole."""
+    write_text(path / "config.toml", f"{_FIRST_LINE.format(identity)}\n{config.to_toml()}{_LAST_LINE}\n")
+
+
+def identity_of(path: Path) -> str:
+    """Which run the settings in a directory belong to, whatever it is called and wherever it lies.
+
+    Raises:
+        RunError: they cannot be read, or are not as they were written.
+    """
+    file = path / "config.toml"
+    try:
+        first, *_, last = file.read_text(encoding="utf-8").splitlines() or ["", ""]
+    except OSError as error:
+        raise RunError(f"{file}: cannot be read: {error.strerror}") from None
+    except ValueError:  # a single line, or not UTF-8
+        first = last = ""
+    before, _, after = _FIRST_LINE.partition("{}")
+    if not (first.startswith(before) and first.endswith(after) and last == _LAST_LINE):
+        raise RunError(f"{file}: is not as a trainer of this version wrote it (cut short, or replaced by another file)")
+    return first.removeprefix(before).removesuffix(after)
+
+
+def move_earlier(path: Path) -> Path | None:
+    """Move what is in a run directory into a folder `earlier-N` of its own there; None where there is nothing."""
+    there = [each for each in sorted(path.iterdir()) if each.name not in _KEPT_IN_PLACE and not _is_earlier(each)]
+    if not there:
+        return None
+    folder = next(folder for number in count(1) if not (folder := path / f"earlier-{number}").exists())
+    folder.mkdir()
+    for each in there:
+        each.rename(folder / each.name)
+    return folder
+
+
+def _is_earlier(path: Path) -> bool:
+    return path.is_dir() and path.name.removeprefix("earlier-").isdecimal()
+
+
 def launch(config: TrainConfig, *, resume: bool = False) -> Run:
     """Start training in a process of its own and return at once.
 
-    With `resume` it goes on with the run of its name, if there is one. The process is in its own session, so
-    interrupting a notebook's kernel does not end it; it stops with a checkpoint when the process that launched it is
-    gone. Its output goes to `trainer.log` in the run directory.
+    With `resume` it goes on with the run of its name, if there is one, and with this configuration. The process is in
+    its own session, so interrupting a notebook's kernel does not end it; it stops with a checkpoint when the process
+    that launched it is gone. Its output goes to `trainer.log` in the run directory.
     """
     path = Path(config.run.folder) / config.run.name
     resume = resume and bool(config.run.name) and (path / "run.db").exists()
     if not resume:
         path = new_run_path(config)
     path.mkdir(parents=True, exist_ok=True)
-    write_text(path / "config.toml", config.to_toml())
+    if resume:
+        write_settings(path, config, identity_of(path))
+    else:
+        write_text(path / "config.toml", config.to_toml())
     command = [sys.executable, "-m", "training", "train", str(path / "config.toml"), "--run", path.name]
     command += ["--run.folder", str(path.parent), "--stop-with-parent", *(["--resume"] if resume else [])]
     with (path / "trainer.log").open("wb") as log:

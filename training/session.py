@@ -18,7 +18,16 @@ from engine import Problem
 from feedback import Scorer
 from training.baselines import HistoricalBest
 from training.buffer import Buffer
-from training.checkpoint import Progress, load_experiences, load_learner, load_progress, newest_valid, save_checkpoint
+from training.checkpoint import (
+    Progress,
+    digest_of,
+    load_buffer,
+    load_experiences,
+    load_learner,
+    load_progress,
+    save_checkpoint,
+    step_of,
+)
 from training.config import TrainConfig
 from training.control import Control, Stopping
 from training.critic.network import CriticLearner
@@ -35,6 +44,8 @@ from training.protocols import Sampler
 from training.ranks import ALONE, Ranks
 from training.records import Experience
 from training.reference import Reference
+from training.resume import Beginning, new_beginning, set_damaged_aside
+from training.run import move_earlier, write_settings
 from training.samples import sample_row
 from training.sampling import open_servers, plain_sampler, training_sampler
 from training.scoring import open_scorer
@@ -63,6 +74,7 @@ class Session:
     control: Control
     display: Display
     should_stop: Callable[[], bool]
+    identity: str
     best: HistoricalBest
     buffer: Buffer
     servers: VllmServers | None = None
@@ -176,6 +188,9 @@ class Session:
             self.before,
             self.kl_coefficient,
             self.evaluated,
+            self.identity,
+            self.store.newest,
+            self._offline_digest(),
         )
         state = self.learner.state()
         path = self.ranks.first(
@@ -192,9 +207,13 @@ class Session:
         self.store.write(self.step, events=[("checkpoint", {"step": self.step, "path": path.name})])
         return path
 
+    def _offline_digest(self) -> str:
+        there = self.offline_store if self.samples and self.ranks.leads else None
+        return digest_of(there) if there else ""
+
     def restore(self, checkpoint: Path) -> None:
         """Go on where a checkpoint stands (the policy is loaded from it already)."""
-        progress, experiences = load_progress(checkpoint)
+        progress, experiences = load_progress(checkpoint), load_buffer(checkpoint)
         load_learner(checkpoint, self.learner)
         if self.critic is not None:
             self.critic.load(checkpoint)
@@ -204,6 +223,8 @@ class Session:
         self.best = HistoricalBest(progress.best)
         if self.offline_store and self.samples:
             try:
+                if digest_of(self.offline_store) != progress.offline:
+                    raise ValueError("are not those that it was learning from")
                 experiences = load_experiences(self.offline_store)
             except (OSError, ValueError) as error:
                 raise DataError(f"{self.offline_store}: the samples of this offline run: {error}") from None
@@ -228,21 +249,35 @@ def open_session(
     *,
     display: Display,
     should_stop: Callable[[], bool],
-    resume: bool,
     control: Control,
+    beginning: Beginning | None = None,
+    restart: bool = False,
     ranks: Ranks = ALONE,
 ) -> Session:
-    """Load the policy, start the workers; on `resume`, from the newest valid checkpoint if there is one."""
-    newest, damaged = ranks.first(lambda: newest_valid(path / "checkpoints")) if resume else (None, [])
-    for problem in damaged:
-        display.message(problem)
+    """Load the policy, start the workers, and only then write into the run directory.
+
+    Args:
+        config: The run's configuration.
+        path: The run directory.
+        problems: The ones to train on.
+        held_out: The ones to evaluate on.
+        display: Shows progress.
+        should_stop: Asked between batches.
+        control: Commands from outside.
+        beginning: Where the run begins; None for a new one.
+        restart: Move what is recorded in the directory out of the way first.
+        ranks: The processes that train together.
+    """
+    beginning = beginning or ranks.first(new_beginning)
+    newest = beginning.checkpoint
     policy = ranks.together(lambda: load_policy(config.model, newest))
-    begun = int(newest.name.removeprefix("step-")) if newest else 0
     ranks.together(lambda: encode_prompt(policy, problems[0]))  # a malformed format leaves no run of this name behind
     learner = ranks.together(lambda: new_learner(config, policy, ranks))
     servers = open_servers(config, policy, path, display.message)
     scorer = ranks.together(lambda: open_scorer(config, policy, display.message, ranks.count))
-    store, end_tracking = ranks.together(lambda: _open_store(config, path, begun, ranks))
+    for line in ranks.first(lambda: _claim(config, path, beginning, restart=restart)):
+        display.message(line)
+    store, end_tracking = ranks.together(lambda: _open_store(config, path, beginning, ranks))
     public, hidden = public_and_hidden(problems, config.sampler.turns, config.sampler.public_tests)
     session = Session(
         config=config,
@@ -263,6 +298,7 @@ def open_session(
         control=control,
         display=display,
         should_stop=should_stop,
+        identity=beginning.identity,
         best=HistoricalBest(),
         buffer=Buffer(config),
         greedy=(plain_sampler(config, policy, servers, greedy=True) if config.objective.baseline == "greedy" else None),
@@ -289,14 +325,24 @@ def _taught(policy: Policy, problems: list[Problem], display: Display) -> dict[s
     return taught
 
 
+def _claim(config: TrainConfig, path: Path, beginning: Beginning, *, restart: bool) -> list[str]:
+    """Make the run directory this run's, from here on; returns what to tell the user."""
+    path.mkdir(parents=True, exist_ok=True)
+    lines = set_damaged_aside(beginning)
+    if restart and (earlier := move_earlier(path)):
+        lines.append(f"beginning anew at step 0; what was recorded is in {earlier}")
+    write_settings(path, config, beginning.identity)
+    return lines
+
+
 def _open_store(
-    config: TrainConfig, path: Path, begun: int, ranks: Ranks
+    config: TrainConfig, path: Path, beginning: Beginning, ranks: Ranks
 ) -> tuple[RunStore | NoStore, Callable[[], None]]:
     """Where this process writes what the run does, and what ends its tracking."""
     if not ranks.leads:
         return NoStore(), lambda: None
-    track, end_tracking = open_tracking(config, path, begun)
-    return RunStore(path, track), end_tracking
+    track, end_tracking = open_tracking(config, path, step_of(beginning.checkpoint) if beginning.checkpoint else 0)
+    return RunStore(path, track, beginning.identity), end_tracking
 
 
 def _reference(config: TrainConfig, policy: Policy) -> Reference | None:

@@ -23,10 +23,11 @@ CREATE TABLE IF NOT EXISTS samples (seq INTEGER PRIMARY KEY, step INTEGER, probl
     verdict TEXT, error_type TEXT, pass_ratio REAL, reward REAL, codes TEXT,
     {", ".join(f"{name} {kind}" for name, kind in LISTED.items())}, record TEXT);
 CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, step INTEGER, time REAL, kind TEXT, data TEXT);
+CREATE TABLE IF NOT EXISTS run (identity TEXT);
 CREATE INDEX IF NOT EXISTS samples_by_step ON samples (step);
 CREATE INDEX IF NOT EXISTS metrics_by_step ON metrics (step);
 """
-_TABLES = ("metrics", "samples", "events")
+TABLES = ("metrics", "samples", "events")
 _COLUMNS = {
     "metrics": ("seq", "step", "name", "value"),
     "samples": (*FIRST, *LISTED, "record"),
@@ -60,6 +61,8 @@ class NoStore:
     ) -> None:
         """Nothing is kept."""
 
+    newest = 0
+
     def forget_after(self, step: int) -> None:
         """There is nothing to forget."""
 
@@ -68,19 +71,32 @@ class NoStore:
 
 
 class RunStore:
-    """`run.db` of a run directory, opened for writing; `track` is told of all metrics too."""
+    """`run.db` of a run directory, opened for writing.
 
-    def __init__(self, folder: Path, track: Callable[[int, Mapping[str, float]], None] = lambda *_: None) -> None:
+    Args:
+        folder: The run's directory.
+        track: Is told of all metrics too.
+        identity: Says which run this is; written once (`training.resume` compares it with the checkpoints').
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        track: Callable[[int, Mapping[str, float]], None] = lambda *_: None,
+        identity: str = "",
+    ) -> None:
         self._track = track
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / "run.db"
         self._connection = sqlite3.connect(self._path, timeout=30, isolation_level=None)
         self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = NORMAL")
+        self._connection.execute("PRAGMA synchronous = FULL")  # a checkpoint must not outlive the rows before it
         self._connection.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
         self._add_columns()
         write_about(folder)
-        newest = [self._connection.execute(f"SELECT max(seq) FROM {table}").fetchone()[0] for table in _TABLES]  # noqa: S608
+        if identity and not self._connection.execute("SELECT 1 FROM run").fetchone():
+            self._connection.execute("INSERT INTO run VALUES (?)", (identity,))
+        newest = [self._connection.execute(f"SELECT max(seq) FROM {table}").fetchone()[0] for table in TABLES]  # noqa: S608
         self._seq = max((seq for seq in newest if seq is not None), default=0)
 
     def write(
@@ -125,16 +141,25 @@ class RunStore:
                     columns, marks = ",".join(_COLUMNS[table]), ",".join("?" * len(values[0]))
                     self._connection.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", values)  # noqa: S608
             self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            with suppress(sqlite3.Error):  # SQLite has rolled back by itself where the disk is full
+                self._connection.execute("ROLLBACK")
+            raise type(error)(f"{self._path}: cannot be written: {error}") from error
         except BaseException:
             self._connection.execute("ROLLBACK")
             raise
         if metrics:
             self._track(step, metrics)
 
+    @property
+    def newest(self) -> int:
+        """The `seq` of the newest row."""
+        return self._seq
+
     def forget_after(self, step: int) -> None:
         """Delete what was written after `step`: a resumed run does those steps again."""
         self._connection.execute("BEGIN IMMEDIATE")
-        for table in _TABLES:
+        for table in TABLES:
             self._connection.execute(f"DELETE FROM {table} WHERE step > ?", (step,))  # noqa: S608
         self._connection.execute("COMMIT")
 

@@ -63,7 +63,7 @@ def test_experiences_survive_exactly(tmp_path):
 
 def test_progress_and_optimizer_survive(tmp_path, tiny_policy):
     path, learner, progress = save(tmp_path, tiny_policy, 4)
-    assert load_progress(path)[0] == progress
+    assert load_progress(path) == progress
     other = LocalLearner(tiny_policy, OptimizerSection(), steps=10)
     load_learner(path, other)
     left, right = learner.state(), other.state()
@@ -73,9 +73,36 @@ def test_progress_and_optimizer_survive(tmp_path, tiny_policy):
 
 
 def test_only_the_newest_are_kept(tmp_path, tiny_policy):
-    for step in (2, 10, 4):
+    for step in (2, 4, 10):
         save(tmp_path, tiny_policy, step)
     assert [path.name for path in checkpoints(tmp_path)] == ["step-4", "step-10"]
+
+
+def test_one_of_a_later_step_counts_for_nothing(tmp_path, tiny_policy):
+    for step in (64, 65, 10, 20, 30):
+        path, _, _ = save(tmp_path, tiny_policy, step)
+        assert path.is_dir()
+    assert [path.name for path in checkpoints(tmp_path)] == ["step-20", "step-30", "step-64", "step-65"]
+
+
+@pytest.mark.parametrize("damage", ["cut", "flip", "gone"])
+def test_a_damaged_one_is_not_counted_among_those_kept_and_is_not_deleted(tmp_path, tiny_policy, damage):
+    for step in (1, 2):
+        path, _, _ = save(tmp_path, tiny_policy, step)
+    file = path / "model.safetensors"
+    data = file.read_bytes()
+    file.unlink()
+    if damage != "gone":
+        file.write_bytes(data[:1000] if damage == "cut" else data[:-1] + bytes([data[-1] ^ 1]))
+    save(tmp_path, tiny_policy, 3)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["step-1", "step-2.damaged", "step-3"]
+
+
+def test_another_run_s_checkpoint_is_passed_over(tmp_path, tiny_policy):
+    path, _, _ = save(tmp_path, tiny_policy, 1)
+    assert newest_valid(tmp_path, "mine")[0] is None
+    path.rename(tmp_path / "step-5")
+    assert newest_valid(tmp_path)[0] is None
 
 
 @pytest.mark.parametrize(
@@ -94,7 +121,7 @@ def test_a_damaged_checkpoint_is_passed_over_with_a_message(tmp_path, tiny_polic
     found, damaged = newest_valid(tmp_path)
     assert found == tmp_path / "step-1"
     assert len(damaged) == 1
-    assert str(newer) in damaged[0]
+    assert str(newer) in str(damaged[0])
 
 
 def test_a_half_written_checkpoint_is_not_seen(tmp_path, tiny_policy):

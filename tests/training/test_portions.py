@@ -33,7 +33,6 @@ def stepped(folder, portions, monkeypatch, **changes):
         [],
         display=Display(quiet=True),
         should_stop=lambda: False,
-        resume=False,
         control=Control(folder),
     )
     try:

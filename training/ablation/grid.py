@@ -36,7 +36,7 @@ from typing import Any
 import msgspec
 
 from training.config import ConfigError, TrainConfig, read_toml
-from training.run import Run, launch
+from training.run import Run, launch, move_earlier
 
 OUTCOMES = "outcomes.jsonl"
 _ALLOWED = ("config", "seeds", "references", "common", "axes", "arms")
@@ -263,7 +263,7 @@ def _train_one(grid: Grid, arm: Arm, seed: int, folder: Path) -> Outcome:
         update={"run": base.run.model_copy(update={"name": path.name, "folder": str(path.parent)})}
     )
     if (path / "config.toml").exists() and settings(Run(path).config) != settings(config):
-        shutil.rmtree(path)  # begun with another configuration
+        move_earlier(path)  # begun with another configuration
     if Run(path).summary is None:
         run = launch(config, resume=True)
         if status := run.wait():

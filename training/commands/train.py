@@ -9,14 +9,14 @@ import argparse
 import signal
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
 from training.config import ConfigError, TrainConfig, keys, read_toml, unknown_key
 from training.files import write_text
 from training.ranks import ElsewhereError, LostError, Ranks, open_ranks
-from training.run import Run, RunError, new_run_path, runs_in
+from training.run import Run, RunError, identity_of, new_run_path, runs_in
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +25,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "config", nargs="?", metavar="CONFIG.toml", help="configuration; without it the embedded default"
     )
     parser.add_argument("--run", metavar="NAME", help="name of the run's folder (as run.name)")
-    parser.add_argument("--resume", action="store_true", help="go on with --run NAME, or with the newest run")
+    again = parser.add_mutually_exclusive_group()
+    again.add_argument("--resume", action="store_true", help="go on with --run NAME, or with the newest run")
+    again.add_argument(
+        "--restart",
+        action="store_true",
+        help="begin --run NAME, or the newest run, anew; what it has is kept in a folder earlier-N in its own",
+    )
     parser.add_argument(
         "--stop-with-parent", action="store_true", help="stop, with a checkpoint, when the parent process ends"
     )
@@ -61,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
         overrides["run.name"] = arguments.run
     try:
         ranks = open_ranks()
-        config, path = ranks.first(lambda: (_resumed if arguments.resume else _fresh)(arguments, overrides))
+        config, path = ranks.first(lambda: _asked(arguments)(arguments, overrides))
     except (ConfigError, RunError) as error:
         print(f"rltf train: {error}", file=sys.stderr)
         return 2
@@ -73,20 +79,39 @@ def run(arguments: argparse.Namespace) -> int:
     return _train(config, path, arguments, ranks)
 
 
+def _asked(
+    arguments: argparse.Namespace,
+) -> Callable[[argparse.Namespace, dict[str, object]], tuple[TrainConfig, Path]]:
+    if arguments.restart:
+        return _restarted
+    return _resumed if arguments.resume else _fresh
+
+
 def _fresh(arguments: argparse.Namespace, overrides: dict[str, object]) -> tuple[TrainConfig, Path]:
     config = TrainConfig.load(arguments.config, overrides)
     return config, new_run_path(config)
 
 
-def _resumed(arguments: argparse.Namespace, overrides: dict[str, object]) -> tuple[TrainConfig, Path]:
-    asked = TrainConfig.load(arguments.config, overrides)
+def _restarted(arguments: argparse.Namespace, overrides: dict[str, object]) -> tuple[TrainConfig, Path]:
+    """The run's own settings where no file is given, and the overrides over them."""
+    path = _earlier(TrainConfig.load(arguments.config, overrides)).path
+    return TrainConfig.load(arguments.config or path / "config.toml", overrides), path
+
+
+def _earlier(asked: TrainConfig) -> Run:
+    """The run of the name that is asked for, or the newest."""
     folder = Path(asked.run.folder)
     if asked.run.name:
-        run = Run.open(folder / asked.run.name)
-    elif runs := runs_in(folder):
-        run = runs[-1]
-    else:
-        raise RunError(f"{folder}: no run to resume")
+        return Run(folder / asked.run.name)
+    if runs := runs_in(folder):
+        return runs[-1]
+    raise RunError(f"{folder}: no run to go on with")
+
+
+def _resumed(arguments: argparse.Namespace, overrides: dict[str, object]) -> tuple[TrainConfig, Path]:
+    asked = TrainConfig.load(arguments.config, overrides)
+    run = Run.open(_earlier(asked).path)
+    identity_of(run.path)  # settings that are damaged are not to be read
     config = TrainConfig.load(run.path / "config.toml", overrides)
     for change in _changes(run, asked, config, arguments.config):
         raise RunError(f"{run.path}: {change}")
@@ -130,15 +155,16 @@ def _train(config: TrainConfig, path: Path, arguments: argparse.Namespace, ranks
             config,
             path,
             resume=arguments.resume,
+            restart=arguments.restart,
             display=display,
             should_stop=stop.is_requested,
             stop_with_parent=arguments.stop_with_parent,
             ranks=ranks,
         )
     except Interrupted as interrupted:
-        _report(path, ranks)
         display.message(f"checkpoint written: {interrupted.checkpoint}")
         display.message(f"go on with: rltf train --run {path.name} --run.folder {path.parent} --resume")
+        _report(path, ranks)
         return 130
     except (ConfigError, DataError, PolicyError, RunError, SandboxError) as error:
         print(f"rltf train: {error}", file=sys.stderr)
@@ -149,17 +175,22 @@ def _train(config: TrainConfig, path: Path, arguments: argparse.Namespace, ranks
         if ranks.leads or not isinstance(error, DivergenceError):  # which all of them see
             print(f"rltf train: {error}", file=sys.stderr)
         return 1
-    _report(path, ranks)
     display.finish(path, summary.held_out["before"], summary.held_out["after"])
-    return 0
+    return 0 if _report(path, ranks) else 1
 
 
-def _report(path: Path, ranks: Ranks) -> None:
-    """The run as a page, and the end of what the processes have in common."""
+def _report(path: Path, ranks: Ranks) -> bool:
+    """Write the run as a page, and end what the processes have in common; whether the page could be written."""
     from training.page import build_page
 
-    ranks.first(lambda: write_text(path / "report.html", build_page(Run(path))))
-    ranks.close()
+    try:
+        ranks.first(lambda: write_text(path / "report.html", build_page(Run(path))))
+    except (OSError, RunError) as error:
+        print(f"rltf train: the run is whole, but for its report: {error}", file=sys.stderr)
+        return False
+    finally:
+        ranks.close()
+    return True
 
 
 class _StopRequest:
