@@ -23,9 +23,11 @@ def write_about(folder: Path) -> None:
 
 
 def read_about(folder: Path) -> dict[str, Any]:
-    """What `write_about` wrote; empty for a run of before there was such a file."""
-    file = folder / _FILE
-    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else {}
+    """What `write_about` wrote; empty where the file is missing (older runs have none) or damaged."""
+    try:
+        return dict(json.loads((folder / _FILE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
 
 
 def _description() -> dict[str, Any]:

@@ -36,7 +36,7 @@ SETTINGS = {
 }
 FAULTS = ("cut", "emptied", "removed", "unreadable", "another run's")
 OF_THE_RUN = ("config.toml", "run.db", "checkpoints")
-OF_NO_MATTER = ("lock", "control.json", "report.html", "summary.json")
+OF_NO_MATTER = ("lock", "about.json", "control.json", "report.html", "summary.json")
 
 
 def stopped_after_two(folder: Path, seed: int = 0) -> Path:
@@ -74,7 +74,7 @@ def resumed(path: Path, *more: str) -> int:
 
 def ending(path: Path) -> tuple[bytes, list[tuple[object, ...]]]:
     """The final weights, and all metrics that are not the clock's."""
-    clocks = ("time/", "samples_per_second", "tokens_per_second", "feedback_wait_share", "memory", "flop")
+    clocks = ("time/", "feedback/retries", "samples_per_second", "tokens_per_second", "feedback_wait_share", "memory", "flop")
     rows = [(row["step"], row["name"], row["value"]) for row in Run(path).metrics()]
     weights = (path / "checkpoints" / "step-3" / "model.safetensors").read_bytes()
     return weights, [row for row in rows if not row[1].startswith(clocks)]
@@ -133,7 +133,7 @@ def test_every_spoiled_file_of_every_checkpoint_is_refused_and_nothing_is_change
             path = copied(mine, tmp_path / f"{name}-{fault}")
             spoil_checkpoints(path, name, fault, another)
             before = contents(path)
-            with pytest.raises(RunError, match=rf"no checkpoint.*{name}.*--restart"):
+            with pytest.raises(RunError, match=r"no checkpoint.*step-2: .*step-1: .*--restart"):
                 find_beginning(path)
             assert contents(path) == before
             shutil.rmtree(path)
