@@ -14,6 +14,7 @@ from typing import Any
 from training.files import write_text
 
 _FILE = "about.json"
+_KEYS = ("rltf", "python", "torch", "system", "cores", "accelerator", "started")
 
 
 def write_about(folder: Path) -> None:
@@ -25,9 +26,10 @@ def write_about(folder: Path) -> None:
 def read_about(folder: Path) -> dict[str, Any]:
     """What `write_about` wrote; empty where the file is missing (older runs have none) or damaged."""
     try:
-        return dict(json.loads((folder / _FILE).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        about = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return {}
+    return about if isinstance(about, dict) and about.keys() >= set(_KEYS) else {}
 
 
 def _description() -> dict[str, Any]:

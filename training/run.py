@@ -72,9 +72,12 @@ class Run:
 
     @property
     def summary(self) -> dict[str, Any] | None:
-        """`summary.json`, once the run has finished."""
-        file = self.path / "summary.json"
-        return json.loads(file.read_text()) if file.exists() else None
+        """`summary.json`, once the run has finished; None where it is damaged."""
+        try:
+            summary = json.loads((self.path / "summary.json").read_text())
+        except (OSError, ValueError):
+            return None
+        return summary if isinstance(summary, dict) else None
 
     @property
     def state(self) -> dict[str, Any]:

@@ -74,7 +74,15 @@ def resumed(path: Path, *more: str) -> int:
 
 def ending(path: Path) -> tuple[bytes, list[tuple[object, ...]]]:
     """The final weights, and all metrics that are not the clock's."""
-    clocks = ("time/", "feedback/retries", "samples_per_second", "tokens_per_second", "feedback_wait_share", "memory", "flop")
+    clocks = (
+        "time/",
+        "feedback/retries",
+        "samples_per_second",
+        "tokens_per_second",
+        "feedback_wait_share",
+        "memory",
+        "flop",
+    )
     rows = [(row["step"], row["name"], row["value"]) for row in Run(path).metrics()]
     weights = (path / "checkpoints" / "step-3" / "model.safetensors").read_bytes()
     return weights, [row for row in rows if not row[1].startswith(clocks)]
