@@ -44,6 +44,7 @@ def compile_program(source: bytes) -> CodeType:
 def load_code(code: bytes) -> CodeType:
     """The program's code, compiled elsewhere by the same interpreter."""
     loaded: CodeType = marshal.loads(code)  # noqa: S302 (comes from the supervisor, before the program's first line)
+    remember_program(loaded)
     return loaded
 
 

@@ -209,7 +209,8 @@ def _cut(failure: dict[str, Any]) -> dict[str, Any]:
     """As much of a program's report as a record holds, whatever it has sent."""
     cut: dict[str, Any] = {name: str(failure.get(name))[:_SHOWN] for name in ("type", "message")}
     cut |= {name: failure.get(name) is True for name in ("memory", "exit")}
-    frames = failure.get("frames")
+    bases, frames = failure.get("bases"), failure.get("frames")
+    cut["bases"] = [str(base)[:_SHOWN] for base in bases[:_FRAMES]] if isinstance(bases, list) else []
     places = [frame for frame in frames if isinstance(frame, list | tuple)] if isinstance(frames, list) else []
     return {**cut, "frames": [_place(*frame) for frame in places[-_FRAMES:] if len(frame) == 5]}
 
