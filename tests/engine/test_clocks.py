@@ -21,7 +21,7 @@ def judge() -> Iterator[Judge]:
 
 
 def run(judge, program, problem):
-    return judge.submit(program.encode(), problem).result(120)
+    return judge.submit(program.encode(), problem).result()
 
 
 BURN = """

@@ -97,7 +97,7 @@ HOSTILE = [
 @pytest.mark.parametrize("program", HOSTILE)
 def test_hostile_values_cost_the_place_at_most(engine, program) -> None:
     problem = parse_problem({**TESTS, "solutions": [REFERENCE]})
-    report = engine.submit(program.encode(), problem).result(timeout=30)
+    report = engine.submit(program.encode(), problem).result()
     assert report.execution.verdict == "failed"
     found = [diagnostic for diagnostic in report.diagnostics if diagnostic.source == "reference"]
     assert all(len(diagnostic.message) < 400 for diagnostic in found)

@@ -16,7 +16,7 @@ def judge() -> Iterator[Judge]:
 
 
 def run(judge, program, problem):
-    return judge.submit(program, problem).result(60)
+    return judge.submit(program, problem).result()
 
 
 @pytest.mark.parametrize(

@@ -125,17 +125,17 @@ STYLES = {
 @pytest.mark.parametrize("style", STYLES)
 def test_an_honest_program_passes(judge, style):
     program = STYLES[style].replace("$READ", READ).replace("$ANSWER", ANSWER)
-    execution = judge.submit(program.encode(), SUM).result(60)
+    execution = judge.submit(program.encode(), SUM).result()
     assert [test.verdict for test in execution.tests] == [Verdict.PASSED] * 2, execution
 
 
 def test_numpy_can_be_imported_where_it_is_installed_and_nothing_else(judge):
     pytest.importorskip("numpy")
     program = "import numpy as np\ninput()\na = np.array(input().split(), dtype=np.int64)\nprint(a.sum(), a.max())"
-    assert judge.submit(program.encode(), SUM).result(60).verdict is Verdict.PASSED
-    assert judge.submit(b"import pytest", SUM).result(60).error.type == "ModuleNotFoundError"
+    assert judge.submit(program.encode(), SUM).result().verdict is Verdict.PASSED
+    assert judge.submit(b"import pytest", SUM).result().error.type == "ModuleNotFoundError"
     look = b"import numpy, os\nprint(os.listdir(os.path.dirname(os.path.dirname(numpy.__file__))))"
-    execution = judge.submit(look, SUM).result(60)
+    execution = judge.submit(look, SUM).result()
     assert execution.error is not None or execution.tests[0].actual == "['numpy', 'numpy.libs']\n"
 
 
@@ -152,7 +152,7 @@ EOF = [
 @pytest.mark.parametrize(("program", "kind", "line"), EOF)
 def test_reading_past_the_end_is_an_ordinary_error(judge, program, kind, line):
     problem = parse_problem({"inputs": ["a"], "outputs": ["a\n"]})
-    error = judge.submit(program.encode(), problem).result(60).error
+    error = judge.submit(program.encode(), problem).result().error
     assert (error.type, error.span.line) == (kind, line)
 
 
@@ -168,7 +168,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("what", REFUSED)
 def test_what_is_not_allowed_is_an_ordinary_error_with_a_place(judge, what):
-    error = judge.submit(REFUSED[what].encode(), SUM).result(60).error
+    error = judge.submit(REFUSED[what].encode(), SUM).result().error
     assert error.type in ("PermissionError", "OSError", "FileNotFoundError")
     assert error.span.line == len(REFUSED[what].splitlines())
 
@@ -182,10 +182,10 @@ UNHEARD = {
 @pytest.mark.parametrize("what", UNHEARD)
 def test_an_error_that_ends_no_program_is_told_where_the_answer_is_wrong(judge, what):
     program, line = UNHEARD[what]
-    error = judge.submit(program.encode(), SUM).result(60).error
+    error = judge.submit(program.encode(), SUM).result().error
     assert error.span.line == line
     right = f"input(); a=[*map(int,input().split())]; print(sum(a),max(a))\n{program.replace('print(', '(')}"
-    assert judge.submit(right.encode(), SUM).result(60).verdict is Verdict.PASSED
+    assert judge.submit(right.encode(), SUM).result().verdict is Verdict.PASSED
 
 
 def test_large_outputs_and_unicode_pass(judge):
@@ -195,4 +195,4 @@ def test_large_outputs_and_unicode_pass(judge):
         "import sys\nsys.stdout.write(sys.stdin.read())",
         "import sys\nfor l in sys.stdin: print(l, end='')",
     ):
-        assert judge.submit(program.encode(), problem).result(60).verdict is Verdict.PASSED
+        assert judge.submit(program.encode(), problem).result().verdict is Verdict.PASSED

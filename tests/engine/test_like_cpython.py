@@ -17,7 +17,7 @@ def judge() -> Iterator[Judge]:
 
 
 def run(judge, program, problem):
-    return judge.submit(program.encode(), problem).result(60)
+    return judge.submit(program.encode(), problem).result()
 
 
 def printing(*pairs: tuple[str, str]) -> Problem:

@@ -29,7 +29,7 @@ def judge() -> Iterator[Judge]:
 )
 def test_a_codec_of_the_programs_choice_saves_no_syntax_error(judge: Judge, codec: str, head: str) -> None:
     program = f"{head}# Author's note on the coding: {codec} characters\nfor for\nprint('\\u00e9'\n"
-    execution = judge.submit(program.encode(), parse_problem(ECHO)).result(60)
+    execution = judge.submit(program.encode(), parse_problem(ECHO)).result()
     assert (execution.verdict, execution.error and execution.error.kind) == ("error", "syntax")
 
 
@@ -60,7 +60,7 @@ def test_a_codec_of_the_programs_choice_saves_no_syntax_error(judge: Judge, code
     ],
 )
 def test_an_answer_that_is_hard_to_read_is_wrong(judge: Judge, problem: dict[str, object], program: str) -> None:
-    execution = judge.submit(program.encode(), parse_problem(problem)).result(60)
+    execution = judge.submit(program.encode(), parse_problem(problem)).result()
     assert execution.verdict in ("failed", "error")
     assert {result.verdict for result in execution.tests} <= {"failed", "error"}
     assert execution.infra_reason == ""
@@ -70,4 +70,4 @@ def test_numbers_of_the_library_equal_what_python_says_they_equal(judge: Judge) 
     problem = parse_problem({"fn_name": "f", "inputs": [[1], [2]], "outputs": [1, 2]})
     for kind, module in (("Decimal", "decimal"), ("Fraction", "fractions")):
         program = f"from {module} import {kind}\ndef f(x): return {kind}(x)"
-        assert judge.submit(program.encode(), problem).result(60).verdict == "passed"
+        assert judge.submit(program.encode(), problem).result().verdict == "passed"

@@ -12,7 +12,7 @@ def judge():
 
 
 def outputs(judge, program, problem):
-    return judge.outputs(program.encode(), problem).result(60)
+    return judge.outputs(program.encode(), problem).result()
 
 
 def calls(*arguments):

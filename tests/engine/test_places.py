@@ -224,7 +224,7 @@ def _offset(program: str) -> int:
 
 
 def found(judge, program):
-    error = judge.submit(program.encode(), ECHO).result(60).error
+    error = judge.submit(program.encode(), ECHO).result().error
     return error, program.encode()[error.span.start_byte : error.span.end_byte].decode()
 
 
@@ -256,7 +256,7 @@ def test_frames_of_the_library_between_the_programs_own_are_left_out(judge):
 
 
 def run(judge, program, problem):
-    return judge.submit(program, problem).result(60)
+    return judge.submit(program, problem).result()
 
 
 def test_positions_are_bytes_of_the_file_as_written(judge):

@@ -64,7 +64,7 @@ def test_a_place_past_the_end_is_the_last_whole_character():
     ],
 )
 def test_columns_of_a_syntax_error_are_characters_after_any_character(judge, head, line, start, end):
-    span = judge.submit((head + line).encode(), ECHO).result(60).error.span
+    span = judge.submit((head + line).encode(), ECHO).result().error.span
     shift = head.startswith("\ufeff")
     assert (span.column - shift, span.end_column - shift) == (start, end)
 

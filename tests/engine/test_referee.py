@@ -16,7 +16,7 @@ def judge() -> Iterator[Judge]:
 
 def run(judge, program, *tests, setup=""):
     problem = parse_problem({"test_list": list(tests), "test_setup_code": setup})
-    return judge.submit(program.encode(), problem).result(60)
+    return judge.submit(program.encode(), problem).result()
 
 
 APPLY = "def f(g, l): return list(map(g, l))"
@@ -102,7 +102,7 @@ def test_emptying_an_argument_does_not_change_what_is_expected_of_the_call(judge
     program = "def s(l):\n    l.clear()\n    return []"
     assert run(judge, program, "l = [3, 1]\nassert s(l) == sorted(l)").verdict is Verdict.FAILED
     check = {"prompt": "", "entry_point": "s", "test": "def check(c):\n    l = [2, 1]\n    assert c(l) == sorted(l)\n"}
-    assert judge.submit(program.encode(), parse_problem(check)).result(60).verdict is Verdict.FAILED
+    assert judge.submit(program.encode(), parse_problem(check)).result().verdict is Verdict.FAILED
 
 
 @pytest.mark.parametrize(
@@ -334,16 +334,16 @@ def test_what_a_test_makes_of_a_wrong_answer_is_never_our_fault(judge):
 def test_a_prelude_that_fails_is_our_fault_and_no_programs(judge):
     for shape in ({"fn_name": "f", "inputs": [[1]], "outputs": [1]}, {"inputs": ["1\n"], "outputs": ["1\n"]}, {"test_list": ["assert f(1) == 1"]}):  # fmt: skip
         broken = parse_problem({**shape, "prelude": "import math\nimport no_such_library"})
-        execution = judge.submit(b"def f(x): return x\nprint(1)", broken).result(60)
+        execution = judge.submit(b"def f(x): return x\nprint(1)", broken).result()
         assert (execution.verdict, execution.error) == (Verdict.INFRA, None), shape
         assert "no_such_library" in execution.infra_reason
         sound = parse_problem({**shape, "prelude": "import math"})
         for program in (b"import no_such_library\n", b"raise SystemExit(3)\n", b"def g(x): return x\n1/0\n"):
-            assert judge.submit(program, sound).result(60).verdict is Verdict.ERROR, (shape, program)
+            assert judge.submit(program, sound).result().verdict is Verdict.ERROR, (shape, program)
 
 
 def test_a_metaclass_that_equals_everything_is_never_asked_and_the_answer_is_wrong(judge):
     program = "class M(type):\n    def __eq__(s, o): return True\n    def __hash__(s): return 1\nclass A(metaclass=M): pass\ndef f(x): return A()"
     assert run(judge, program, "assert f(1) == 1").verdict is Verdict.FAILED
     called = parse_problem({"fn_name": "f", "inputs": [[1]], "outputs": [1]})
-    assert judge.submit(program.encode(), called).result(60).verdict is Verdict.FAILED
+    assert judge.submit(program.encode(), called).result().verdict is Verdict.FAILED

@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -19,6 +20,7 @@ from engine.sandbox.wire import Request, Task
 from engine.sandbox.worker import _BOOT, LAYERS, Worker, WorkerError
 
 ECHO = parse_problem({"inputs": ["a\n"], "outputs": ["a\n"]})
+PATIENT = replace(ECHO, time_limit=30.0)
 
 
 def offered() -> dict[str, str]:
@@ -57,7 +59,7 @@ def test_all_layers_that_are_offered_are_measured():
         expected = tuple(layer for layer in ("rlimits", *LAYERS) if layer not in MISSING)
         assert judge.isolation.layers == expected
         assert judge.isolation.open_probes == ()
-        execution = judge.submit(b"print(input())", ECHO).result(60)
+        execution = judge.submit(b"print(input())", ECHO).result()
         assert execution.isolation == str(judge.isolation) == f"{judge.isolation.level}: {'+'.join(expected)}"
 
 
@@ -101,24 +103,24 @@ def descendants() -> list[psutil.Process]:
 
 
 def test_a_worker_that_dies_is_replaced_and_its_program_tried_again(judge):
-    future = judge.submit(b"import time; time.sleep(0.5); print(input())", ECHO)
+    future = judge.submit(b"import time; time.sleep(3); print(input())", PATIENT)
     time.sleep(0.2)
     before = judge.retries
     kill_workers()
-    assert future.result(60).verdict is Verdict.PASSED
+    assert future.result().verdict is Verdict.PASSED
     assert judge.retries == before + 1
-    assert judge.submit(b"print(input())#", ECHO).result(60).verdict is Verdict.PASSED
+    assert judge.submit(b"print(input())#", ECHO).result().verdict is Verdict.PASSED
 
 
 def test_two_dead_workers_are_our_fault_and_never_the_programs(judge):
-    future = judge.submit(b"import time; time.sleep(1.5); print(input())", ECHO)
+    future = judge.submit(b"import time; time.sleep(9); print(input())", PATIENT)
     while not future.done():
         kill_workers()
         time.sleep(0.1)
     execution = future.result()
     assert (execution.verdict, execution.tests, execution.error) == (Verdict.INFRA, (), None)
     assert execution.infra_reason
-    assert judge.submit(b"print(input())##", ECHO).result(60).verdict is Verdict.PASSED
+    assert judge.submit(b"print(input())##", ECHO).result().verdict is Verdict.PASSED
 
 
 def test_a_worker_that_stops_answering_is_given_up(monkeypatch):
@@ -156,7 +158,7 @@ def test_workers_die_with_the_process_that_owns_them():
     owner.kill()
     owner.wait()
     owner.stdout.close()
-    _, alive = psutil.wait_procs(workers, timeout=20)
+    _, alive = psutil.wait_procs(workers)
     assert not alive
 
 
@@ -235,6 +237,6 @@ def test_limits_must_make_sense():
 
 def test_a_problems_own_time_limit_comes_first(judge):
     problem = parse_problem({"inputs": ["a\n"], "outputs": ["a\n"], "time_limit": 0.1})
-    execution = judge.submit(b"while True: pass", problem).result(60)
+    execution = judge.submit(b"while True: pass", problem).result()
     assert execution.error.kind is ErrorKind.TIMEOUT
     assert execution.seconds < 2.0

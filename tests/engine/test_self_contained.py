@@ -177,7 +177,7 @@ def judge() -> Iterator[Judge]:
 @pytest.mark.parametrize("program", KEEP.values(), ids=KEEP.keys())
 def test_no_test_meets_what_another_left_in_the_same_process(judge: Judge, program: str) -> None:
     assert self_contained(ast.parse(program))
-    execution = judge.submit(program.encode(), ALIKE).result(60)
+    execution = judge.submit(program.encode(), ALIKE).result()
     assert [test.verdict for test in execution.tests[1:]] == [execution.tests[0].verdict] * 4
     assert execution.tests[0].verdict == "passed" or "late" in program
 
@@ -207,5 +207,5 @@ def test_every_test_is_the_first(judge: Judge, shape: str, count: str) -> None:
         "assert": {"test_list": [f"assert f({number}) == 1" for number in range(3)]},
         "referee": {"test_list": [f"assert abs(f({number}) - 1) == 0" for number in range(3)]},
     }
-    execution = judge.submit(programs[shape].encode(), parse_problem(problems[shape])).result(60)
+    execution = judge.submit(programs[shape].encode(), parse_problem(problems[shape])).result()
     assert [test.verdict for test in execution.tests] == ["passed"] * 3, execution

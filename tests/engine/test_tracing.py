@@ -18,8 +18,8 @@ def judge() -> Iterator[Judge]:
 
 
 def traced(judge: Judge, program: str, problem: Problem = CALLS) -> list[set[int] | None]:
-    first = judge.submit(program.encode(), problem).result(60)
-    again: Execution = judge.trace_lines(program.encode(), problem, first).result(60)
+    first = judge.submit(program.encode(), problem).result()
+    again: Execution = judge.trace_lines(program.encode(), problem, first).result()
     assert [(test.verdict, test.error) for test in again.tests] == [(test.verdict, test.error) for test in first.tests]
     return [None if test.executed_lines is None else set(test.executed_lines) for test in again.tests]
 

@@ -39,7 +39,7 @@ def engine():
 def test_a_completion_is_scored_token_by_token(engine):
     scorer = Scorer(TOKENIZER, engine)
     sampled = ids("n = int(input())\nprint(n * m)\n")
-    feedback = scorer.submit(sampled, PROBLEM).result(60)
+    feedback = scorer.submit(sampled, PROBLEM).result()
     assert feedback.report.execution.verdict is Verdict.ERROR
     assert feedback.total.shape == (len(sampled),)
     blamed = {TOKENIZER.decode([sampled[place]]).strip() for place in np.flatnonzero(feedback.rewards["fine"])}
@@ -69,9 +69,9 @@ def test_only_the_length_limit_makes_a_failure_a_truncation(engine):
 def test_an_encoder_decoders_ids_are_a_whole_text(engine):
     tokenizer = llama_like()
     sampled = ids("print(int(input()) ** 2)", tokenizer)
-    whole = Scorer(tokenizer, engine, encoder_decoder=True).submit(sampled, PROBLEM).result(60)
+    whole = Scorer(tokenizer, engine, encoder_decoder=True).submit(sampled, PROBLEM).result()
     assert (whole.report.program[:1], whole.report.execution.verdict) == (b"p", Verdict.PASSED)
-    rest = Scorer(tokenizer, engine).submit(sampled, PROBLEM).result(60)
+    rest = Scorer(tokenizer, engine).submit(sampled, PROBLEM).result()
     assert rest.report.program[:2] == b" p"
 
 
@@ -112,14 +112,14 @@ class Failing:
 @pytest.mark.parametrize(("failures", "asked", "masked"), [(0, 1, False), (1, 2, False), (2, 2, True)])
 def test_what_we_failed_to_judge_is_tried_again_and_then_masked(failures, asked, masked):
     with Scorer(TOKENIZER, engine := Failing(failures)) as scorer:
-        feedback = scorer.submit(ids("print(1)"), PROBLEM).result(60)
+        feedback = scorer.submit(ids("print(1)"), PROBLEM).result()
     assert (len(engine.asked), feedback.masked) == (asked, masked)
     assert bool(feedback.total.any()) is not masked
 
 
 def test_an_engine_that_is_gone_by_the_second_try_is_told_to_who_waits():
     with Scorer(TOKENIZER, Failing(1, raises=True)) as scorer, pytest.raises(RuntimeError, match="closed"):
-        scorer.submit(ids("print(1)"), PROBLEM).result(60)
+        scorer.submit(ids("print(1)"), PROBLEM).result()
 
 
 def test_closing_finishes_what_was_submitted():
@@ -134,7 +134,7 @@ def test_closing_finishes_what_was_submitted():
 def test_rewards_are_those_of_its_settings(engine):
     settings = RewardSettings(mode="paper")
     scorer = Scorer(TOKENIZER, engine, settings=settings)
-    feedback = scorer.submit(ids("print(zz)\n"), PROBLEM).result(60)
+    feedback = scorer.submit(ids("print(zz)\n"), PROBLEM).result()
     again = assess(feedback.report, feedback.offsets, settings=settings)
     assert (again.total == feedback.total).all()
     assert not feedback.rewards["static"].any()
@@ -142,4 +142,4 @@ def test_rewards_are_those_of_its_settings(engine):
 
 def test_it_needs_no_torch():
     code = "import sys, feedback; feedback.Scorer; assert not {'torch', 'transformers'} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True)

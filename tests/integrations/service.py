@@ -25,7 +25,7 @@ def served(service):
 
     thread = threading.Thread(target=asyncio.run, args=(serve(),))
     thread.start()
-    assert started.wait(60)
+    assert started.wait()
     try:
         yield address[0]
     finally:

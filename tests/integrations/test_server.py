@@ -58,7 +58,7 @@ def answer(url, path="/score", body=b"{}", headers=None, method=None):
     """Status and JSON (or text) of one request."""
     given = {"Content-Type": "application/json"} if headers is None else headers
     try:
-        with urlopen(Request(url + path, body, given, method=method), timeout=60) as found:
+        with urlopen(Request(url + path, body, given, method=method)) as found:
             text, status = found.read().decode(), found.status
     except HTTPError as error:
         text, status = error.read().decode(), error.code
@@ -74,7 +74,7 @@ def test_token_ids_get_the_rewards_that_a_scorer_here_gives_them(url, engine):
     from engine import parse_problem
 
     feedback = (
-        Scorer(TOKENIZER, engine, completions=CompletionFormat("fence")).submit(ids, parse_problem(PROBLEM)).result(60)
+        Scorer(TOKENIZER, engine, completions=CompletionFormat("fence")).submit(ids, parse_problem(PROBLEM)).result()
     )
     assert result["token_rewards"] == feedback.token_rewards.tolist()
     assert any(result["token_rewards"])
@@ -194,7 +194,7 @@ def test_a_request_that_takes_too_long_is_told_so_and_what_it_began_is_there_the
     with served(ScoreService(Kept(engine), limits=ServiceLimits(seconds=0.2))) as address:
         item = {"program": "import time; time.sleep(1); print(int(input()) ** 2)", "problem": PROBLEM}
         assert answer(address, body=json.dumps({"items": [item]}).encode())[0] == 504
-        assert ScoreClient(address, seconds=60).score([item])[0]["verdict"] == "passed"
+        assert ScoreClient(address, seconds=600).score([item])[0]["verdict"] == "passed"
 
 
 def test_what_we_failed_to_judge_is_masked():
@@ -251,4 +251,4 @@ def test_the_command_serves_and_ends_in_order(tmp_path):
         result = ScoreClient(address).score([{"completion": "    return x + 1\n\nprint(f(1))", "problem": problem}])[0]
         assert result["verdict"] == "passed"
         process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0
+        assert process.wait() == 0

@@ -41,14 +41,14 @@ def test_questions_that_wait_are_overtaken_by_newer_ones():
     for edit, program in enumerate(("first", "second", "third")):
         asked.receive({"kind": "edit", "view": "page", "edit": edit, "problem_id": "known", "program": program})
         if edit == 0:
-            assert entered.get(timeout=30) == "first"
+            assert entered.get() == "first"
     go_on.put(None)
-    assert sent.get(timeout=30) == {"kind": "edited", "to": "page", "edit": 0, "record": {"program": "first"}}
+    assert sent.get() == {"kind": "edited", "to": "page", "edit": 0, "record": {"program": "first"}}
     asked.receive({"kind": "edit", "view": "page", "edit": 3, "problem_id": "unknown", "program": "fourth"})
     go_on.put(None)
     go_on.put(None)
-    answers = [sent.get(timeout=30)]
+    answers = [sent.get()]
     while answers[-1]["edit"] != 3:
-        answers.append(sent.get(timeout=30))
+        answers.append(sent.get())
     assert "second" not in [answer.get("record", {}).get("program") for answer in answers]
     assert "not at hand" in answers[-1]["failure"]

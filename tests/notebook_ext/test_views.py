@@ -104,7 +104,7 @@ def executed(tmp_path, monkeypatch):
 
     def execute(*cells):
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-        nbclient.NotebookClient(notebook, timeout=60, kernel_name="python3", store_widget_state=False).execute()
+        nbclient.NotebookClient(notebook, timeout=None, kernel_name="python3", store_widget_state=False).execute()
         return notebook.cells
 
     return execute

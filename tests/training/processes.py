@@ -47,7 +47,7 @@ def start(
     return processes
 
 
-def ended(processes, seconds: float = 200) -> list[int]:
+def ended(processes, seconds: float = 900) -> list[int]:
     """Their exit statuses, once all have ended."""
     for process in processes:
         process.join(seconds)

@@ -10,7 +10,7 @@ from training.config import keys
 
 def rltf(*arguments, cwd):
     command = [sys.executable, "-m", "training", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=120, check=False)
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
 
 
 @pytest.fixture

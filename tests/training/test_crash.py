@@ -116,7 +116,7 @@ def what_happened(path: Path) -> list[tuple[int, str, float]]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
 def test_a_run_killed_fifty_times_is_the_run_it_would_have_been(tmp_path):
     start, rng, path = starter(), random.Random(0), tmp_path / "killed"
     kills, moments = 0, (at_a_random_time, inside_a_checkpoint, inside_a_database_write)

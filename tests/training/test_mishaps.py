@@ -47,10 +47,8 @@ def can_mount(tmp_path):
 
 
 def wait_for_step(path: Path, process: subprocess.Popen, step: int = 2) -> None:
-    deadline = time.monotonic() + 120
     while not any(row["step"] >= step for row in Run(path).metrics()):
         assert process.poll() is None, process.stderr.read()
-        assert time.monotonic() < deadline
         time.sleep(0.05)
 
 
@@ -67,7 +65,7 @@ def test_a_full_disk_ends_the_run_with_a_clear_line_and_an_earlier_checkpoint(tm
     script = '"$@"; status=$?; cp -r "$KEPT_FROM" "$KEPT"; exit $status'
     run = mounted(small, "size=14m", "sh", "-c", script, "sh", *command(small, "--training.keep_checkpoints", "50"))
     environment = {**os.environ, "KEPT_FROM": str(small / "r"), "KEPT": str(keep)}
-    done = subprocess.run(run, env=environment, capture_output=True, text=True, timeout=240, check=False)
+    done = subprocess.run(run, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stderr
     (line,) = done.stderr.strip().splitlines()
     assert line.startswith("rltf train: ")
@@ -79,9 +77,7 @@ def test_a_full_disk_ends_the_run_with_a_clear_line_and_an_earlier_checkpoint(tm
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path, can_mount):
-    done = subprocess.run(
-        mounted(tmp_path, "ro", *command(tmp_path)), capture_output=True, text=True, timeout=120, check=False
-    )
+    done = subprocess.run(mounted(tmp_path, "ro", *command(tmp_path)), capture_output=True, text=True, check=False)
     assert done.returncode in (1, 2)
     (line,) = done.stderr.strip().splitlines()
     assert line.startswith("rltf train: ")
@@ -93,7 +89,7 @@ def test_a_run_whose_folder_is_deleted_stops_and_says_so(tmp_path):
     with started(tmp_path) as process:
         while (tmp_path / "r").exists():  # the trainer writes into it meanwhile
             shutil.rmtree(tmp_path / "r", ignore_errors=True)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate()
     assert process.returncode == 1
     (line,) = errors.strip().splitlines()
     assert line.startswith(f"rltf train: {tmp_path / 'r'}")
@@ -104,7 +100,7 @@ def test_a_run_whose_folder_is_deleted_stops_and_says_so(tmp_path):
 def test_a_request_to_terminate_leaves_a_checkpoint_and_exit_status_130(tmp_path):
     with started(tmp_path) as process:
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.communicate()
     assert process.returncode == 130
     assert Run(tmp_path / "r").state["state"] == "stopped"
     assert list((tmp_path / "r" / "checkpoints").glob("step-*"))
@@ -118,7 +114,7 @@ def test_workers_that_are_killed_are_replaced_and_the_run_goes_on(tmp_path):
         step = max(row["step"] for row in Run(path).metrics())
         wait_for_step(path, process, step + 3)
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.communicate()
     assert process.returncode == 130
 
 

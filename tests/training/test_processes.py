@@ -142,7 +142,6 @@ def test_a_launched_run_draws_and_learns_what_one_process_does(alone, tmp_path, 
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -176,12 +175,10 @@ def rltf(*words: str) -> None:
 def test_a_killed_process_ends_the_other_with_one_clear_line(tmp_path):
     log, path = tmp_path / "log", tmp_path / "killed"
     processes = start(rltf, tuple(command(tmp_path, "killed", "--training.steps", "500")), log)
-    deadline = time.monotonic() + 120
     while not any(row["step"] >= 1 for row in Run(path).metrics()):
-        assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.05)
     os.kill(processes[1].pid, signal.SIGKILL)
-    assert ended(processes, 60) == [1, -signal.SIGKILL]
+    assert ended(processes) == [1, -signal.SIGKILL]
     (line,) = [each for each in log.read_text().splitlines() if each.startswith("rltf train: process")]
     assert "another one is gone" in line
     assert "--resume" in line

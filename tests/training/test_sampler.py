@@ -31,7 +31,7 @@ def new_sampler(request, tiny_policy, tmp_path_factory):
     def new(policy, max_new_tokens, batch_size=64, **drawn):
         if batch_size not in opened:
             folder = tmp_path_factory.mktemp("served")
-            opened[batch_size] = VllmServers([stub.url], policy, folder, batch_size, timeout=60)
+            opened[batch_size] = VllmServers([stub.url], policy, folder, batch_size, timeout=600)
         opened[batch_size].push(7)
         return VllmSampler(opened[batch_size], policy, max_new_tokens, **drawn)
 

@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 _ADAPTER = "rltf"
 """What the policy's adapter is called on the servers."""
-_HEALTH_SECONDS = 5.0
+_HEALTH_SECONDS = 30.0
 _LOOK_UP = 0.2
 """Seconds between two looks at whether a caller that waits should stop."""
 _PROBE = "def f(x):\n    return x ** 2  # \N{EURO SIGN}\n"

@@ -24,7 +24,7 @@ def jail() -> Jail:
     Made with bubblewrap, which `make test` installs where apt works.
     """
     if shutil.which("bwrap") and _works(_bubblewrap(60, True, ())):
-        return lambda *files, seconds=240, users=True: _run(_bubblewrap(seconds, users, files), files, seconds)
+        return lambda *files, seconds=900, users=True: _run(_bubblewrap(seconds, users, files), files, seconds)
     pytest.skip("no jail for hostile programs: bubblewrap is missing or cannot work here (`make jail` installs it)")
 
 

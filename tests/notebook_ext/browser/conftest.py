@@ -27,7 +27,7 @@ def browser():
 @pytest.fixture
 def page(browser):
     context = browser.new_context(viewport={"width": 1500, "height": 1000})
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(600_000)  # a hang; every wait is for a condition
     page = context.new_page()
     page.errors = []
     page.on("pageerror", lambda error: page.errors.append(f"{error} {error.stack}"))

@@ -81,7 +81,7 @@ def ask(lab, path, body=None, token=True):
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(f"{lab.url}/rltf/{path}", data=data, headers=headers)
     try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         with error:

@@ -27,15 +27,15 @@ def test_every_rollout_gets_feedback_on_its_own_tokens(scorer, tiny_policy):
         for each, (_, problem, _) in zip(rollouts, MIXED, strict=True)
     ]
     for future, each, (program, _, verdict) in zip(futures, rollouts, MIXED, strict=True):
-        feedback = future.result(120)
+        feedback = future.result()
         assert (feedback.report.program, feedback.report.execution.verdict) == (program.encode(), verdict)
         assert len(feedback.offsets) == len(feedback.total) == len(each.token_ids)
         assert feedback.report.execution.isolation == str(scorer.engine.isolation)
 
 
 def test_verdicts_alone_and_comparisons_are_to_be_had_of_its_engine(scorer):
-    assert scorer.engine.judge.submit(b"print(input())", ECHO).result(60).verdict is Verdict.PASSED
-    assert scorer.engine.compare(b"print(input())", ECHO.references).result(60).syntax == 1.0
+    assert scorer.engine.judge.submit(b"print(input())", ECHO).result().verdict is Verdict.PASSED
+    assert scorer.engine.compare(b"print(input())", ECHO.references).result().syntax == 1.0
 
 
 def test_submissions_from_many_threads_all_come_back(scorer):
@@ -43,7 +43,7 @@ def test_submissions_from_many_threads_all_come_back(scorer):
 
     def submit(thread):
         futures = [scorer.engine.judge.submit(f"print({n}) # {thread}".encode(), ECHO) for n in range(10)]
-        found.extend(future.result(60).pass_ratio for future in futures)
+        found.extend(future.result().pass_ratio for future in futures)
 
     threads = [threading.Thread(target=submit, args=(number,)) for number in range(4)]
     for thread in threads:

@@ -31,7 +31,7 @@ def connect(policy, tmp_path):
     """Opens clients of some stubs, and closes them."""
     opened = []
 
-    def connect(*stubs, in_flight=8, timeout=30.0, tell=lambda _: None):
+    def connect(*stubs, in_flight=8, timeout=600.0, tell=lambda _: None):
         urls = [stub.url for stub in stubs]
         opened.append(VllmServers(urls, policy, tmp_path / "served", in_flight, timeout, tell))
         return opened[-1]

@@ -79,7 +79,7 @@ def test_a_caller_that_waits_for_samples_is_asked_meanwhile_whether_to_go_on(pol
     servers = connect(stubs[0])
     servers.push(0)
     held = threading.Event()
-    stubs[0].before_token = lambda stub: held.wait(20)
+    stubs[0].before_token = lambda stub: held.wait()
     batches = VllmSampler(servers, policy, 2).sample(requests(policy), 0)
     assert next(batches) == []
     held.set()
@@ -113,7 +113,7 @@ def test_samples_whose_weights_change_on_the_way_are_counted_and_have_the_older_
     sampler = VllmSampler(servers, policy, 12)
     servers.push(0)
     pushed = threading.Event()
-    stubs[0].before_token = lambda stub: stub.tokens < 8 or pushed.wait(20)
+    stubs[0].before_token = lambda stub: stub.tokens < 8 or pushed.wait()
     wanted = requests(policy, samples=1)
     sampler.begin(wanted)
     while stubs[0].tokens < 8:
