@@ -22,7 +22,7 @@ from training.models.forward import Prefix
 from training.models.prompts import encode_prompt
 from training.policy import Policy, load_policy, set_threads
 from training.records import SampleRequest
-from training.sampler import TransformersSampler
+from training.samplers.transformers import TransformersSampler
 
 _OURS = Prefix.write_in_place
 
@@ -79,7 +79,7 @@ def drawn(
     """Tokens and log-probabilities of all samples, and the CPU seconds they took."""
     begin = time.process_time()
     rollouts = [
-        each for batch in TransformersSampler(policy, longest, batch_size=128).sample(requests, 0) for each in batch
+        each for batch in TransformersSampler(policy, longest, batch_size=128).sample(requests) for each in batch
     ]
     if torch.cuda.is_available():
         torch.cuda.synchronize()

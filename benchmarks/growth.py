@@ -40,9 +40,9 @@ def _cost(samples: int, tokens: int, vocabulary: int) -> tuple[float, float]:
     from transformers import LlamaConfig, LlamaForCausalLM
 
     from training.config import OptimizerSection
-    from training.learner import LocalLearner
+    from training.learners.local import LocalLearner
     from training.policy import Policy
-    from training.sampler import TransformersSampler
+    from training.samplers.transformers import TransformersSampler
 
     torch.manual_seed(0)
     config = LlamaConfig(
@@ -56,7 +56,7 @@ def _cost(samples: int, tokens: int, vocabulary: int) -> tuple[float, float]:
     sampling, learning = [], []
     for _ in range(2):
         begin = time.perf_counter()
-        batches = list(TransformersSampler(policy, tokens, batch_size=256).sample(requests, 0))
+        batches = list(TransformersSampler(policy, tokens, batch_size=256).sample(requests))
         finish()
         sampling.append(time.perf_counter() - begin)
         sequences = [

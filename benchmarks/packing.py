@@ -22,13 +22,13 @@ import torch
 from benchmarks.tables import write_between_markers
 from training.config import ModelSection
 from training.data import load_problems
-from training.learner import batch_tokens, micro_batches
+from training.models.batching import batch_tokens, micro_batches
 from training.models.families import run_body
 from training.models.forward import padded, response_logprobs, token_logprobs
 from training.models.prompts import encode_prompt
 from training.policy import Policy, load_policy, set_threads
 from training.records import SampleRequest, WeightedSequence
-from training.sampler import TransformersSampler
+from training.samplers.transformers import TransformersSampler
 
 TOKENS = 4096
 """Tokens of a micro-batch, padding included."""
@@ -58,9 +58,7 @@ def drawn(policy: Policy) -> list[WeightedSequence]:
         SampleRequest(problem.id, tuple(encode_prompt(policy, problem)), 8, (0, index))
         for index, problem in enumerate(problems)
     ]
-    rollouts = [
-        each for batch in TransformersSampler(policy, 192, batch_size=128).sample(requests, 0) for each in batch
-    ]
+    rollouts = [each for batch in TransformersSampler(policy, 192, batch_size=128).sample(requests) for each in batch]
     np.random.default_rng(0).shuffle(rollouts)  # type: ignore[arg-type]
     return [
         WeightedSequence(each.prompt_ids, each.token_ids, np.ones(len(each.token_ids), np.float32))

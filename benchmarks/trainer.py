@@ -36,8 +36,8 @@ from engine import Execution, Problem, Report, Verdict
 from feedback import Feedback, FinishReason, assess, extract_program, token_offsets
 from training import minicode
 from training.config import TrainConfig
-from training.control import Control
-from training.display import Display
+from training.ranks import ALONE
+from training.resume import new_beginning
 
 PROBLEMS = 8
 TOKENS = 256 if GPU else 40
@@ -130,8 +130,8 @@ class _Compiling:
 
 
 def _ours(model: str, folder: Path, steps: int) -> Times:
-    from training.session import open_session
-    from training.step import take_step
+    from training.opening import open_parts
+    from training.step import Step
 
     settings = {
         "model.name": model,
@@ -149,32 +149,31 @@ def _ours(model: str, folder: Path, steps: int) -> Times:
     }
     path = folder / f"ours-{time.monotonic_ns()}"
     path.mkdir()
-    session = open_session(
+    parts, _ = open_parts(
         TrainConfig.load(overrides=settings),
         path,
         minicode.problems("short", "train")[: 64 * PROBLEMS],
-        [],
-        display=Display(quiet=True),
-        should_stop=lambda: False,
-        control=Control(path),
+        tell=lambda _: None,
+        go_on=lambda: None,
+        ranks=ALONE,
+        beginning=new_beginning(),
     )
-    session.scorer.close()
-    scorer = _Compiling(session.policy)
-    session.scorer = scorer  # type: ignore[assignment]
+    parts.scorer.close()
+    scorer = _Compiling(parts.policy)
+    parts.trainer.rollouts.scorer = scorer  # type: ignore[assignment]
     times: Times = defaultdict(float)
-    for step in range(steps + 1):
+    for number in range(steps + 1):
         scorer.seconds = 0.0
-        begin = time.perf_counter()
-        metrics = take_step(session).metrics
+        begin, step = time.perf_counter(), Step(number)
+        parts.trainer.take(step)
         finish()
-        session.step += 1
-        if step:
+        if number:
             times["step"] += time.perf_counter() - begin
             times["reward"] += scorer.seconds
-            times["sample"] += metrics["time/sample"] - scorer.seconds
-            times["learn"] += metrics["time/learn"]
-            times["tokens"] += metrics["tokens/mean"] * PROBLEMS * GROUP
-    session.store.close()
+            times["sample"] += step.metrics["time/sample"] - scorer.seconds
+            times["learn"] += step.metrics["time/learn"]
+            times["tokens"] += sum(len(experience.rollout.token_ids) for experience in step.fresh)
+    parts.recorder.close(None)
     return {name: value / steps for name, value in times.items()}
 
 

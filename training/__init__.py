@@ -7,15 +7,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from training.config import ConfigError, TrainConfig
+    from training.config import TrainConfig
+    from training.errors import ConfigError, RunError
     from training.recorder import Recorder, Scored
-    from training.run import Run, RunError, launch, watch
+    from training.run import Run, launch, watch
 
 __all__ = ["ConfigError", "Recorder", "Run", "RunError", "Scored", "TrainConfig", "launch", "watch"]
 _MODULES = {
-    **dict.fromkeys(("ConfigError", "TrainConfig"), "training.config"),
+    "TrainConfig": "training.config",
+    **dict.fromkeys(("ConfigError", "RunError"), "training.errors"),
     **dict.fromkeys(("Recorder", "Scored"), "training.recorder"),
-    **dict.fromkeys(("Run", "RunError", "launch", "watch"), "training.run"),
+    **dict.fromkeys(("Run", "launch", "watch"), "training.run"),
 }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
@@ -19,33 +19,30 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 
-from training.critic.network import CriticLearner
+from training.errors import RunError
 from training.files import flush, sync_folder, write_bytes, write_text
-from training.learner import LocalLearner
+from training.learners.base import Learner
 from training.models.adapters import save_weights
 from training.policy import Policy
-from training.records import Baseline, Experience
+from training.records import Experience
 
 _BUFFER = "buffer.msgpack"
+_ALGORITHM = "algorithm.pt"
 _CHECKSUMS = "checksums.json"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Progress:
     """Where a run stands, besides its weights."""
 
-    step: int
+    step: int = 0
     """Optimizer steps taken."""
-    samples: int
+    samples: int = 0
     """Programs judged for training so far."""
-    seconds: float
-    """Wall time of all the run's sessions."""
-    best: dict[str, Baseline]
-    """The best program's outcome of each problem so far (historical-best baseline)."""
-    before: dict[str, float]
+    seconds: float = 0.0
+    """Wall time of the run's earlier sessions."""
+    before: dict[str, float] = field(default_factory=dict)
     """Held-out pass rates before the first step."""
-    kl_coefficient: float = 0.0
-    """What ppocoder's adaptive controller has made of `objective.kl`."""
     evaluated: int = 0
     """The newest step that was evaluated on the way; one that is due and was interrupted is made up for."""
     run: str = ""
@@ -71,10 +68,10 @@ def save_checkpoint(
     folder: Path,
     policy: Policy,
     learner_state: dict[str, Any],
+    algorithm_state: dict[str, Any],
     progress: Progress,
     experiences: list[Experience],
     keep: int,
-    critic: CriticLearner | None = None,
 ) -> Path:
     """Write `folder/step-N`, complete or not at all, and delete older ones until `keep` whole ones are left.
 
@@ -94,8 +91,7 @@ def save_checkpoint(
         save_weights(policy.model, aside)
         policy.tokenizer.save_pretrained(aside)
         torch.save({**learner_state, "torch_rng": torch.get_rng_state()}, aside / "optimizer.pt")
-        if critic is not None:
-            critic.save(aside)
+        torch.save(algorithm_state, aside / _ALGORITHM)
         save_experiences(aside / _BUFFER, experiences)
         write_text(aside / "progress.json", msgspec.json.encode(progress).decode())
         write_text(aside / _CHECKSUMS, json.dumps(_checksums(aside), indent=1))
@@ -208,7 +204,22 @@ def load_buffer(checkpoint: Path) -> list[Experience]:
     return load_experiences(checkpoint / _BUFFER)
 
 
-def load_learner(checkpoint: Path, learner: LocalLearner) -> None:
+def load_algorithm(checkpoint: Path) -> dict[str, Any]:
+    """Read the algorithm's state.
+
+    Raises:
+        RunError: an earlier version wrote the checkpoint, without what this one goes on with.
+    """
+    if not (checkpoint / _ALGORITHM).exists():
+        raise RunError(
+            f"{checkpoint}: written by an earlier rltf, so the run cannot be gone on with; it can be shown, and its"
+            " model evaluated or trained further (--model.name)"
+        )
+    state: dict[str, Any] = torch.load(checkpoint / _ALGORITHM, map_location="cpu", weights_only=True)
+    return state
+
+
+def load_learner(checkpoint: Path, learner: Learner) -> None:
     """Put optimizer, schedule and random state back."""
     state = torch.load(checkpoint / "optimizer.pt", map_location="cpu", weights_only=True)
     torch.set_rng_state(state.pop("torch_rng"))
@@ -251,4 +262,4 @@ def _array_to_plain(value: object) -> dict[str, object]:
 
 
 def _plain_to_array(_: type, plain: dict[str, Any]) -> np.ndarray:
-    return np.frombuffer(plain["data"], dtype=plain["dtype"]).reshape(plain["shape"])
+    return np.frombuffer(plain["data"], dtype=plain["dtype"]).reshape(plain["shape"]).copy()  # one that may be written

@@ -10,10 +10,6 @@ import os
 from pathlib import Path
 
 
-class Stopping(Exception):  # noqa: N818
-    """Training was asked to stop in the middle of a step, which then does not count."""
-
-
 class Control:
     """Reads `control.json` (written by `Run.send`) and watches whether whoever launched the trainer still lives."""
 

@@ -100,7 +100,7 @@ def estimate(config: TrainConfig, shape: Shape, prompt_tokens: int) -> Estimate:
     cast = _HALF if number == _HALF and not shape.adapter else 0  # autocast keeps a copy of float32 weights
     prompt = min(prompt_tokens, config.model.max_prompt_tokens or prompt_tokens)
     frozen = shape.parameters * number if shape.adapter else 0
-    reference = 0 if shape.adapter or not config.objective.kl else shape.parameters * (_FULL + cast)
+    reference = 0 if shape.adapter or not config.objective.keeps_reference else shape.parameters * (_FULL + cast)
     return Estimate(
         weights=frozen + trained * (_FULL + cast),
         gradients=trained * _FULL,

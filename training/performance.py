@@ -1,8 +1,8 @@
 """How well a step used the machine: tokens a second, floating-point work against the machine's peak, memory.
 
-What this module does not do: time phases (`training.step`) or count padding (`training.learner`). Floating-point work
-counts the matrices alone, two operations a weight and token forwards, twice that backwards (Kaplan et al. 2020), once
-more forwards with gradient checkpointing; attention scores and the loss are left out, so the figure is a lower bound.
+Floating-point work counts the matrices alone: two operations a weight and token forwards, twice that backwards (Kaplan
+et al. 2020), once more forwards with gradient checkpointing. Attention scores and the loss are left out, so the figure
+is a lower bound.
 """
 
 from __future__ import annotations

@@ -18,12 +18,12 @@ from transformers.utils import logging as transformers_logging
 
 from feedback import token_bytes
 from training import minicode
-from training.config import ModelSection
-from training.models import PolicyError
+from training.errors import PolicyError
 from training.models.adapters import apply_adapter, base_of_adapter, new_adapter
 from training.models.families import check, prepare_checkpointing
 from training.models.formats import ProgramFormat
 from training.models.tokens import check_keeps_programs, end_ids, padding_id
+from training.sections import ModelSection
 
 __all__ = ["Policy", "PolicyError", "load_policy", "set_threads"]
 

@@ -1,30 +1,17 @@
 """The processes of one run: which of them this is, what they share out, and how they agree.
 
 One process by default, which agrees with itself at no cost; several where a launcher (`accelerate launch`, `torchrun`)
-started them. All of them go through the same steps in the same order, so that every exchange meets the others'. The
-first of them owns the run directory. What this module does not do: talk to other processes, or add up gradients
-(`training.accelerate_ranks`, `training.accelerate_learner`).
+started them (`training.learners`). All of them go through the same steps in the same order, so that every exchange
+meets the others'. The first of them, rank 0, owns the run directory.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from engine.extras import needs
-from training.config import ConfigError
-
 T = TypeVar("T")
 U = TypeVar("U")
-
-
-class ElsewhereError(RuntimeError):
-    """Another process of the run failed, and says itself how: here there is nothing to add."""
-
-
-class LostError(RuntimeError):
-    """Another process of the run is gone without a word."""
 
 
 class Ranks:
@@ -75,22 +62,3 @@ class Ranks:
 
 
 ALONE = Ranks()
-
-
-def open_ranks() -> Ranks:
-    """The processes that a launcher started, as its environment says; or this one alone.
-
-    Raises:
-        ConfigError: they cannot work together, and why.
-    """
-    environment = os.environ
-    if "RANK" not in environment or int(environment.get("WORLD_SIZE", "1")) == 1:
-        return ALONE
-    try:
-        from training.accelerate_ranks import AccelerateRanks
-    except ImportError as error:
-        if error.name != "accelerate":
-            raise
-        launched = f"{environment['WORLD_SIZE']} processes were launched"
-        raise ConfigError(f"{launched}: that {needs('accelerate', 'accelerate')}") from None
-    return AccelerateRanks()

@@ -1,7 +1,4 @@
-"""A run directory written by a loop of one's own: its own trainer, with `feedback` as a library.
-
-What this module does not do: train, sample, or show (`notebook_ext.LoopView` does): whatever shows runs shows this one.
-"""
+"""The one writer of a run directory, for our trainer and for a loop of one's own. Whatever shows runs shows these."""
 
 from __future__ import annotations
 
@@ -15,10 +12,11 @@ from typing import Any
 from engine import Problem, Verdict
 from feedback import Feedback
 from training.control import Control
+from training.errors import RunError
 from training.files import write_text
 from training.rows import feedback_metrics, feedback_row
-from training.run import Run, RunError
-from training.store import RunStore
+from training.run import Run
+from training.store import NoStore, RunStore, SampleRow
 
 _OBEYED = {"pause": "paused", "resume": "running", "stop": "stopping"}
 _PAUSE = 0.1
@@ -34,6 +32,10 @@ class Scored:
     token_ids: Sequence[int] = ()
     logprobs: Sequence[float] = ()
     advantages: Sequence[float] = ()
+    sample: int | None = None
+    """Its number among the step's samples of this problem; None counts."""
+    facts: Mapping[str, Any] | None = None
+    """More of the record, such as `prompt`."""
 
 
 class Recorder:
@@ -42,23 +44,27 @@ class Recorder:
     Args:
         folder: The run's directory, such as `runs/mine`; made if there is none.
         steps: How many steps there will be, if that is known.
+        store: Our trainer's, which owns the folder already and may go on with a run.
 
     Raises:
         RunError: there is a run in it already.
     """
 
-    def __init__(self, folder: str | Path, *, steps: int | None = None) -> None:
+    def __init__(
+        self, folder: str | Path, *, steps: int | None = None, store: RunStore | NoStore | None = None
+    ) -> None:
         path = Path(folder)
-        if (path / "run.db").exists():
+        if store is None and (path / "run.db").exists():
             raise RunError(f"{path}: there is a run already; choose another folder")
-        self._store = RunStore(path)
-        write_text(path / "config.toml", "")
+        self._store = store or RunStore(path)
         self.run = Run(path)
         self._steps = steps
         self._step = 0
         self._state = ""
         self._control = Control(path)
-        self._tell("running")
+        if store is None:
+            write_text(path / "config.toml", "")
+            self.tell("running")
 
     def push(self, step: int, samples: Sequence[Scored] = (), metrics: Mapping[str, float] | None = None) -> bool:
         """Write one step, all of it or nothing; then obey what was asked: a pause is waited out here.
@@ -71,36 +77,63 @@ class Recorder:
         Returns:
             Whether to go on: False once somebody has asked for a stop.
         """
+        judged = [each.feedback for each in samples if each.feedback.report.execution.verdict != Verdict.INFRA]
+        summed = feedback_metrics(judged, len(samples) - len(judged)) if samples else {}
+        self.write(step, samples, {**summed, **(metrics or {})})
+        self._obey()
+        return self._state != "stopping"
+
+    def write(
+        self, step: int, samples: Sequence[Scored] = (), metrics: Mapping[str, float] | None = None
+    ) -> list[SampleRow]:
+        """Write one step, all of it or nothing; returns the rows of its samples."""
         counts: dict[str, int] = {}
         rows = []
         for each in samples:
             number = counts[each.problem.id] = counts.get(each.problem.id, -1) + 1
-            rows.append(feedback_row(each.feedback, each.problem, step=step, sample=number, columns=_columns(each)))
-        judged = [each.feedback for each in samples if each.feedback.report.execution.verdict != Verdict.INFRA]
-        summed = feedback_metrics(judged, len(samples) - len(judged)) if samples else {}
+            number = number if each.sample is None else each.sample
+            columns = _columns(each)
+            rows.append(
+                feedback_row(each.feedback, each.problem, step=step, sample=number, facts=each.facts, columns=columns)
+            )
         self._step = step
-        self._store.write(step, {**summed, **(metrics or {})}, rows)
-        self._obey()
-        return self._state != "stopping"
+        self._store.write(step, metrics, rows)
+        return rows
 
-    def close(self, state: str = "finished") -> None:
-        """End the run; `state` is `finished`, `stopped` or `failed`."""
-        self._tell(state)
+    def tell(self, state: str, identifier: int | None = None) -> None:
+        """Write a state event; `identifier` is the command it answers."""
+        self._state = state
+        data: dict[str, Any] = {"state": state, "step": self._step, "steps": self._steps, "id": identifier}
+        self._store.write(self._step, events=[("state", data)])
+
+    def event(self, kind: str, data: Mapping[str, Any], metrics: Mapping[str, float] | None = None) -> None:
+        """Write another event of the present step, with numbers that belong to it."""
+        self._store.write(self._step, metrics, events=[(kind, data)])
+
+    @property
+    def newest(self) -> int:
+        """The `seq` of the newest row."""
+        return self._store.newest
+
+    def go_on_after(self, step: int) -> None:
+        """Forget what was written after a step: a resumed run does those steps again."""
+        self._step = max(0, step)
+        self._store.forget_after(step)
+
+    def close(self, state: str | None = "finished") -> None:
+        """End the run; `state` is `finished`, `stopped`, `failed`, or None where it is told already."""
+        if state is not None:
+            self.tell(state)
         self._store.close()
 
     def _obey(self) -> None:
         while True:
             command = self._control.poll()
             if command is not None and command[0] in _OBEYED:
-                self._tell(_OBEYED[command[0]], command[1])
+                self.tell(_OBEYED[command[0]], command[1])
             if self._state != "paused":
                 return
             time.sleep(_PAUSE)
-
-    def _tell(self, state: str, identifier: int | None = None) -> None:
-        self._state = state
-        data: dict[str, Any] = {"state": state, "step": self._step, "steps": self._steps, "id": identifier}
-        self._store.write(self._step, events=[("state", data)])
 
     def __enter__(self) -> Recorder:
         return self

@@ -1,53 +1,41 @@
-"""The records of the training room: rollouts, and what the buffer holds.
-
-What this module does not do: sample, judge or learn.
+"""The records of the training room, in the order in which a step makes them: requests, rollouts, groups, experiences,
+weighted sequences, batches.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from feedback import Feedback, FinishReason
 
+if TYPE_CHECKING:
+    from training.algorithms.loss import Loss
 
-@dataclass(frozen=True, slots=True)
-class Rollout:
-    """One sampled completion, exactly as sampled: ids are never decoded and encoded again."""
-
-    problem_id: str
-    sample: int
-    """Index among the samples of this problem in this step."""
-    prompt_ids: tuple[int, ...]
-    token_ids: tuple[int, ...]
-    """[T] sampled ids, the end-of-sequence token included when it was sampled."""
-    logprobs: tuple[float, ...]
-    """[T] log-probability of each under the policy that sampled, at temperature 1 and not truncated, however it was
-    drawn: what a later policy's is compared with."""
-    finish_reason: FinishReason
-    policy_version: int
-    """Optimizer steps the sampling policy had seen."""
+Row = NDArray[np.float32]
+"""[T] one number for each token of a completion."""
 
 
 @dataclass(frozen=True, slots=True)
-class Baseline:
-    """What a rollout's coarse and adaptive rewards are compared with (`R(W_base)` in eq. 8 and 10)."""
+class Drawing:
+    """How tokens are drawn from the policy's distribution."""
 
-    coarse: float
-    adaptive: float
-    scale: float = 1.0
-    """What the difference is divided by: the standard deviation of a group's outcomes, or 1."""
+    temperature: float = 1.0
+    """0 takes the likeliest token."""
+    top_p: float = 1.0
+    """1 does not truncate."""
+    top_k: int = 0
+    """0 does not truncate."""
+
+    @property
+    def greedy(self) -> bool:
+        return self.temperature == 0
 
 
-@dataclass(frozen=True, slots=True)
-class Experience:
-    """A rollout with its feedback and baseline."""
-
-    rollout: Rollout
-    feedback: Feedback
-    baseline: Baseline
+GREEDY = Drawing(temperature=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +50,79 @@ class SampleRequest:
     first: int = 0
     """Index of the first of them: the others of the problem are drawn elsewhere, or were before."""
     begun: tuple[int, ...] = ()
-    """Tokens of the completion that are given; the rollouts hold what is drawn after them."""
+    """Tokens that the completions begin with; the sampler goes on from there."""
+    drawing: Drawing = Drawing()
+    turn: int = 0
+    """0 for a first try, 1 for a repair of it, and so on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """One sampled completion, exactly as sampled: ids are never decoded and encoded again."""
+
+    problem_id: str
+    sample: int
+    """Index among the samples of this problem in this step."""
+    prompt_ids: tuple[int, ...]
+    token_ids: tuple[int, ...]
+    """[T] the whole completion: tokens that were given, then sampled ones, the end of sequence included if sampled."""
+    logprobs: tuple[float, ...]
+    """[T] log-probability of each under the policy that sampled, at temperature 1 and not truncated, however it was
+    drawn: what a later policy's is compared with. 0 for tokens that were given."""
+    finish_reason: FinishReason
+    policy_version: int
+    """Optimizer steps the sampling policy had seen."""
+    turn: int = 0
+    """0 for a first try, 1 for a repair of it, and so on."""
+    greedy: bool = False
+    """Whether it is the policy's likeliest completion and not a sample."""
+    begun: int = 0
+    """How many leading tokens were given. They are part of the program and carry no gradient."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A rollout and what its program earned."""
+
+    rollout: Rollout
+    feedback: Feedback
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A problem and its judged samples of one step, in the order of drawing."""
+
+    problem_id: str
+    samples: tuple[Sample, ...]
+    """Without greedy ones."""
+    greedy: Sample | None = None
+    """The likeliest completion, where the algorithm asked for it."""
+    lost: int = 0
+    """Samples left out because we failed to judge them, or the greedy one they are compared with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What a rollout's coarse and adaptive rewards are compared with (`R(W_base)` in eq. 8 and 10)."""
+
+    coarse: float
+    adaptive: float
+    scale: float = 1.0
+    """What the difference is divided by: the standard deviation of a group's outcomes, or 1."""
+
+
+NO_BASELINE = Baseline(0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Experience:
+    """A sample to learn from: what the buffer holds."""
+
+    rollout: Rollout
+    feedback: Feedback
+    baseline: Baseline
+    weights: Row
+    """[T] the advantage that each token carries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +131,24 @@ class WeightedSequence:
 
     prompt_ids: tuple[int, ...]
     token_ids: tuple[int, ...]
-    weights: NDArray[np.float32]
+    weights: Row
     """[T] what each token's log-probability is multiplied by."""
     scale: float = 1.0
     """What the whole of the sequence's loss is multiplied by, such as 1 / T."""
-    old_logprobs: NDArray[np.float32] | None = None
+    old_logprobs: Row | None = None
     """[T] under the policy that sampled; with a clip, the ratio to them stands in place of the log-probability."""
-    reference_logprobs: NDArray[np.float32] | None = None
+    reference_logprobs: Row | None = None
     """[T] under the frozen reference policy; where the loss has a KL term."""
+    begun: int = 0
+    """How many leading tokens have no loss at all: they were given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a learner is told of one batch: `sum over sequences and tokens of scale * loss / divisor`."""
+
+    sequences: list[WeightedSequence]
+    divisor: float
+    loss: Loss
+    metrics: dict[str, float] = field(default_factory=dict)
+    """What making the weights had to say."""

@@ -1,7 +1,4 @@
-"""The reference policy: the weights a run started from, frozen, for a KL term.
-
-What this module does not do: learn, or keep anything in checkpoints: `model.name` says which weights these are.
-"""
+"""The reference policy: the weights a run started from, frozen, for a KL term. `model.name` says which these are."""
 
 from __future__ import annotations
 
@@ -12,9 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from training.learner import micro_batches, sequence_logprobs
 from training.models.adapters import without_adapter
-from training.policy import Policy
+from training.models.batching import micro_batches, sequence_logprobs
+from training.policy import Policy, load_policy
 from training.records import WeightedSequence
 
 
@@ -34,10 +31,16 @@ class Reference:
 
     @torch.inference_mode()
     def logprobs(self, sequences: Sequence[WeightedSequence]) -> list[NDArray[np.float32]]:
-        """Log-probability of each token of each sequence, float32 [T] each, in the order given."""
+        """Score each token of each sequence, float32 [T] each, in the order given."""
         found: dict[int, NDArray[np.float32]] = {}
         with without_adapter(self._policy.model) or nullcontext():
             for batch in micro_batches(sequences, self._tokens):
                 for sequence, row in zip(batch, sequence_logprobs(self._policy, batch).cpu().numpy(), strict=True):
                     found[id(sequence)] = row[: len(sequence.token_ids)].copy()
         return [found[id(sequence)] for sequence in sequences]
+
+
+def open_reference(policy: Policy, micro_batch_tokens: int) -> Reference:
+    """Open what a KL term compares with: the policy without its adapter, or its initial weights loaded once more."""
+    initial = policy if policy.section.lora_rank else load_policy(policy.section)
+    return Reference(initial, micro_batch_tokens)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training.checkpoint import Damaged, checkpoints, load_progress, newest_valid, set_aside
-from training.run import RunError, identity_of
+from training.errors import RunError
+from training.run import identity_of
 from training.store import TABLES
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from training.control import newest_command
+from training.errors import RunError
 from training.files import write_text
 from training.listing import decoded, select
 
@@ -33,10 +34,6 @@ _FIRST_LINE = "# Settings of run {}; change them on the command line, with --res
 _LAST_LINE = "# end of the settings"
 _KEPT_IN_PLACE = ("lock", "trainer.log")
 """What belongs to the trainer that is starting, and not to the run before it."""
-
-
-class RunError(RuntimeError):
-    """There is no such run, or it cannot be used in this way."""
 
 
 class Run:

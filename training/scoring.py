@@ -35,7 +35,7 @@ def open_scorer(config: TrainConfig, policy: Policy, tell: Callable[[str], None]
         "analysis_workers": config.engine.analysis_workers,
         "limits": limits,
         "require": config.engine.require,
-        "trace_lines": needs_lines(config),
+        "trace_lines": config.objective.needs_lines(config.feedback.needs_lines),  # a second run of failing programs
     }
     engine: ProgramEngine
     if config.feedback.backend == "ray":
@@ -49,8 +49,3 @@ def open_scorer(config: TrainConfig, policy: Policy, tell: Callable[[str], None]
         settings=config.feedback,
         encoder_decoder=is_encoder_decoder(policy.model),
     )
-
-
-def needs_lines(config: TrainConfig) -> bool:
-    """Whether anything is made of the lines that tests run; finding them costs failing programs one more run."""
-    return (config.feedback.needs_lines and config.objective.fine > 0) or config.objective.mask_unexecuted

@@ -10,7 +10,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from training.config import ConfigError, TrainConfig
+from training.config import TrainConfig
+from training.errors import ConfigError
 
 Track = Callable[[int, Mapping[str, float]], None]
 _PROJECT = "rltf"

@@ -4,57 +4,71 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from training.baselines import HistoricalBest, group_baselines
-from training.config.objective import ObjectiveSection
-from training.records import Baseline
-
-MEAN = ObjectiveSection(baseline="group_mean")
+from tests.training.algorithms import algorithm, section
+from training.algorithms.policy_gradient import group_baselines, outcome
+from training.records import NO_BASELINE, Baseline, Group, Sample
 
 
 def feedback(coarse, adaptive, length=3):
+    rewards = {"coarse": coarse, "adaptive": adaptive, "fine": 0.0, "static": 0.0}
     return SimpleNamespace(
-        rewards={"coarse": np.full(length, coarse, np.float32), "adaptive": np.full(length, adaptive, np.float32)}
+        rewards={name: np.full(length, value, np.float32) for name, value in rewards.items()}, executed=None
     )
 
 
-def rollouts(*names):
-    return [SimpleNamespace(problem_id=name) for name in names]
+def group(name, *rewards):
+    return Group(name, tuple(Sample(SimpleNamespace(problem_id=name), feedback(*each)) for each in rewards))
 
 
-def close(found, expected):
-    return np.allclose([(b.coarse, b.adaptive) for b in found], expected)
+def baselines(rewards, **keys):
+    found = group_baselines([outcome(feedback(*each)) for each in rewards], section("rltf", **keys))
+    return [(each.coarse, each.adaptive) for each in found]
 
 
-def test_historical_best_is_the_best_of_earlier_batches_only():
-    best = HistoricalBest()
-    first = best.baselines(rollouts("a", "a", "b"), [feedback(-0.6, -0.3), feedback(-0.3, 0.35), feedback(1, 1)])
-    assert close(first, [(0, 0), (0, 0), (0, 0)])
-    second = best.baselines(rollouts("a", "b", "c"), [feedback(-1.0, -0.3), feedback(-0.3, 0.35), feedback(1, 1)])
-    assert close(second, [(-0.3, 0.35), (1, 1), (0, 0)])
-    assert best.best["a"] == Baseline(-0.30000001192092896, 0.3499999940395355)
+def test_historical_best_is_the_best_of_earlier_steps_only():
+    own = algorithm(keys={"baseline": "historical_best"})
+
+    def credited(*groups):
+        return [(each.baseline.coarse, each.baseline.adaptive) for one in groups for each in own.credit(one)]
+
+    first = credited(group("a", (-0.6, -0.3), (-0.3, 0.35)), group("b", (1, 1)))
+    assert np.allclose(first, [(0, 0), (0, 0), (0, 0)])
+    second = credited(group("a", (-1.0, -0.3)), group("b", (-0.3, 0.35)), group("c", (1, 1)))
+    assert np.allclose(second, [(-0.3, 0.35), (1, 1), (0, 0)])
+    assert own.best["a"] == Baseline(-0.30000001192092896, 0.3499999940395355)
+
+
+def test_the_best_is_kept_up_to_date_whichever_baseline_is_used():
+    own = algorithm(keys={"baseline": "none"})
+    assert [each.baseline for each in own.credit(group("a", (1, 1)))] == [NO_BASELINE]
+    assert own.best == {"a": Baseline(1.0, 1.0)}
 
 
 def test_leave_one_out_is_the_mean_of_the_others_of_the_same_problem():
-    names, outcomes = (
-        rollouts("a", "b", "a", "a"),
-        [feedback(1, 1), feedback(1, 1), feedback(-0.3, 0), feedback(-0.6, -0.3)],
-    )
-    found = group_baselines(names, outcomes, ObjectiveSection(baseline="leave_one_out"))
-    assert close(found, [(-0.45, -0.15), (0, 0), (0.2, 0.35), (0.35, 0.5)])
+    found = baselines([(1, 1), (-0.3, 0), (-0.6, -0.3)], baseline="leave_one_out")
+    assert np.allclose(found, [(-0.45, -0.15), (0.2, 0.35), (0.35, 0.5)])
+    assert baselines([(1, 1)], baseline="leave_one_out") == [(0, 0)]
 
 
 def test_group_mean_includes_the_sample_itself():
-    found = group_baselines(rollouts("a", "a"), [feedback(1, 1), feedback(-0.3, -0.3)], MEAN)
-    assert close(found, [(0.35, 0.35)] * 2)
+    assert np.allclose(baselines([(1, 1), (-0.3, -0.3)], baseline="group_mean"), [(0.35, 0.35)] * 2)
 
 
 def test_an_empty_completion_has_an_outcome_of_zero():
-    assert close(group_baselines(rollouts("a"), [feedback(1, 1, length=0)], MEAN), [(0, 0)])
+    assert outcome(feedback(1, 1, length=0)) == NO_BASELINE
 
 
 def test_group_std_is_that_of_the_weighted_rewards_and_1_where_all_agree():
-    objective = ObjectiveSection(baseline="group_mean", group_std=True, coarse=1, adaptive=0.5)
-    names, outcomes = rollouts("a", "a", "b", "b"), [feedback(1, 1), feedback(-0.3, 0), *[feedback(-0.3, 0.1)] * 2]
-    found = group_baselines(names, outcomes, objective)
-    # rewards of a: 1.5 and -0.3, mean 0.6, deviation 0.9
-    assert np.allclose([each.scale for each in found], [0.9, 0.9, 1.0, 1.0])
+    keys = section("rltf", baseline="group_mean", group_std=True, coarse=1, adaptive=0.5)
+    different = [outcome(feedback(1, 1)), outcome(feedback(-0.3, 0))]
+    # rewards: 1.5 and -0.3, mean 0.6, deviation 0.9
+    assert np.allclose([each.scale for each in group_baselines(different, keys)], [0.9, 0.9])
+    alike = [outcome(feedback(-0.3, 0.1))] * 2
+    assert [each.scale for each in group_baselines(alike, keys)] == [1.0, 1.0]
+
+
+def test_a_resumed_algorithm_knows_the_best_so_far():
+    own, resumed = algorithm(), algorithm()
+    own.credit(group("a", (1, 1)))
+    resumed.load(own.state())
+    assert resumed.best == own.best

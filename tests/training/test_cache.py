@@ -9,7 +9,8 @@ from transformers import DynamicCache
 from training.models.cache import InPlaceLayer, write_in_place
 from training.models.forward import Prefix
 from training.records import SampleRequest
-from training.sampler import TransformersSampler, request_seed
+from training.samplers.transformers import TransformersSampler
+from training.seeds import request_seed
 
 STEPS = st.lists(st.one_of(st.integers(1, 90), st.lists(st.integers(0, 2), min_size=3, max_size=3)), max_size=6)
 
@@ -61,7 +62,7 @@ def test_samples_are_bit_for_bit_those_drawn_with_the_usual_cache(which, request
             SampleRequest(f"p{i}", tuple(policy.tokenizer(text)["input_ids"]), 8, request_seed(0, 0, f"p{i}"))
             for i, text in enumerate(["print the sum\n", "x\n"])
         ]
-        rollouts = [each for batch in TransformersSampler(policy, 60).sample(wanted, 0) for each in batch]
+        rollouts = [each for batch in TransformersSampler(policy, 60).sample(wanted) for each in batch]
         assert max(len(each.token_ids) for each in rollouts) > 50  # more than the room is for
         return [(each.token_ids, each.logprobs) for each in rollouts]
 

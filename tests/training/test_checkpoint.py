@@ -17,7 +17,7 @@ from training.checkpoint import (
     save_experiences,
 )
 from training.config import OptimizerSection
-from training.learner import LocalLearner
+from training.learners.local import LocalLearner
 from training.records import Baseline, Experience, Rollout, WeightedSequence
 
 SPAN = Span(0, 1, 1, 0, 1, 1)
@@ -37,15 +37,16 @@ def experience():
         contributions=(((0, 2), Contribution("coarse", -0.6, "rule", blame)),),
     )
     rollout = Rollout("p", 1, (1, 2), (3, 4), (-0.5, -0.25), FinishReason.LENGTH, 7)
-    return Experience(rollout, feedback, Baseline(0.5, 1.0))
+    return Experience(rollout, feedback, Baseline(0.5, 1.0), np.ones(len(rollout.token_ids), np.float32))
 
 
 def save(folder, policy, step, keep=2):
     learner = LocalLearner(policy, OptimizerSection(), steps=10)
     learner.accumulate([WeightedSequence((7,), (8, 9), np.ones(2, np.float32))], 1.0)
     learner.update()
-    progress = Progress(step, 12, 3.5, {"p": Baseline(1.0, 1.0)}, {"pass@1": 0.25})
-    return save_checkpoint(folder, policy, learner.state(), progress, [experience()], keep), learner, progress
+    progress = Progress(step, 12, 3.5, {"pass@1": 0.25})
+    state = {"best": {"p": (1.0, 1.0)}}
+    return save_checkpoint(folder, policy, learner.state(), state, progress, [experience()], keep), learner, progress
 
 
 def test_experiences_survive_exactly(tmp_path):

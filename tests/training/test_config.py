@@ -4,8 +4,9 @@ import tomllib
 
 import pytest
 
-from training.config import ConfigError, TrainConfig, keys
-from training.config.objective import PRESETS
+from training.algorithms import ALGORITHMS
+from training.config import TrainConfig, keys
+from training.errors import ConfigError
 
 
 def test_defaults_are_valid_and_survive_toml():
@@ -58,8 +59,16 @@ def test_a_bad_key_or_value_is_named_with_what_is_allowed(overrides, parts):
         ({"objective.coarse": 0, "objective.overlong": 8}, ["objective.overlong", "no effect"]),
         ({"objective.overlong": 64}, ["objective.overlong", "below sampler.max_new_tokens 64"]),
         ({f"objective.{n}": 0 for n in ("coarse", "fine", "adaptive", "static")}, ["objective.algorithm", "'sft'"]),
-        ({"objective.algorithm": "sft", "objective.fine": 1}, ["objective.algorithm", "fine must be 0"]),
-        ({"objective.algorithm": "sft", "objective.kl": 1}, ["objective.algorithm", "kl must be 0"]),
+        (
+            {"objective.algorithm": "sft", "objective.fine": 1},
+            ["objective.fine", "'sft' has no such key", "supervised"],
+        ),
+        ({"objective.algorithm": "sft", "objective.kl": 1}, ["objective.kl", "'sft' has no such key"]),
+        ({"objective.algorithm": "ppocoder", "objective.baseline": "greedy"}, ["objective.baseline", "no such key"]),
+        ({"objective.kl_target": 1}, ["objective.kl_target", "'rltf' has no such key"]),
+        ({"objective.algorithm": "nothing"}, ["objective.algorithm", "'nothing'", "gspo", "package.module:Name"]),
+        ({"objective.algorithm": "no.where:X"}, ["objective.algorithm", "'no.where:X' cannot be imported"]),
+        ({"objective.algorithm": "json:loads"}, ["objective.algorithm", "must be a subclass of training.algorithms"]),
         ({"objective.algorithm": "sft", "objective.supervised": 0}, ["objective.supervised", "above 0"]),
         ({"objective.algorithm": "sft", "training.supervised_batch": 0}, ["training.supervised_batch", "not 0"]),
         ({"objective.algorithm": "sft", "training.rollouts": "offline"}, ["training.rollouts", "never samples"]),
@@ -79,11 +88,10 @@ def test_keys_that_mean_nothing_together_are_refused_in_one_line(overrides, part
     assert str(caught.value).startswith(parts[0])
 
 
-@pytest.mark.parametrize("algorithm", PRESETS)
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_an_algorithm_sets_defaults_that_fit_together_and_survive_toml(algorithm):
     config = TrainConfig.load(overrides={"objective.algorithm": algorithm})
-    for key, value in PRESETS[algorithm].items():
-        assert getattr(config.objective, key) == value
+    assert config.objective == config.algorithm.Section(algorithm=algorithm)
     assert TrainConfig.model_validate(tomllib.loads(config.to_toml())) == config
 
 
@@ -142,3 +150,49 @@ def test_a_missing_file_is_named(tmp_path):
 
 def test_every_key_is_documented():
     assert [key.name for key in keys() if not key.description] == []
+
+
+OLD = {
+    "supervised": 1.0,
+    "coarse": 1.0,
+    "fine": 1.0,
+    "adaptive": 1.0,
+    "static": 0.0,
+    "adaptive_reward": "pass_ratio",
+    "overlong": 0,
+    "mask_unexecuted": False,
+    "baseline": "greedy",
+    "group_std": False,
+    "normalisation": "token_mean",
+    "resampling": 0,
+    "clip_low": 0.0,
+    "clip_high": 0.0,
+    "kl": 0.0,
+    "kl_target": 0.0,
+    "critic_factor": False,
+    "entropy": 0.0,
+}
+"""What `config.toml` of an earlier version holds: every algorithm had every key."""
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "changes"),
+    [
+        ("rltf_release", {}),
+        ("sft", {"coarse": 0.0, "fine": 0.0, "adaptive": 0.0, "baseline": "none", "normalisation": "sequence_sum"}),
+        ("ppocoder", {"baseline": "none", "kl": 0.1, "kl_target": 1.0}),
+        ("coderl", {"critic_factor": True, "fine": 0.0, "adaptive": 0.0}),
+    ],
+)
+def test_a_configuration_of_an_earlier_version_is_read(algorithm, changes):
+    mode = {"feedback": {"mode": "release"}} if algorithm == "rltf_release" else {}
+    config = TrainConfig.model_validate({"objective": {"algorithm": algorithm, **OLD, **changes}, **mode})
+    assert config.objective.algorithm == algorithm
+    for key, value in config.objective.model_dump(exclude={"algorithm"}).items():
+        assert value == {**OLD, **changes}[key]
+
+
+def test_a_critics_factor_of_an_earlier_version_is_coderl_with_the_same_numbers():
+    config = TrainConfig.load(overrides={"objective.algorithm": "grpo", "objective.critic_factor": True})
+    wanted = TrainConfig.load(overrides={"objective.algorithm": "grpo"}).objective
+    assert config.objective.model_dump() == {**wanted.model_dump(), "algorithm": "coderl"}

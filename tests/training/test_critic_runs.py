@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
-import msgspec
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from engine import Execution, Problem, Report, Similarity, StdinTest, Verdict
+from engine import Execution, Report, Verdict
 from feedback import COMPONENTS, Feedback, FinishReason
+from tests.training.algorithms import algorithm, compared
 from tests.training.families import build
-from training.checkpoint import load_experiences
-from training.config import ConfigError, ModelSection, TrainConfig
-from training.critic.network import OUTCOMES, Critic, CriticLearner, load_critic
-from training.critic.step import open_critic, ppocoder_batch
+from training.algorithms.critic import OUTCOMES, load_critic
+from training.checkpoint import load_algorithm, load_experiences
+from training.config import ModelSection, TrainConfig
+from training.errors import ConfigError
 from training.policy import load_policy
-from training.ranks import ALONE
-from training.records import Baseline, Experience, Rollout
+from training.ranks import Ranks
+from training.records import Baseline, Experience, Group, Rollout, Sample
 from training.run import Run
-from training.step import reinforced
 
 SMALL = {
     "data.limit": 8,
@@ -63,24 +61,24 @@ def test_a_resumed_run_has_the_same_policy_and_critic_bit_for_bit(tmp_path, algo
     shutil.copytree(whole, tmp_path / "halves")
     shutil.rmtree(tmp_path / "halves" / "checkpoints" / "step-2")  # as if it had been killed in its second step
     halves = run(tmp_path, "halves", objective__algorithm=algorithm, resume=True)
-    for file in ("model.safetensors", "critic.safetensors"):
+    for read in (
+        lambda folder: load_file(folder / "model.safetensors"),
+        lambda folder: load_algorithm(folder)["critic"]["weights"],
+    ):
         one, two, before = (
-            load_file(path / "checkpoints" / step / file)
+            read(path / "checkpoints" / step)
             for path, step in ((whole, "step-2"), (halves, "step-2"), (whole, "step-1"))
         )
         assert all(torch.equal(one[name], two[name]) for name in one)
         assert any(not torch.equal(one[name], before[name]) for name in one)  # it learns
-    progress = [
-        msgspec.json.decode((path / "checkpoints" / "step-2" / "progress.json").read_bytes())
-        for path in (whole, halves)
-    ]
-    assert progress[0]["kl_coefficient"] == progress[1]["kl_coefficient"]
+    states = [load_algorithm(path / "checkpoints" / "step-2") for path in (whole, halves)]
+    assert states[0].get("kl_coefficient") == states[1].get("kl_coefficient")
     assert len(metric(whole, "critic/loss")) == 2
     if algorithm == "coderl":
         policy = load_policy(ModelSection(), whole / "checkpoints" / "step-2")
         assert load_critic(whole / "checkpoints" / "step-2", policy).outputs == len(OUTCOMES)
     else:
-        assert progress[0]["kl_coefficient"] != 0.1  # adapted
+        assert states[0]["kl_coefficient"] != 0.1  # adapted
         assert metric(whole, "ppocoder/kl")[0] == pytest.approx(0.0, abs=1e-2)  # the first batch is the reference's own
 
 
@@ -126,57 +124,47 @@ def test_failing_programs_come_again_with_a_prompt_of_their_own(tmp_path):
 # By definition, on a tiny model
 
 
-@dataclass
-class FakeScorer:
-    """Compares with nothing: what is alike is given."""
-
-    alike: Similarity
-
-    @property
-    def engine(self):
-        return SimpleNamespace(compare=lambda program, references: SimpleNamespace(result=lambda: self.alike))
-
-
-def experience(prompt, tokens, coarse, logprobs, verdict, baseline=0.0) -> Experience:
+def experience(prompt, tokens, advantage, coarse, logprobs, verdict) -> Experience:
     rewards = {name: np.zeros(len(tokens), np.float32) for name in COMPONENTS}
     rewards["coarse"] += np.float32(coarse)
     report = Report(b"x", Execution(verdict, (), None, 0.0, ""), ())
     feedback = Feedback(report, (), np.zeros((len(tokens), 2), np.int32), rewards)
     rollout = Rollout("p", 0, prompt, tokens, logprobs, FinishReason.STOP, 0)
-    return Experience(rollout, feedback, Baseline(baseline, 0.0))
+    return Experience(rollout, feedback, Baseline(0.0, 0.0), np.full(len(tokens), advantage, np.float32))
 
 
 EXPERIENCES = [
-    experience((5, 6), (8, 9, 10), 1.0, (-1.0, -2.0, -0.5), Verdict.PASSED, baseline=-0.3),
-    experience((5, 6), (11, 12), -0.3, (-0.25, -1.5), Verdict.FAILED, baseline=-0.3),
-    experience((5, 6), (13,), -0.3, (-0.25,), Verdict.FAILED, baseline=1.0),
+    experience((5, 6), (8, 9, 10), 1.3, 1.0, (-1.0, -2.0, -0.5), Verdict.PASSED),
+    experience((5, 6), (11, 12), 0.0, -0.3, (-0.25, -1.5), Verdict.FAILED),
+    experience((5, 6), (13,), -1.3, -0.3, (-0.25,), Verdict.FAILED),
 ]
 
 
-def session(policy, algorithm: str, outputs: int, **parts) -> SimpleNamespace:
-    config = TrainConfig.load(overrides={"objective.algorithm": algorithm})
-    critic = Critic(policy, outputs)
+def opened(policy, name: str, **parts):
+    own = algorithm(name, policy=policy, keys={"kl": 0.0} if name == "ppocoder" else {}, **parts)
     torch.manual_seed(3)
-    torch.nn.init.normal_(critic.network["head"].weight)
-    return SimpleNamespace(
-        config=config,
-        policy=policy,
-        step=0,
-        critic=CriticLearner(critic, 1e-3, 4096, 1.0),
-        ranks=ALONE,
-        reference=None,
-        problems={"p": Problem("p", (StdinTest("", ""),), references=("print(1)",))},
-        taught={"p": ("print(1)",)},
-        prompt=lambda problem: (5, 6),
-        kl_coefficient=config.objective.kl,
-        **parts,
-    )
+    torch.nn.init.normal_(own.critic.critic.network["head"].weight)
+    return own
 
 
-def test_coderls_weights_are_outcome_minus_greedy_times_the_critics_value(tiny_policy):
-    own = session(tiny_policy, "coderl", len(OUTCOMES))
+def test_coderls_advantages_are_outcome_minus_greedy():
+    own = algorithm("coderl", policy=None, ranks=Second())
+    greedy = Sample(EXPERIENCES[1].rollout, EXPERIENCES[1].feedback)
+    samples = tuple(Sample(each.rollout, each.feedback) for each in EXPERIENCES)
+    for each, advantage in zip(own.credit(Group("p", samples, greedy)), (1.3, 0.0, 0.0), strict=True):
+        np.testing.assert_allclose(each.weights, advantage, rtol=1e-6)
+
+
+class Second(Ranks):
+    """A process that has no critic."""
+
+    index, count = 1, 2
+
+
+def test_coderls_weights_are_advantages_times_the_critics_value(tiny_policy):
+    own = opened(tiny_policy, "coderl")
     values = own.critic.critic.token_outcomes([each.rollout for each in EXPERIENCES], [0, 1, 1], 4096)
-    batch = reinforced(own, EXPERIENCES)
+    batch = own.batch(EXPERIENCES, 0)
     assert batch.divisor == 3  # a sum over tokens, the mean over programs
     for sequence, value, advantage in zip(batch.sequences, values, (1.3, 0.0, -1.3), strict=True):
         np.testing.assert_allclose(sequence.weights, advantage * value, rtol=1e-5, atol=1e-7)
@@ -184,18 +172,18 @@ def test_coderls_weights_are_outcome_minus_greedy_times_the_critics_value(tiny_p
 
 
 def test_the_critic_is_asked_before_it_is_told(tiny_policy):
-    own = session(tiny_policy, "coderl", len(OUTCOMES))
-    one = reinforced(own, EXPERIENCES).sequences[0].weights
-    two = reinforced(own, EXPERIENCES).sequences[0].weights
+    own = opened(tiny_policy, "coderl")
+    one = own.batch(EXPERIENCES, 0).sequences[0].weights
+    two = own.batch(EXPERIENCES, 0).sequences[0].weights
     assert not np.allclose(one, two)  # it has learned in between
 
 
 def test_ppocoders_weights_are_whitened_advantages_by_definition(tiny_policy):
-    own = session(tiny_policy, "ppocoder", 1, scorer=FakeScorer(Similarity(0.5, 0.25)))
-    shift = np.float32(0.2)
+    own = opened(tiny_policy, "ppocoder", compare=compared(0.5, 0.25))
+    shift, own.kl_coefficient = np.float32(0.2), 0.1
     own.reference = SimpleNamespace(logprobs=lambda sequences: [each.weights - shift for each in sequences])
     values = own.critic.critic.token_values([each.rollout for each in EXPERIENCES], 4096)
-    batch = ppocoder_batch(own, own.critic, EXPERIENCES)
+    batch = own.batch(EXPERIENCES, 0)
     expected = []
     for each, value in zip(EXPERIENCES, values, strict=True):
         count = len(value)
@@ -208,22 +196,19 @@ def test_ppocoders_weights_are_whitened_advantages_by_definition(tiny_policy):
     for sequence, row in zip(batch.sequences, expected, strict=True):
         np.testing.assert_allclose(sequence.weights, (row - everything.mean()) / everything.std(), atol=1e-4)
         assert sequence.old_logprobs is not None
-    assert (batch.terms.kl, batch.terms.clip, batch.divisor) == (0.0, (0.2, 0.2), 6)
+    assert (batch.loss.kl, batch.loss.clip, batch.divisor) == (0.0, (0.2, 0.2), 6)
     assert batch.metrics["ppocoder/kl"] == pytest.approx(0.2 * 6 / 3, rel=1e-5)
     assert own.kl_coefficient == pytest.approx(0.1 * (1 - 0.2 * 3 / 10_000))  # 0.4 of 1 nat: error at most 0.2
 
 
-def test_an_objective_without_a_critic_has_none(tiny_policy):
-    assert open_critic(TrainConfig(), tiny_policy) is None
-    values = open_critic(TrainConfig.load(overrides={"objective.algorithm": "ppocoder"}), tiny_policy)
-    assert values is not None
-    assert values.critic.outputs == 1
+def test_a_critic_of_values_has_one_output(tiny_policy):
+    assert opened(tiny_policy, "ppocoder").critic.critic.outputs == 1
+    assert opened(tiny_policy, "coderl").critic.critic.outputs == len(OUTCOMES)
 
 
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
-        ({"objective.algorithm": "ppocoder", "objective.critic_factor": True}, "objective.critic_factor"),
         ({"objective.kl_target": 1.0}, "objective.kl_target"),
         ({"sampler.turns": 4}, "buffer.capacity: 384 must be at least 512"),
     ],

@@ -11,13 +11,13 @@ import torch
 
 from engine import Judge, Problem, StdinTest, Verdict
 from training import minicode
+from training.algorithms.critic import OUTCOMES, Critic
 from training.config import ModelSection
-from training.critic.network import OUTCOMES, Critic
 from training.evaluation.critic_sampling import CriticSampling, critic_sampled, cut
 from training.evaluation.rates import judged_samples
 from training.policy import PolicyError, load_policy
 from training.repair import complaint, split_tests
-from training.sampler import TransformersSampler
+from training.samplers.transformers import TransformersSampler
 
 HOPELESS = Problem(
     "hopeless", (StdinTest("1 2\n", "PUBLICWORD\n"), StdinTest("3 4\n", "HIDDENWORD\n")), prompt="Reverse the list."
@@ -32,9 +32,9 @@ class Recorded:
         self.sampler = TransformersSampler(policy, 64, **options)
         self.requests = []
 
-    def sample(self, requests, policy_version):
+    def sample(self, requests):
         self.requests += requests
-        return self.sampler.sample(requests, policy_version)
+        return self.sampler.sample(requests)
 
 
 @pytest.fixture(scope="module")

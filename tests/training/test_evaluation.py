@@ -12,8 +12,8 @@ from training.config import ModelSection
 from training.evaluation.rates import evaluate, judged_requests
 from training.models.prompts import program_of
 from training.policy import load_policy
-from training.records import Rollout, SampleRequest
-from training.sampler import TransformersSampler
+from training.records import Drawing, Rollout, SampleRequest
+from training.samplers.transformers import TransformersSampler
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def problems():
 
 def drawn(policy, judge, problems, samples, done=(), rows=64):
     sampler = TransformersSampler(policy, 48)
-    return list(evaluate(policy, sampler, judge, problems, samples, 1.0, done=done, seed=3, rows=rows))
+    return list(evaluate(policy, sampler, judge, problems, samples, Drawing(), done=done, seed=3, rows=rows))
 
 
 def keys(samples):
@@ -63,10 +63,10 @@ class Saying:
     def __init__(self, policy, *texts):
         self._rows = [tuple(policy.tokenizer(text, add_special_tokens=False)["input_ids"]) for text in texts]
 
-    def sample(self, requests, policy_version):
+    def sample(self, requests):
         for request in requests:
             yield [
-                Rollout(request.problem_id, index, request.prompt_ids, ids, (0.0,) * len(ids), "stop", policy_version)
+                Rollout(request.problem_id, index, request.prompt_ids, ids, (0.0,) * len(ids), "stop", 0)
                 for index, ids in enumerate(self._rows)
             ]
 

@@ -51,7 +51,7 @@ class Again:
     def __init__(self, rollouts):
         self.rollouts = rollouts
 
-    def sample(self, requests, policy_version):
+    def sample(self, requests):
         yield self.rollouts
 
 

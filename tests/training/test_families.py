@@ -8,14 +8,15 @@ import torch
 
 from tests.training.families import CODE, FAMILIES, build
 from training.config import ModelSection
-from training.learner import sequence_logprobs
-from training.models import PolicyError
+from training.errors import PolicyError
+from training.models.batching import sequence_logprobs
 from training.models.families import network
 from training.models.forward import response_logprobs
 from training.models.prompts import encode_completion
 from training.policy import load_policy
 from training.records import SampleRequest, WeightedSequence
-from training.sampler import TransformersSampler, request_seed
+from training.samplers.transformers import TransformersSampler
+from training.seeds import request_seed
 
 TEXTS = ["print the sum\n", "read a list of numbers and then print the largest of all of them, nothing else\n", "x\n"]
 
@@ -36,7 +37,7 @@ def sampled(policy, tokens=8, batch_size=64, samples=3):
         SampleRequest(f"p{i}", tuple(policy.tokenizer(text)["input_ids"]), samples, request_seed(0, 1, f"p{i}"))
         for i, text in enumerate(TEXTS)
     ]
-    batches = TransformersSampler(policy, tokens, batch_size).sample(requests, policy_version=1)
+    batches = TransformersSampler(policy, tokens, batch_size).sample(requests)
     return {(rollout.problem_id, rollout.sample): rollout for batch in batches for rollout in batch}
 
 

@@ -16,9 +16,10 @@ from tests.training.test_mishaps import can_mount, mounted  # noqa: F401
 from training.checkpoint import checkpoints
 from training.cli import main
 from training.config import TrainConfig
-from training.loop import Interrupted, train
+from training.errors import Interrupted, RunError
+from training.loop import train
 from training.resume import find_beginning
-from training.run import Run, RunError
+from training.run import Run
 
 SETTINGS = {
     "data.limit": 4,

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from training.algorithms.loss import Loss
 from training.config import ConfigError, ModelSection, OptimizerSection
-from training.learner import LocalLearner, sequence_logprobs
-from training.objective import LossTerms
+from training.learners.local import LocalLearner
+from training.models.batching import sequence_logprobs
 from training.records import WeightedSequence
 from training.reference import Reference
 
@@ -100,7 +101,7 @@ def with_extras(sequence, generator):
 
 def test_every_term_is_invariant_to_padding_batch_order_and_micro_batches(tiny_policy):
     generator = np.random.default_rng(1)
-    given, terms = [with_extras(each, generator) for each in sequences()], LossTerms((0.2, 0.3), kl=0.1)
+    given, terms = [with_extras(each, generator) for each in sequences()], Loss((0.2, 0.3), kl=0.1)
     large, large_policy = learner(tiny_policy, micro_batch_tokens=10_000)
     small, small_policy = learner(tiny_policy, micro_batch_tokens=1)
     assert large.accumulate(given, 4.0, terms) == pytest.approx(small.accumulate(given[::-1], 4.0, terms), abs=1e-5)
@@ -111,7 +112,7 @@ def test_a_kl_term_pulls_on_tokens_without_weight(tiny_policy):
     generator = np.random.default_rng(1)
     zero = [dataclasses.replace(with_extras(s, generator), weights=np.zeros_like(s.weights)) for s in sequences()]
     some, some_policy = learner(tiny_policy)
-    assert some.accumulate(zero, 4.0, LossTerms(kl=0.1)) > 0
+    assert some.accumulate(zero, 4.0, Loss(kl=0.1)) > 0
     assert gradients(some_policy).abs().max() > 0
 
 
@@ -119,7 +120,7 @@ def test_a_batch_where_only_some_have_old_logprobs_is_refused(tiny_policy):
     first, *rest = sequences()
     some, _ = learner(tiny_policy)
     with pytest.raises(ValueError, match="all sequences"):
-        some.accumulate([with_extras(first, np.random.default_rng(1)), *rest], 1.0, LossTerms((0.2, 0.2)))
+        some.accumulate([with_extras(first, np.random.default_rng(1)), *rest], 1.0, Loss((0.2, 0.2)))
 
 
 def test_the_reference_gives_the_policys_own_logprobs_in_the_order_asked(tiny_policy):
@@ -158,7 +159,7 @@ def test_the_metrics_watch_the_distance_from_sampler_and_reference_and_what_is_c
     shifted = dataclasses.replace(
         sequence, old_logprobs=now - np.float32([np.log(2), 0]), reference_logprobs=now + np.float32([np.log(2), 0])
     )
-    one.accumulate([shifted], 1.0, LossTerms((0.2, 0.2), kl=0.1))
+    one.accumulate([shifted], 1.0, Loss((0.2, 0.2), kl=0.1))
     metrics = one.update()
     assert metrics["policy/kl_from_sampler"] == pytest.approx((0.5 + np.log(2) - 1) / 2, abs=1e-5)
     assert metrics["policy/kl_from_reference"] == pytest.approx((2 - np.log(2) - 1) / 2, abs=1e-5)

@@ -9,14 +9,13 @@ import numpy as np
 import pytest
 import torch
 
+from training.algorithms.loss import Loss
 from training.config import OptimizerSection, TrainConfig
-from training.learner import LocalLearner
-from training.learning import new_learner
-from training.objective import LossTerms
-from training.ranks import open_ranks
+from training.learners import open_learner, open_ranks
+from training.learners.local import LocalLearner
 from training.records import WeightedSequence
 
-WHOLE = LossTerms(clip=(0.2, 0.2), kl=0.1, entropy=0.01)
+WHOLE = Loss(clip=(0.2, 0.2), kl=0.1, entropy=0.01)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +42,7 @@ def make(ranks):
         own = replace(policy, model=copy.deepcopy(policy.model))
         settings = {"learning_rate": 1e-3, "warmup_steps": 0, **changes}
         overrides = {f"optimizer.{name}": value for name, value in settings.items()}
-        return new_learner(TrainConfig.load(overrides={**overrides, "training.steps": 10}), own, ranks), own
+        return open_learner(TrainConfig.load(overrides=overrides).optimizer, own, 10, ranks), own
 
     return made
 
@@ -72,13 +71,13 @@ def weights(policy):
     return torch.cat([parameter.detach().flatten() for parameter in policy.model.parameters()])
 
 
-@pytest.mark.parametrize(("terms", "tokens"), [(LossTerms(), 4000), (WHOLE, 40)], ids=["plain", "whole"])
-def test_it_makes_the_updates_of_one_process_and_says_the_same_of_them(make, policy, terms, tokens):
+@pytest.mark.parametrize(("loss", "tokens"), [(Loss(), 4000), (WHOLE, 40)], ids=["plain", "whole"])
+def test_it_makes_the_updates_of_one_process_and_says_the_same_of_them(make, policy, loss, tokens):
     learner, own = make(policy, micro_batch_tokens=tokens)
     one, expected = local(policy, micro_batch_tokens=tokens)
     for step in range(3):
         for part in (sequences(step), sequences(step + 10, count=1), []):  # accumulated, more and fewer than processes
-            assert learner.accumulate(part, 7.0, terms) == pytest.approx(one.accumulate(part, 7.0, terms), rel=1e-4)
+            assert learner.accumulate(part, 7.0, loss) == pytest.approx(one.accumulate(part, 7.0, loss), rel=1e-4)
         found, wanted = learner.update(), one.update()
         for each in (found, wanted):
             assert 0 <= each.pop("padding_share") < 1

@@ -14,7 +14,8 @@ import pytest
 from safetensors.torch import load_file
 
 from training.config import TrainConfig
-from training.run import Run, RunError, launch
+from training.errors import RunError
+from training.run import Run, launch
 
 SMALL = {
     "data.limit": 12,
@@ -120,7 +121,7 @@ def test_lines_with_a_path_are_not_cut_when_piped(capsys):
 
 
 def test_stopping_and_going_on_gives_the_same_weights_bit_for_bit(finished, tmp_path):
-    from training.loop import Interrupted
+    from training.errors import Interrupted
 
     def two_steps_done() -> bool:
         metrics = Run(tmp_path / "halves").metrics()
@@ -136,7 +137,7 @@ def test_stopping_and_going_on_gives_the_same_weights_bit_for_bit(finished, tmp_
 
 
 def test_an_evaluation_that_was_stopped_is_made_up_for_and_none_is_made_twice(tmp_path):
-    from training.loop import Interrupted
+    from training.errors import Interrupted
 
     path = tmp_path / "looked"
     settings = config(tmp_path, "looked", training__steps=4, evaluation__every=1)

@@ -11,8 +11,9 @@ import torch
 
 from tests.training.families import build
 from training.config import ModelSection, OptimizerSection
-from training.learner import LocalLearner, sequence_logprobs
+from training.learners.local import LocalLearner
 from training.models.adapters import save_weights, without_adapter
+from training.models.batching import sequence_logprobs
 from training.policy import load_policy
 from training.records import WeightedSequence
 

@@ -10,13 +10,13 @@ import torch
 
 from training.cli import main
 from training.config import TrainConfig
-from training.learner import LocalLearner
+from training.learners.local import LocalLearner
 from training.memory import estimate, shape_of
 from training.models.adapters import new_adapter
 from training.models.families import prepare_checkpointing
 from training.policy import Policy
 from training.records import SampleRequest, WeightedSequence
-from training.sampler import TransformersSampler
+from training.samplers.transformers import TransformersSampler
 
 CONFIGS = sorted(Path("examples/configs").glob("*.toml"))
 READY = [path for path in CONFIGS if not path.stem.startswith("minicode")]
@@ -85,7 +85,7 @@ def test_the_estimate_is_the_peak_or_up_to_half_more(family, options):
     requests = [SampleRequest(str(i), tuple(range(1 + i, 1 + i + PROMPT)), GROUP, (0, i)) for i in range(PROBLEMS)]
     rollouts = []
     sampler = TransformersSampler(policy, RESPONSE, GROUP * PROBLEMS)
-    sampling = allocated(lambda: rollouts.extend(each for batch in sampler.sample(requests, 0) for each in batch))
+    sampling = allocated(lambda: rollouts.extend(each for batch in sampler.sample(requests) for each in batch))
     sequences = [
         WeightedSequence(each.prompt_ids, each.token_ids, np.ones(len(each.token_ids), np.float32)) for each in rollouts
     ]

@@ -6,11 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from training.config.objective import ObjectiveSection
-from training.objective import LossTerms, sequence_scales, token_losses, token_weights
+from tests.training.algorithms import algorithm, section
+from training.algorithms.loss import Loss
+from training.algorithms.policy_gradient import token_weights
 from training.records import Baseline
 
-PAPER = ObjectiveSection(algorithm="rltf_paper")
+PAPER = section("rltf_paper")
+
+
+def weights(experience, keys):
+    return token_weights(experience.feedback, experience.baseline, keys)
 
 
 def experience():
@@ -29,7 +34,7 @@ def experience():
 
 def test_weights_are_the_sum_of_equations_8_to_10():
     # coarse: -0.6 - -0.3 = -0.3; adaptive: 0.35 - -0.3 = 0.65; fine as it is
-    assert np.allclose(token_weights(experience(), PAPER), [0.35, 0.35, -0.85, 0.35])
+    assert np.allclose(weights(experience(), PAPER), [0.35, 0.35, -0.85, 0.35])
 
 
 @pytest.mark.parametrize(
@@ -43,15 +48,15 @@ def test_weights_are_the_sum_of_equations_8_to_10():
     ],
 )
 def test_each_component_has_its_own_weight(change, expected):
-    assert np.allclose(token_weights(experience(), PAPER.model_copy(update=change)), expected)
+    assert np.allclose(weights(experience(), PAPER.model_copy(update=change)), expected)
 
 
 def test_the_mask_spares_unexecuted_tokens_the_programs_reward_but_not_their_own():
     masked = experience()
     masked.feedback.rewards["fine"][3] = -0.25
-    assert np.allclose(token_weights(masked, ObjectiveSection(mask_unexecuted=True)), [0.35, -0.15, -0.85, -0.25])
+    assert np.allclose(weights(masked, section(mask_unexecuted=True)), [0.35, -0.15, -0.85, -0.25])
     masked.feedback.executed = None  # lines not known: nothing is spared
-    assert np.allclose(token_weights(masked, ObjectiveSection(mask_unexecuted=True)), [0.35, -0.15, -0.85, 0.1])
+    assert np.allclose(weights(masked, section(mask_unexecuted=True)), [0.35, -0.15, -0.85, 0.1])
 
 
 def tensor(*rows):
@@ -61,7 +66,7 @@ def tensor(*rows):
 def test_loss_and_gradient_are_those_of_equation_2():
     logprobs = tensor([-1.0, -2.0], [-0.5, -3.0]).requires_grad_()
     weights = tensor([1.0, -0.5], [0.25, 0.0])
-    loss = token_losses(logprobs, weights).sum() / 2
+    loss = Loss().of_tokens(logprobs, weights).sum() / 2
     assert loss.item() == pytest.approx(-(-1.0 + 1.0 - 0.125) / 2)
     loss.backward()
     assert torch.equal(logprobs.grad, -weights / 2)
@@ -72,7 +77,7 @@ def test_the_clipped_surrogate_has_no_gradient_where_the_ratio_has_gone_far_enou
     ratios = tensor([1.5, 1.5, 0.5, 0.5, 1.1])
     weights = tensor([2.0, -2.0, 2.0, -2.0, 1.0])
     logprobs = ratios.log().requires_grad_()
-    loss = token_losses(logprobs, weights, LossTerms(clip=(0.2, 0.3)), old_logprobs=torch.zeros_like(ratios))
+    loss = Loss(clip=(0.2, 0.3)).of_tokens(logprobs, weights, old_logprobs=torch.zeros_like(ratios))
     assert torch.allclose(loss, -tensor([1.3 * 2, 1.5 * -2, 0.5 * 2, 0.8 * -2, 1.1]))
     loss.sum().backward()
     assert torch.allclose(logprobs.grad, -tensor([0, 1.5 * -2, 0.5 * 2, 0, 1.1]))  # d ratio / d logprob = ratio
@@ -80,23 +85,23 @@ def test_the_clipped_surrogate_has_no_gradient_where_the_ratio_has_gone_far_enou
 
 def test_on_policy_the_surrogate_has_the_gradient_of_reinforce():
     logprobs, weights = tensor([-1.0, -0.2]).requires_grad_(), tensor([0.7, -1.3])
-    token_losses(logprobs, weights, LossTerms(clip=(0.2, 0.2)), old_logprobs=logprobs.detach().clone()).sum().backward()
+    Loss(clip=(0.2, 0.2)).of_tokens(logprobs, weights, old_logprobs=logprobs.detach().clone()).sum().backward()
     assert torch.allclose(logprobs.grad, -weights)
 
 
 def test_the_kl_term_is_the_k3_estimate_with_its_gradient():
     logprobs = tensor([-1.0, -2.0]).requires_grad_()
     reference = tensor([-1.0 + np.log(2), -2.0])
-    loss = token_losses(logprobs, tensor([0.0, 0.0]), LossTerms(kl=0.5), reference_logprobs=reference)
+    loss = Loss(kl=0.5).of_tokens(logprobs, tensor([0.0, 0.0]), reference_logprobs=reference)
     assert torch.allclose(loss, 0.5 * tensor([2 - np.log(2) - 1, 0.0]))
     loss.sum().backward()
     assert torch.allclose(logprobs.grad, 0.5 * tensor([1 - 2.0, 0.0]))
 
 
-@pytest.mark.parametrize("terms", [LossTerms(kl=1.0), LossTerms(entropy=1.0)])
-def test_a_term_without_its_input_is_refused(terms):
+@pytest.mark.parametrize("loss", [Loss(kl=1.0), Loss(entropy=1.0)])
+def test_a_term_without_its_input_is_refused(loss):
     with pytest.raises(ValueError, match="needs"):
-        token_losses(tensor([-1.0]), tensor([1.0]), terms)
+        loss.of_tokens(tensor([-1.0]), tensor([1.0]))
 
 
 @pytest.mark.parametrize(
@@ -109,7 +114,7 @@ def test_a_term_without_its_input_is_refused(terms):
     ],
 )
 def test_normalisation_by_hand(normalisation, scales, divisor):
-    found = sequence_scales([3, 5], ObjectiveSection(normalisation=normalisation), longest=64)
+    found = algorithm(keys={"normalisation": normalisation}, longest=64).scales([3, 5])
     assert found == (pytest.approx(scales), divisor)
 
 
@@ -117,4 +122,4 @@ def test_a_group_deviation_divides_program_rewards_and_leaves_token_rewards():
     grouped = experience()
     grouped.baseline = Baseline(-0.3, -0.3, scale=0.5)
     # (0.35) / 0.5 = 0.7; fine and static as they are
-    assert np.allclose(token_weights(grouped, PAPER.model_copy(update={"static": 1})), [0.7, 0.2, -0.5, 0.7])
+    assert np.allclose(weights(grouped, PAPER.model_copy(update={"static": 1})), [0.7, 0.2, -0.5, 0.7])

@@ -13,14 +13,13 @@ import pytest
 import torch
 
 from feedback import FinishReason
+from tests.training.algorithms import algorithm
 from tests.training.families import build
-from training.baselines import group_baselines
 from training.config import ModelSection, OptimizerSection
-from training.config.objective import ObjectiveSection
-from training.learner import LocalLearner, sequence_logprobs
-from training.objective import token_weights, weighted_batch
+from training.learners.local import LocalLearner
+from training.models.batching import sequence_logprobs
 from training.policy import load_policy
-from training.records import Baseline, Rollout, WeightedSequence
+from training.records import Baseline, Group, Rollout, Sample, WeightedSequence
 
 LONGEST = 12
 LENGTHS = (5, 3, 6, 4)
@@ -92,7 +91,7 @@ def policy(request, tmp_path_factory):
     return load_policy(ModelSection(name=str(build(request.param, tmp_path_factory.mktemp("m") / request.param))))
 
 
-def batch_of(objective, old, reference):
+def batch_of(own, old, reference):
     rollouts = [
         Rollout("p", i, (7, 8, 9), ids, tuple(row), FinishReason.STOP, 0)
         for i, (ids, row) in enumerate(zip(TOKENS, old, strict=True))
@@ -111,14 +110,12 @@ def batch_of(objective, old, reference):
             LENGTHS, COARSE, ADAPTIVE, FINE, STATIC, EXECUTED, strict=True
         )
     ]
-    grouped = objective.baseline == "group_mean"
-    baselines = group_baselines(rollouts, feedbacks, objective) if grouped else [Baseline(*BEST)] * 4
-    experiences = [
-        SimpleNamespace(rollout=rollout, feedback=feedback, baseline=baseline)
-        for rollout, feedback, baseline in zip(rollouts, feedbacks, baselines, strict=True)
-    ]
-    weights = [token_weights(each, objective) for each in experiences]
-    batch = weighted_batch(experiences, weights, objective, LONGEST)
+    own.best = {"p": Baseline(*BEST)}
+    samples = tuple(Sample(*pair) for pair in zip(rollouts, feedbacks, strict=True))
+    greedy = SimpleNamespace(
+        rollout=None, feedback=SimpleNamespace(rewards={"coarse": [BEST[0]], "adaptive": [BEST[1]]})
+    )
+    batch = own.batch(own.credit(Group("p", samples, greedy)), 0)
     rows = [row.astype(np.float32) for row in reference]
     return dataclasses.replace(
         batch,
@@ -145,7 +142,9 @@ def expected_terms(logprobs, old, reference, advantages, clip, kl):
 @pytest.mark.parametrize("name", EQUATIONS)
 def test_loss_and_gradient_are_those_of_the_equations(policy, name):
     changes, advantages, factors, clip, kl = EQUATIONS[name]
-    objective = ObjectiveSection(algorithm=name.partition(",")[0], **changes)
+    own = algorithm(
+        name.partition(",")[0], keys={key: value for key, value in changes.items() if key != "kl"}, longest=LONGEST
+    )
     plain = [WeightedSequence((7, 8, 9), ids, np.ones(len(ids), np.float32)) for ids in TOKENS]
     rows = sequence_logprobs(policy, plain)
     logprobs = [rows[i, :length].double() for i, length in enumerate(LENGTHS)]
@@ -162,9 +161,9 @@ def test_loss_and_gradient_are_those_of_the_equations(policy, name):
 
     for tokens in (1, 10_000):  # whatever shares a micro-batch
         policy.model.zero_grad()
-        batch = batch_of(objective, old, reference)
+        batch = batch_of(own, old, reference)
         learner = LocalLearner(policy, OptimizerSection(micro_batch_tokens=tokens), steps=10)
-        loss = learner.accumulate(batch.sequences, batch.divisor, batch.terms)
+        loss = learner.accumulate(batch.sequences, batch.divisor, dataclasses.replace(batch.loss, kl=kl))
         assert loss == pytest.approx(expected_loss, rel=1e-4)
         assert torch.allclose(gradients(policy), expected, atol=1e-6 + 1e-4 * float(expected.abs().max()))
 
@@ -181,9 +180,9 @@ def test_the_entropy_bonus_is_that_of_the_whole_distribution(policy):
         all_tokens = [WeightedSequence((7, 8, 9), ids, np.zeros(length + 1, np.float32)) for ids in last]
         logprobs = sequence_logprobs(policy, all_tokens)[:, length].detach().double()
         entropies.append(float(-(logprobs.exp() * logprobs).sum()))
-    objective = ObjectiveSection(entropy=0.5)
     learner = LocalLearner(policy, OptimizerSection(), steps=10)
-    experience = SimpleNamespace(rollout=Rollout("p", 0, (7, 8, 9), TOKENS[0], (-1.0,) * 5, FinishReason.STOP, 0))
-    batch = weighted_batch([experience], [sequence.weights], objective, LONGEST)
-    assert learner.accumulate(batch.sequences, 1.0, batch.terms) == pytest.approx(-0.5 * sum(entropies), rel=1e-4)
+    rollout = Rollout("p", 0, (7, 8, 9), TOKENS[0], (-1.0,) * 5, FinishReason.STOP, 0)
+    experience = SimpleNamespace(rollout=rollout, weights=sequence.weights)
+    batch = algorithm(keys={"entropy": 0.5}).batch([experience], 0)
+    assert learner.accumulate(batch.sequences, 1.0, batch.loss) == pytest.approx(-0.5 * sum(entropies), rel=1e-4)
     assert learner.update()["policy/entropy"] == pytest.approx(np.mean(entropies), rel=1e-4)

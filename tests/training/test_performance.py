@@ -7,7 +7,7 @@ import pytest
 
 from tests.training.families import build
 from training.config import ConfigError, ModelSection, TrainConfig
-from training.learner import batch_tokens
+from training.models.batching import batch_tokens
 from training.performance import Performance, Tokens, measured_peak
 from training.policy import load_policy
 from training.records import WeightedSequence

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from training import minicode, step
+from training import minicode
 from training.config import TrainConfig
-from training.control import Control
-from training.display import Display
-from training.session import open_session
+from training.opening import open_parts
+from training.ranks import ALONE
+from training.resume import new_beginning
+from training.step import Step
 
 SETTINGS = {
     "sampler.problems_per_step": 4,
@@ -22,33 +23,32 @@ SETTINGS = {
 }
 
 
-def stepped(folder, portions, monkeypatch, **changes):
+def stepped(folder, portions, **changes):
     """Weights and metrics after one step in so many portions."""
     torch.set_num_threads(1)
-    monkeypatch.setattr(step, "_PORTIONS", portions)
-    session = open_session(
+    parts, _ = open_parts(
         TrainConfig.load(overrides={**SETTINGS, **changes}),
         folder / str(portions),
         minicode.problems("short", "train")[:20],
-        [],
-        display=Display(quiet=True),
-        should_stop=lambda: False,
-        control=Control(folder),
+        tell=lambda _: None,
+        go_on=lambda: None,
+        ranks=ALONE,
+        beginning=new_beginning(),
     )
     try:
-        done = step.take_step(session)
-        assert done.programs == len(done.experiences) == len(session.buffer) == 12
-        assert all(weights is not None for weights in done.weights)
-        return torch.cat([each.detach().flatten() for each in session.policy.trained]), done.metrics
+        trainer, step = parts.trainer, Step(0)
+        trainer.rollouts.portions = portions
+        trainer.take(step)
+        assert trainer.rollouts.programs == len(step.fresh) == len(trainer.buffer) == len(step.weights) == 12
+        return torch.cat([each.detach().flatten() for each in parts.policy.trained]), step.metrics
     finally:
-        session.close()
+        parts.close()
 
 
-def test_the_number_of_portions_does_not_change_the_step(tmp_path, monkeypatch):
+def test_the_number_of_portions_does_not_change_the_step(tmp_path):
     changes = {"objective.normalisation": "token_mean", "objective.baseline": "leave_one_out"}
-    whole, one = stepped(tmp_path, 1, monkeypatch, **changes)
-    parts, many = stepped(tmp_path, 4, monkeypatch, **changes)
-    for name in ("gradient_norm", "loss/reinforced", "loss/supervised", "reward/mean"):
+    whole, one = stepped(tmp_path, 1, **changes)
+    parts, many = stepped(tmp_path, 4, **changes)
+    for name in ("gradient_norm", "loss/reinforced", "loss/supervised"):
         assert many[name] == pytest.approx(one[name], rel=1e-3, abs=1e-5)
     assert torch.allclose(whole, parts, atol=2e-4)
-    assert many["feedback_wait_share"] < 1

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from engine import ErrorKind, Execution, ProgramError, Similarity, Verdict
-from training.objective.ppocoder import (
+from training.algorithms.ppocoder import (
     generalised_advantages,
     next_kl_coefficient,
     terminal_reward,

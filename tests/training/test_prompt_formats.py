@@ -13,12 +13,12 @@ from engine import AssertTest, CallTest, Problem, StdinTest
 from feedback import FinishReason, token_offsets
 from tests.training.families import build
 from training.config import ModelSection
-from training.models import PolicyError
+from training.errors import PolicyError
 from training.models.formats import ProgramFormat
 from training.models.prompts import encode_completion, encode_prompt, is_cut, program_of, prompt_text
 from training.policy import load_policy
 from training.records import SampleRequest
-from training.sampler import TransformersSampler
+from training.samplers.transformers import TransformersSampler
 
 STDIN = Problem("s", (StdinTest("1", "2"),), prompt="Double it.")
 CALL = Problem("c", (CallTest((1,), 2),), prompt="Double it.", starter_code="def double(n):", entry_point="double")
@@ -105,7 +105,7 @@ def test_a_stop_string_ends_a_sample_and_its_tokens_write_no_program(folder):
     request = SampleRequest("p", encode_prompt(free, STDIN), 64, (0, 1, 2))
 
     def draw(one):
-        return [each for batch in TransformersSampler(one, 12).sample([request], 0) for each in batch]
+        return [each for batch in TransformersSampler(one, 12).sample([request]) for each in batch]
 
     texts = [b"".join(free.bytes_of(each.token_ids)) for each in draw(free)]
     stops = ("e", "or")

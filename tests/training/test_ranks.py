@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from training.control import Stopping
-from training.ranks import ElsewhereError, open_ranks
+from training.errors import ElsewhereError, Stopping
+from training.learners import open_ranks
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,10 @@ import pytest
 from safetensors.torch import load_file
 
 from training.config import TrainConfig
-from training.loop import Interrupted, train
+from training.errors import Interrupted
+from training.loop import train
 from training.run import Run
-from training.step import fill_buffer
+from training.step import Trainer
 
 TINY = {
     "data.limit": 6,
@@ -36,6 +37,7 @@ OBJECTIVES = {  # the default is in test_loop
         "buffer.initial": 12,
     },
     "dr_grpo": {"objective.algorithm": "dr_grpo"},
+    "gspo": {"objective.algorithm": "gspo"},
     "dapo, difficulty": {
         "objective.algorithm": "dapo",
         "objective.overlong": 16,
@@ -74,15 +76,15 @@ def test_stopping_and_going_on_ends_with_the_same_weights(tmp_path, name):
 )
 def test_a_run_stopped_after_its_buffer_was_filled_does_not_fill_it_again(tmp_path, monkeypatch, options):
     config = TrainConfig.load(overrides={**TINY, "buffer.capacity": 12, "buffer.batch_size": 12, **options})
-    fillings = []
+    fillings, filled = [], Trainer.fill
 
-    def fill(*arguments):
-        fillings.append(fill_buffer(*arguments))
+    def fill(trainer, go_on):
+        fillings.append(filled(trainer, go_on))
         return fillings[-1]
 
     whole, halves = tmp_path / "whole", tmp_path / "halves"
     train(config, whole)
-    monkeypatch.setattr("training.loop.fill_buffer", fill)
+    monkeypatch.setattr(Trainer, "fill", fill)
     with pytest.raises(Interrupted) as stopped:
         train(config, halves, should_stop=lambda: bool(fillings))
     assert stopped.value.checkpoint.name == "step-0"

@@ -12,11 +12,12 @@ import torch
 
 from feedback import FinishReason
 from tests.training.vllm.stub import Stub
-from training.learner import sequence_logprobs
-from training.records import SampleRequest, WeightedSequence
-from training.sampler import TransformersSampler, request_seed
-from training.vllm.sampler import VllmSampler
-from training.vllm.servers import VllmServers
+from training.models.batching import sequence_logprobs
+from training.records import Drawing, SampleRequest, WeightedSequence
+from training.samplers.transformers import TransformersSampler
+from training.samplers.vllm.sampler import VllmSampler
+from training.samplers.vllm.servers import VllmServers
+from training.seeds import request_seed
 
 
 @pytest.fixture(scope="module", params=["transformers", "vllm"])
@@ -28,12 +29,11 @@ def new_sampler(request, tiny_policy, tmp_path_factory):
     stub = Stub(tiny_policy)
     opened = {}
 
-    def new(policy, max_new_tokens, batch_size=64, **drawn):
+    def new(policy, max_new_tokens, batch_size=64):
         if batch_size not in opened:
             folder = tmp_path_factory.mktemp("served")
             opened[batch_size] = VllmServers([stub.url], policy, folder, batch_size, timeout=600)
-        opened[batch_size].push(7)
-        return VllmSampler(opened[batch_size], policy, max_new_tokens, **drawn)
+        return VllmSampler(opened[batch_size], policy, max_new_tokens)
 
     yield new
     for servers in opened.values():
@@ -49,8 +49,10 @@ def requests(policy, samples=3):
     ]
 
 
-def draw(sampler, wanted):
-    rollouts = [rollout for batch in sampler.sample(wanted, policy_version=7) for rollout in batch]
+def draw(sampler, wanted, **drawing):
+    sampler.follow(7)
+    asked = [replace(request, drawing=Drawing(**drawing)) for request in wanted]
+    rollouts = [rollout for batch in sampler.sample(asked) for rollout in batch]
     return {(rollout.problem_id, rollout.sample): rollout for rollout in rollouts}
 
 
@@ -70,7 +72,7 @@ def test_a_sample_does_not_depend_on_its_batch(new_sampler, tiny_policy):
 
 @pytest.mark.parametrize("drawn", [{}, {"temperature": 0.5}, {"top_k": 3}, {"top_p": 0.5, "temperature": 1.5}])
 def test_logprobs_are_those_the_learner_computes_however_tokens_are_drawn(new_sampler, tiny_policy, drawn):
-    for rollout in draw(new_sampler(tiny_policy, 10, **drawn), requests(tiny_policy)).values():
+    for rollout in draw(new_sampler(tiny_policy, 10), requests(tiny_policy), **drawn).values():
         ids = rollout.token_ids
         sequence = WeightedSequence(rollout.prompt_ids, ids, np.ones(len(ids), np.float32))
         assert sequence_logprobs(tiny_policy, [sequence])[0].tolist() == pytest.approx(rollout.logprobs, abs=1e-4)
@@ -91,15 +93,16 @@ def check_begun(new_sampler, policy):
     assert len(found) == 9
     for rollout in found.values():
         given = begun[rollout.problem_id]
-        whole = (*given, *rollout.token_ids)
-        sequence = WeightedSequence(rollout.prompt_ids, whole, np.ones(len(whole), np.float32))
-        expected = sequence_logprobs(policy, [sequence])[0].tolist()[len(given) :]
-        assert expected == pytest.approx(rollout.logprobs, abs=1e-4)
+        count = len(given)
+        assert (rollout.token_ids[:count], rollout.logprobs[:count], rollout.begun) == (given, (0.0,) * count, count)
+        whole = WeightedSequence(rollout.prompt_ids, rollout.token_ids, np.ones(len(rollout.token_ids), np.float32))
+        expected = sequence_logprobs(policy, [whole])[0].tolist()[count:]
+        assert expected == pytest.approx(rollout.logprobs[count:], abs=1e-4)
 
 
 def test_greedy_is_what_transformers_generates(new_sampler, tiny_policy):
     for request in requests(tiny_policy, samples=1):
-        ours = draw(new_sampler(tiny_policy, 10, greedy=True), [request])[request.problem_id, 0]
+        ours = draw(new_sampler(tiny_policy, 10), [request], temperature=0)[request.problem_id, 0]
         prompt = torch.tensor([request.prompt_ids])
         theirs = tiny_policy.model.generate(
             prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=10, do_sample=False
@@ -132,7 +135,19 @@ def test_first_tokens_are_drawn_from_the_softmax(new_sampler, tiny_policy):
 
 def test_top_k_keeps_only_the_likeliest(new_sampler, tiny_policy):
     request = requests(tiny_policy, samples=50)[0]
-    found = draw(new_sampler(tiny_policy, 1, top_k=2), [request])
+    found = draw(new_sampler(tiny_policy, 1), [request], top_k=2)
     with torch.inference_mode():
         likeliest = tiny_policy.model(torch.tensor([request.prompt_ids])).logits[0, -1].topk(2).indices.tolist()
     assert {rollout.token_ids[0] for rollout in found.values()} <= set(likeliest)
+
+
+def test_samples_drawn_differently_may_be_asked_for_together(new_sampler, tiny_policy):
+    first, second, _ = requests(tiny_policy, samples=1)
+    greedy = replace(first, drawing=Drawing(temperature=0))
+    sampler = new_sampler(tiny_policy, 8)
+    sampler.follow(7)
+    together = [each for batch in sampler.sample([greedy, second, first]) for each in batch]
+    found = {(each.problem_id, each.greedy): each.token_ids for each in together}
+    alone = draw(new_sampler(tiny_policy, 8), [first, second])
+    assert found["p0", True] == draw(new_sampler(tiny_policy, 8), [first], temperature=0)["p0", 0].token_ids
+    assert (found["p0", False], found["p1", False]) == (alone["p0", 0].token_ids, alone["p1", 0].token_ids)

@@ -8,9 +8,8 @@ import pytest
 from engine import Diagnostic, ErrorKind, Execution, Frame, ProgramError, Report, Source, Span, TestResult, Verdict
 from feedback import FinishReason, assess
 from training.config import TrainConfig
-from training.records import Baseline, Experience, Rollout
+from training.records import Baseline, Experience, Group, Rollout, Sample
 from training.samples import step_metrics
-from training.scoring import needs_lines
 
 PROGRAM = b"x=1\ny=z\n"
 
@@ -23,7 +22,12 @@ def experience(span, lines, offsets):
     feedback = assess(report, np.array(offsets, np.int32))
     tokens = len(offsets)
     rollout = Rollout("p", 0, (1,), (2,) * tokens, (-1.0,) * tokens, FinishReason.STOP, 0)
-    return Experience(rollout, feedback, Baseline(0, 0))
+    return Experience(rollout, feedback, Baseline(0, 0), np.zeros(tokens, np.float32))
+
+
+def measured(*experiences):
+    group = Group("p", tuple(Sample(each.rollout, each.feedback) for each in experiences))
+    return step_metrics([group], experiences, turns=1)
 
 
 WHOLE = [[0, 2], [2, 4], [4, 6], [6, 8]]
@@ -33,7 +37,7 @@ SECOND_LINE = Span(4, 7, 2, 0, 2, 3)
 def test_blames_that_no_token_wrote_are_counted_apart():
     located = experience(SECOND_LINE, frozenset({1, 2}), WHOLE)
     cut_away = experience(SECOND_LINE, frozenset({1, 2}), [[0, 2], [2, 4], [8, 8], [8, 8]])
-    metrics = step_metrics([located, cut_away], infra=0)
+    metrics = measured(located, cut_away)
     assert (metrics["blames/located"], metrics["blames/unlocated"]) == (1, 1)
     assert metrics["tokens/penalised_share"] == pytest.approx(2 / 8)
 
@@ -41,7 +45,7 @@ def test_blames_that_no_token_wrote_are_counted_apart():
 def test_tokens_that_no_test_ran_are_counted():
     stopped_early = experience(SECOND_LINE, frozenset({2}), WHOLE)
     unknown = experience(SECOND_LINE, None, WHOLE)
-    assert step_metrics([stopped_early, unknown], infra=0)["tokens/unexecuted_share"] == pytest.approx(2 / 8)
+    assert measured(stopped_early, unknown)["tokens/unexecuted_share"] == pytest.approx(2 / 8)
 
 
 @pytest.mark.parametrize(
@@ -57,4 +61,5 @@ def test_tokens_that_no_test_ran_are_counted():
     ],
 )
 def test_lines_are_traced_only_where_something_is_made_of_them(overrides, needed):
-    assert needs_lines(TrainConfig.load(overrides=overrides)) is needed
+    config = TrainConfig.load(overrides=overrides)
+    assert config.objective.needs_lines(config.feedback.needs_lines) is needed

@@ -7,10 +7,9 @@ import pytest
 
 from engine import Execution, Report, TestResult, Verdict
 from feedback import FinishReason, RewardSettings, assess
-from training.config.objective import ObjectiveSection
-from training.objective import shaped
-from training.objective.shaping import overlong_penalty, weights_of_tests
-from training.records import Rollout
+from tests.training.algorithms import algorithm, section
+from training.algorithms.shaping import overlong_penalty, shaped, weights_of_tests
+from training.records import Group, Rollout, Sample
 
 SETTINGS = RewardSettings()
 
@@ -21,12 +20,12 @@ def sampled(passes, problem="p", tokens=4):
     report = Report(b"x=1\n", Execution(verdict, results, None, 0.0, ""), ())
     rollout = Rollout(problem, 0, (1,), tuple(range(tokens)), (-1.0,) * tokens, FinishReason.STOP, 0)
     offsets = np.array([[i, i + 1] for i in range(tokens)], np.int32)
-    return rollout, assess(report, offsets, settings=SETTINGS)
+    return Sample(rollout, assess(report, offsets, settings=SETTINGS))
 
 
-def adaptive(pairs, **objective):
-    found = shaped(pairs, ObjectiveSection(**objective), SETTINGS, longest=8)
-    return [float(feedback.rewards["adaptive"][0]) for _, feedback in found]
+def adaptive(group, **keys):
+    found = shaped(group, section(**keys), SETTINGS, longest=8)
+    return [float(sample.feedback.rewards["adaptive"][0]) for sample in found]
 
 
 GROUP = [sampled([1, 1, 0]), sampled([1, 0, 0]), sampled([1, 1, 1]), sampled([0, 0, 0])]
@@ -59,16 +58,17 @@ def test_tests_of_one_difficulty_share_their_weight():
     assert weights[3] / weights[:3].sum() == pytest.approx(np.exp(0.5) / (1 + 3 * near) * (3 + near) / 3)
 
 
-def test_groups_are_weighed_apart():
-    other = [sampled([1, 0], "q"), sampled([1, 0], "q")]
-    alone = adaptive(other, adaptive_reward="difficulty")
-    assert np.allclose(adaptive(GROUP + other, adaptive_reward="difficulty")[4:], alone)
+def test_the_greedy_program_is_one_of_the_group_and_each_group_is_weighed_alone():
+    own = algorithm(keys={"adaptive_reward": "difficulty"}, longest=8)
+    samples, greedy = own.shaped(Group("p", tuple(GROUP[:3]), GROUP[3]))
+    found = [float(each.feedback.rewards["adaptive"][0]) for each in (*samples, greedy)]
+    assert np.allclose(found, adaptive(GROUP, adaptive_reward="difficulty"))
 
 
 def test_a_program_that_never_ran_passed_nothing():
-    rollout, _ = sampled([1])
+    rollout = sampled([1]).rollout
     report = Report(b"x=1\n", Execution(Verdict.ERROR, (), None, 0.0, ""), ())
-    broken = rollout, assess(report, np.array([[i, i + 1] for i in range(4)], np.int32), settings=SETTINGS)
+    broken = Sample(rollout, assess(report, np.array([[i, i + 1] for i in range(4)], np.int32), settings=SETTINGS))
     found = adaptive([*GROUP, broken], adaptive_reward="difficulty")
     assert found[4] == pytest.approx(-0.3)
     assert adaptive([broken], adaptive_reward="difficulty") == [pytest.approx(-0.3)]
@@ -83,13 +83,13 @@ def test_the_overlong_penalty_is_that_of_dapo():
     "objective", [{"overlong": 6}, {"adaptive_reward": "difficulty"}, {"adaptive_reward": "binary"}]
 )
 def test_contributions_still_add_up_to_the_rewards(objective):
-    for _, feedback in shaped(GROUP, ObjectiveSection(**objective), SETTINGS, longest=8):
+    for sample in shaped(GROUP, section(**objective), SETTINGS, longest=8):
         for index in range(4):
-            for component, values in feedback.rewards.items():
-                amounts = [each.amount for each in feedback.explain(index) if each.component == component]
+            for component, values in sample.feedback.rewards.items():
+                amounts = [each.amount for each in sample.feedback.explain(index) if each.component == component]
                 assert np.float32(sum(amounts)) == values[index]
 
 
 def test_length_costs_coarse_reward_on_every_token():
-    (_, before), (_, after) = GROUP[2], shaped(GROUP, ObjectiveSection(overlong=6), SETTINGS, longest=8)[2]
-    assert np.allclose(after.rewards["coarse"], before.rewards["coarse"] - 2 / 6)
+    before, after = GROUP[2], shaped(GROUP, section(overlong=6), SETTINGS, longest=8)[2]
+    assert np.allclose(after.feedback.rewards["coarse"], before.feedback.rewards["coarse"] - 2 / 6)

@@ -35,7 +35,8 @@ from typing import Any
 
 import msgspec
 
-from training.config import ConfigError, TrainConfig, read_toml
+from training.config import TrainConfig, read_toml
+from training.errors import ConfigError
 from training.run import Run, launch, move_earlier
 
 OUTCOMES = "outcomes.jsonl"

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from training.data import DataError
 from training.data.rows import Malformed, rows_of_file
-from training.run import Run, RunError
+from training.errors import DataError, RunError
+from training.run import Run
 
 
 def load_programs(path: Path) -> dict[str, list[str]]:

@@ -16,7 +16,7 @@ from training.amplify.shapes import called
 
 if TYPE_CHECKING:
     from training.policy import Policy
-    from training.protocols import Sampler
+    from training.samplers.base import Sampler
 
 _SHOWN = 3
 _MOST_TEXTS = 50
@@ -69,7 +69,7 @@ def proposals(
         for problem in problems
         if problem.tests
     ]
-    for batch in sampler.sample(requests, policy_version=0):
+    for batch in sampler.sample(requests):
         texts: dict[str, list[str]] = {}
         for rollout in batch:
             said = b"".join(policy.bytes_of(rollout.token_ids)).decode(errors="replace")

@@ -3,7 +3,6 @@
 What this package does not do: judge or read anything itself (`engine` does, on the nodes), or start machines.
 """
 
-from training.cluster.crew import ClusterError
 from training.cluster.engine import RayEngine
 
-__all__ = ["ClusterError", "RayEngine"]
+__all__ = ["RayEngine"]

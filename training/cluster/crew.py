@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 
 from training.cluster.worker import RayWorker, Start
+from training.errors import ClusterError
 
 _TRIES = 3
 """Workers that a job is given to, one after the other; starts of a worker that does not come up."""
@@ -28,10 +29,6 @@ _AHEAD = 3
 """Jobs that a worker has at a time for each of its judge's processes, so that none waits for the network."""
 _OUTSTANDING = 1024
 """Jobs without an answer before `add` blocks."""
-
-
-class ClusterError(ConnectionError):
-    """No worker is left, or what a worker should have done was lost with one after the other."""
 
 
 class Crew:

@@ -20,9 +20,9 @@ from typing import Any
 
 from engine import Execution, Isolation, Problem, Report, SandboxError, Similarity, Verdict
 from engine.extras import needs
-from training.cluster.crew import ClusterError, Crew
+from training.cluster.crew import Crew
 from training.cluster.worker import Start
-from training.config import ConfigError
+from training.errors import ClusterError, ConfigError
 
 _MOST_PROBLEMS = 4096
 """Problems kept in the cluster's object store."""

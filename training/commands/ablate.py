@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from engine.extras import needs
 from training.commands.train import add_key_options, explain_unknown, given_keys
-from training.config import ConfigError
+from training.errors import ConfigError
 from training.files import write_text
 
 __all__ = ["add_arguments", "explain_unknown", "run"]

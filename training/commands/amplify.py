@@ -49,7 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
     from training.amplify.records import AmplifySettings
     from training.amplify.report import amplified_record, render, summary
     from training.audit.writing import write_records
-    from training.data import DataError, LoadReport, load_problems
+    from training.data import LoadReport, load_problems
+    from training.errors import DataError
 
     if problem := _usage_problem(arguments):
         print(f"rltf amplify: {problem}", file=sys.stderr)
@@ -105,10 +106,10 @@ def _usage_problem(arguments: argparse.Namespace) -> str:
 def _proposals(arguments: argparse.Namespace, problems: Sequence[Problem]) -> dict[str, list[str]]:
     """What the model says, by problem id. Raises DataError where there is no such model."""
     from training.amplify.proposals import proposals
-    from training.config import ModelSection
-    from training.data import DataError
-    from training.policy import PolicyError, load_policy, set_threads
-    from training.sampler import TransformersSampler
+    from training.errors import DataError, PolicyError
+    from training.policy import load_policy, set_threads
+    from training.samplers.transformers import TransformersSampler
+    from training.sections import ModelSection
 
     set_threads(0)
     try:

@@ -56,9 +56,10 @@ def _memory(file: str) -> int:
     """Print what `training.memory` estimates for a configuration; 2 if it cannot be read."""
     from transformers import AutoConfig
 
-    from training.config import ConfigError, TrainConfig
+    from training.config import TrainConfig
+    from training.errors import ConfigError, PolicyError
     from training.memory import estimate, shape_of
-    from training.policy import PolicyError, resolve
+    from training.policy import resolve
 
     try:
         config = TrainConfig.load(file)

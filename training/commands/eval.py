@@ -77,10 +77,9 @@ def run(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
     from engine import SandboxError
-    from training.data import DataError
+    from training.errors import DataError, PolicyError
     from training.evaluation.results import ResultError, read_result
     from training.evaluation.tables import show_comparisons
-    from training.models import PolicyError
 
     if fault := _usage_fault(arguments):
         print(f"rltf eval: {fault}", file=sys.stderr)
@@ -161,8 +160,8 @@ def _problems(arguments: argparse.Namespace, console: Console) -> tuple[list[Pro
 
 
 def _plan(arguments: argparse.Namespace) -> EvaluationPlan:
-    from training.config import ModelSection
     from training.evaluation.plan import EvaluationPlan
+    from training.sections import ModelSection
 
     return EvaluationPlan(
         ModelSection(

@@ -10,9 +10,10 @@ import math
 import sys
 from pathlib import Path
 
+from training.errors import RunError
 from training.files import write_text
 from training.page import build_page
-from training.run import Run, RunError
+from training.run import Run
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

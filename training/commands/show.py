@@ -12,8 +12,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from training.errors import RunError
 from training.rendering import render_record
-from training.run import Run, RunError, runs_in
+from training.run import Run, runs_in
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,10 +13,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
-from training.config import ConfigError, TrainConfig, keys, read_toml, unknown_key
+from training.config import TrainConfig, keys, read_toml, unknown_key
+from training.errors import DivergenceError, ElsewhereError, Interrupted, LostError, RefusedError, RunError
 from training.files import write_text
-from training.ranks import ElsewhereError, LostError, Ranks, open_ranks
-from training.run import Run, RunError, identity_of, new_run_path, runs_in
+from training.learners import open_ranks
+from training.ranks import Ranks
+from training.run import Run, identity_of, new_run_path, runs_in
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         ranks = open_ranks()
         config, path = ranks.first(lambda: _asked(arguments)(arguments, overrides))
-    except (ConfigError, RunError) as error:
+    except RefusedError as error:
         print(f"rltf train: {error}", file=sys.stderr)
         return 2
     except ElsewhereError:
@@ -141,12 +143,8 @@ def _changes(run: Run, asked: TrainConfig, config: TrainConfig, file: str | None
 def _train(config: TrainConfig, path: Path, arguments: argparse.Namespace, ranks: Ranks) -> int:
     # torch and transformers take seconds to load: only once the configuration is known to be good
     from engine import SandboxError
-    from training.data import DataError
     from training.display import Display
-    from training.loop import Interrupted, train
-    from training.policy import PolicyError
-    from training.step import DivergenceError
-    from training.vllm.answers import ServerError
+    from training.loop import train
 
     display = Display(quiet=not ranks.leads)
     stop = _StopRequest(quiet=not ranks.leads)
@@ -166,12 +164,12 @@ def _train(config: TrainConfig, path: Path, arguments: argparse.Namespace, ranks
         display.message(f"go on with: rltf train --run {path.name} --run.folder {path.parent} --resume")
         _report(path, ranks)
         return 130
-    except (ConfigError, DataError, PolicyError, RunError, SandboxError) as error:
+    except (RefusedError, SandboxError) as error:
         print(f"rltf train: {error}", file=sys.stderr)
         return 2
     except ElsewhereError:  # which says what happened
         return 1
-    except (DivergenceError, LostError, ServerError, OSError, sqlite3.Error) as error:  # OSError: a full disk, say
+    except (DivergenceError, LostError, OSError, sqlite3.Error) as error:  # OSError: a full disk, say
         if ranks.leads or not isinstance(error, DivergenceError):  # which all of them see
             print(f"rltf train: {error}", file=sys.stderr)
         return 1

@@ -10,9 +10,10 @@ What this package does not do: judge references, find weak tests, or look for pr
 """
 
 from training.data.reports import NO_TESTS, LoadReport
-from training.data.rows import DataError, Malformed
+from training.data.rows import Malformed
 from training.data.shapes import APPS_DIFFICULTIES, APPS_PRELUDE
 from training.data.specs import FORMS, ProblemStream, load_problems, stream_problems
+from training.errors import DataError
 
 __all__ = [
     "APPS_DIFFICULTIES",

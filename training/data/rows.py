@@ -16,12 +16,9 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from engine.extras import needs
+from training.errors import DataError
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".parquet")
-
-
-class DataError(ValueError):
-    """A data spec or a record is malformed; the message says where and what is allowed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from engine import Problem, parse_problem
 from training.data.reports import NO_TESTS
-from training.data.rows import DataError, Malformed, Row
+from training.data.rows import Malformed, Row
+from training.errors import DataError
 
 MBPP_SPLITS = {"prompt": range(1, 11), "test": range(11, 511), "validation": range(511, 601), "train": range(601, 975)}
 """Task ids of each split, as published."""

@@ -16,7 +16,8 @@ from training.data import livecodebench, shapes
 from training.data.evalplus import PARTS, evalplus_problems
 from training.data.livecodebench import livecodebench_problem
 from training.data.reports import LoadReport
-from training.data.rows import SUFFIXES, DataError, Malformed, Row, row_of, rows_of_file, rows_of_hub
+from training.data.rows import SUFFIXES, Malformed, Row, row_of, rows_of_file, rows_of_hub
+from training.errors import DataError
 
 FORMS = (
     "minicode:TIER:SPLIT, mbpp:FILE[:SPLIT], apps:FOLDER_OR_FILE[:DIFFICULTY], humaneval:FILE,"

@@ -15,23 +15,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine import Execution, Judge, Problem, Verdict
 from feedback import FinishReason
-from training.critic.network import OUTCOMES, PASSED, Critic
-from training.evaluation.rates import EVALUATION_STEP, Judged
-from training.models import PolicyError
-from training.models.families import is_encoder_decoder
+from training.algorithms.critic import OUTCOMES, PASSED, Critic
+from training.errors import PolicyError
+from training.evaluation.rates import Judged
 from training.models.prompts import encode_prompt, program_of
 from training.policy import Policy
-from training.protocols import Sampler
-from training.records import Rollout, SampleRequest
+from training.records import Drawing, Rollout, SampleRequest
 from training.repair import complaint, encode_repair, split_tests
-from training.sampler import request_seed
+from training.samplers.base import Sampler
+from training.seeds import EVALUATION, request_seed
 
 _REPAIR, _REFINE = 1, 2
 """The stages after the first: each draws with random numbers of its own."""
@@ -57,6 +56,7 @@ def critic_sampled(
     judge: Judge,
     problems: Sequence[Problem],
     samples: int,
+    drawing: Drawing = Drawing(),  # noqa: B008
     *,
     seed: int,
     settings: CriticSampling | None = None,
@@ -75,10 +75,11 @@ def critic_sampled(
     Args:
         policy: Samples and repairs, in its own prompt format.
         critic: With four outcomes.
-        sampler: Over `policy`, with a temperature: greedy ends would all be the same.
+        sampler: Over `policy`.
         judge: Runs programs on public tests, then on all.
         problems: Any number.
         samples: N, for each problem.
+        drawing: With a temperature: greedy ends would all be the same.
         seed: Everything random is a function of it.
         settings: M and more.
         go_on: Called between batches; may raise to stop.
@@ -88,11 +89,15 @@ def critic_sampled(
     """
     if critic.outputs != len(OUTCOMES):
         raise PolicyError("critic sampling needs a critic of outcomes (objective.algorithm coderl), not of values")
-    work = _Work(policy, critic, sampler, judge, samples, seed, settings or CriticSampling(), go_on)
+    work = _Work(policy, critic, sampler, judge, samples, seed, settings or CriticSampling(), go_on, drawing)
     public = {problem.id: split_tests(problem, work.settings.public)[0] for problem in problems}
     first = [
         SampleRequest(
-            problem.id, encode_prompt(policy, problem), samples, request_seed(seed, EVALUATION_STEP, problem.id)
+            problem.id,
+            encode_prompt(policy, problem),
+            samples,
+            request_seed(seed, EVALUATION, problem.id),
+            drawing=drawing,
         )
         for problem in problems
     ]  # with the numbers of an ordinary evaluation; later stages have their own
@@ -155,6 +160,7 @@ class _Work:
     seed: int
     settings: CriticSampling
     go_on: Callable[[], None]
+    drawing: Drawing
 
     def tried(self, requests: Sequence[SampleRequest], public: dict[str, Problem]) -> dict[str, list[_Try]]:
         """Sample, and run what comes on the public tests while the next batch is sampled; by problem."""
@@ -194,45 +200,32 @@ class _Work:
         for rollout, row in zip(seeds, rows, strict=True):
             ended = rollout.finish_reason is FinishReason.STOP  # nothing is written after an end of sequence
             cuts[rollout.problem_id].append((rollout, min(cut(row), len(rollout.token_ids) - ended)))
-        requests: list[SampleRequest] = []
-        begun: dict[tuple[str, int], tuple[Rollout, int]] = {}
-        for name, group in cuts.items():
-            prompts = [(rollout.prompt_ids, rollout.token_ids[:keep]) for rollout, keep in group]
-            for request, start in zip(self._shared(name, _REFINE, prompts), group, strict=False):
-                requests.append(request)
-                begun |= {(name, request.first + index): start for index in range(request.samples)}
-        found: dict[str, list[tuple[Rollout, bytes]]] = defaultdict(list)
-        for end in self._sampled(requests):
-            seed, keep = begun[end.problem_id, end.sample]
-            whole = replace(
-                end,
-                prompt_ids=seed.prompt_ids,
-                token_ids=(*seed.token_ids[:keep], *end.token_ids),
-                logprobs=(*seed.logprobs[:keep], *end.logprobs),
+        requests = [
+            request
+            for name, group in cuts.items()
+            for request in self._shared(
+                name, _REFINE, [(rollout.prompt_ids, rollout.token_ids[:keep]) for rollout, keep in group]
             )
-            program = program_of(self.policy, whole.token_ids, public[end.problem_id])
-            found[end.problem_id].append((whole, program))
-        return found
+        ]
+        refined: dict[str, list[tuple[Rollout, bytes]]] = defaultdict(list)
+        for rollout in self._sampled(requests):
+            program = program_of(self.policy, rollout.token_ids, public[rollout.problem_id])
+            refined[rollout.problem_id].append((rollout, program))
+        return refined
 
     def _shared(
         self, problem_id: str, stage: int, begun: Sequence[tuple[tuple[int, ...], tuple[int, ...]]]
     ) -> list[SampleRequest]:
-        """N samples of a problem divided among (prompt, beginning) as evenly as can be; the last may be left without.
-
-        A decoder-only model reads a beginning with its prompt, in batches with others of any length.
-        """
+        """Divide N samples of a problem among (prompt, beginning), as evenly as can be; the last may get none."""
         requests, first = [], 0
-        numbers = (*request_seed(self.seed, EVALUATION_STEP, problem_id), stage)
+        numbers = (*request_seed(self.seed, EVALUATION, problem_id), stage)
         for index, (prompt, beginning) in enumerate(begun[: self.samples]):
             share = self.samples // len(begun) + (index < self.samples % len(begun))
-            if is_encoder_decoder(self.policy.model):
-                requests.append(SampleRequest(problem_id, prompt, share, numbers, first, beginning))
-            else:
-                requests.append(SampleRequest(problem_id, (*prompt, *beginning), share, numbers, first))
+            requests.append(SampleRequest(problem_id, prompt, share, numbers, first, beginning, self.drawing))
             first += share
         return requests
 
     def _sampled(self, requests: Sequence[SampleRequest]) -> Iterator[Rollout]:
-        for batch in self.sampler.sample(requests, policy_version=0):
+        for batch in self.sampler.sample(requests):
             self.go_on()
             yield from batch

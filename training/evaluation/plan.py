@@ -1,28 +1,27 @@
 """A whole evaluation: a model at one or several temperatures, and the samples that it still lacks.
 
-    plan = EvaluationPlan(ModelSection(name="embedded:short"), samples=10, temperatures=(0.0, 0.6))
-    samples = list(plan.missing(problems))  # drawn and judged
-    rows = rows_of(samples, ks=[1, 5], ns=[1])  # training.evaluation.results
-
-What this module does not do: keep samples (`training.evaluation.results`) or print.
+plan = EvaluationPlan(ModelSection(name="embedded:short"), samples=10, temperatures=(0.0, 0.6))
+samples = list(plan.missing(problems))  # drawn and judged
+rows = rows_of(samples, ks=[1, 5], ns=[1])  # training.evaluation.results
 """
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from engine import Judge, Problem
-from training.config import ModelSection
-from training.critic.network import load_critic
+from training.algorithms.critic import load_critic
 from training.evaluation.critic_sampling import critic_sampled
 from training.evaluation.rates import evaluate, sample_of
 from training.evaluation.results import Sample, fingerprint_of_model, fingerprint_of_problems
 from training.policy import Policy, load_policy, resolve
-from training.protocols import Sampler
-from training.sampler import TransformersSampler
+from training.records import Drawing
+from training.samplers import Sampler, open_sampler
+from training.sections import ModelSection, SamplerSection
 
 _CRITIC_PROBLEMS = 16
 """Problems that are sampled with the critic together."""
@@ -44,16 +43,19 @@ class EvaluationPlan:
     """Everything random is a function of it."""
     critic_sampling: bool = False
     """Refine and repair with the critic that the model's checkpoint holds."""
+    sampler: SamplerSection = field(default_factory=SamplerSection)
+    """What draws: `backend` and `servers`, as in training."""
 
     def settings(self, problems: Sequence[Problem]) -> dict[str, Any]:
         """What makes this evaluation of `problems` this one and not another, as plain data."""
         return {
-            **asdict(self),
+            **{each.name: getattr(self, each.name) for each in fields(self) if each.name != "sampler"},
             "model": self.model.name,
             "temperatures": list(self.temperatures),
             **self.model.model_dump(mode="json", include={"prompt_format", "extract", "stop", "dtype"}),
             "weights": fingerprint_of_model(Path(resolve(self.model.name))),
             "problems": fingerprint_of_problems(problems),
+            **({} if self.sampler.backend == "transformers" else {"backend": self.sampler.backend}),
         }
 
     def size(self, problems: Sequence[Problem]) -> int:
@@ -61,7 +63,13 @@ class EvaluationPlan:
         return len(problems) * sum(self.samples if temperature else 1 for temperature in self.temperatures)
 
     def missing(
-        self, problems: Sequence[Problem], done: Sequence[Sample] = (), *, workers: int = 1, batch_size: int = 64
+        self,
+        problems: Sequence[Problem],
+        done: Sequence[Sample] = (),
+        *,
+        workers: int = 1,
+        batch_size: int = 64,
+        folder: Path | None = None,
     ) -> Iterator[Sample]:
         """Draw and judge what `done` lacks.
 
@@ -69,32 +77,33 @@ class EvaluationPlan:
             problems: All of the evaluation's.
             done: Samples of an earlier session with the same settings.
             workers: Sandbox workers.
-            batch_size: Sequences generated together.
+            batch_size: Sequences generated together, or requests that each server has at once.
+            folder: Where servers find the weights; None: a temporary one.
 
         Raises:
+            ConfigError: the servers cannot be used.
+            ServerError: no server is left.
             PolicyError: the model cannot be loaded, or holds no critic where one is asked for.
             SandboxError: programs cannot be confined here.
         """
         policy = load_policy(self.model)
-        with Judge(workers=workers) as judge:
-            for temperature in self.temperatures:
-                greedy = temperature == 0
-                sampler = TransformersSampler(
-                    policy,
-                    self.max_new_tokens,
-                    batch_size,
-                    temperature=temperature or 1.0,
-                    top_p=self.top_p,
-                    greedy=greedy,
-                )
-                have = [sample for sample in done if sample.temperature == temperature]
-                if self.critic_sampling:
-                    yield from self._with_critic(policy, sampler, judge, problems, temperature, have)
-                    continue
-                count = 1 if greedy else self.samples
-                yield from evaluate(
-                    policy, sampler, judge, problems, count, temperature, done=have, seed=self.seed, rows=batch_size
-                )
+        section = self.sampler.model_copy(update={"max_new_tokens": self.max_new_tokens, "batch_size": batch_size})
+        with tempfile.TemporaryDirectory(prefix="rltf-served-") as served, Judge(workers=workers) as judge:
+            sampler = open_sampler(section, policy, folder or Path(served))
+            try:
+                sampler.follow(0)
+                for temperature in self.temperatures:
+                    drawing = Drawing(temperature, self.top_p if temperature else 1.0)
+                    have = [sample for sample in done if sample.temperature == temperature]
+                    if self.critic_sampling:
+                        yield from self._with_critic(policy, sampler, judge, problems, drawing, have)
+                        continue
+                    count = self.samples if temperature else 1
+                    yield from evaluate(
+                        policy, sampler, judge, problems, count, drawing, done=have, seed=self.seed, rows=batch_size
+                    )
+            finally:
+                sampler.close()
 
     def _with_critic(
         self,
@@ -102,7 +111,7 @@ class EvaluationPlan:
         sampler: Sampler,
         judge: Judge,
         problems: Sequence[Problem],
-        temperature: float,
+        drawing: Drawing,
         done: Sequence[Sample],
     ) -> Iterator[Sample]:
         """A few problems at a time. A problem's samples are one piece of work, done again if one is missing."""
@@ -111,7 +120,9 @@ class EvaluationPlan:
         left = [each for each in problems if any((each.id, index) not in have for index in range(self.samples))]
         for start in range(0, len(left), _CRITIC_PROBLEMS):
             chunk = {problem.id: problem for problem in left[start : start + _CRITIC_PROBLEMS]}
-            drawn = critic_sampled(policy, critic, sampler, judge, list(chunk.values()), self.samples, seed=self.seed)
+            drawn = critic_sampled(
+                policy, critic, sampler, judge, list(chunk.values()), self.samples, drawing, seed=self.seed
+            )
             for each in drawn:
                 if (each.problem_id, each.rollout.sample) not in have:
-                    yield sample_of(each, chunk[each.problem_id], temperature)
+                    yield sample_of(each, chunk[each.problem_id], drawing.temperature)

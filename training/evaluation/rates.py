@@ -16,13 +16,11 @@ from training.evaluation.estimates import pass_at_k
 from training.evaluation.results import Sample
 from training.models.prompts import encode_prompt, program_of
 from training.policy import Policy
-from training.protocols import Sampler
-from training.records import Rollout, SampleRequest
+from training.records import Drawing, Rollout, SampleRequest
 from training.rows import outcome_class
-from training.sampler import request_seed
+from training.samplers.base import Sampler
+from training.seeds import EVALUATION, request_seed
 
-EVALUATION_STEP = 2**31 - 1
-"""Stands for the step in evaluation seeds: every evaluation of a run draws with the same numbers."""
 _WAITING = 4096
 """Programs that may wait for the judge before sampling does."""
 
@@ -59,6 +57,7 @@ def judged_samples(
     judge: ProgramJudge,
     problems: Sequence[Problem],
     samples: int,
+    drawing: Drawing = Drawing(),  # noqa: B008
     *,
     seed: int,
     go_on: Callable[[], None] = lambda: None,
@@ -72,7 +71,8 @@ def judged_samples(
             problem.id,
             encode_prompt(policy, problem),
             samples,
-            request_seed(seed, EVALUATION_STEP, problem.id),
+            request_seed(seed, EVALUATION, problem.id),
+            drawing=drawing,
         )
         for problem in problems
     ]
@@ -96,7 +96,7 @@ def judged_requests(
     by_id = {problem.id: problem for problem in problems}
     views = {each.id: each.public_view() for each in by_id.values() if public and _shows_others(each)}
     waiting: deque[tuple[Rollout, bytes, Future[Execution], Future[Execution] | None]] = deque()
-    for batch in sampler.sample(requests, policy_version=0):
+    for batch in sampler.sample(requests):
         go_on()
         for rollout in batch:
             problem = by_id[rollout.problem_id]
@@ -142,7 +142,7 @@ def evaluate(
     judge: ProgramJudge,
     problems: Sequence[Problem],
     samples: int,
-    temperature: float,
+    drawing: Drawing,
     *,
     done: Iterable[Sample] = (),
     seed: int,
@@ -152,26 +152,26 @@ def evaluate(
 
     Args:
         policy: Model and tokenizer.
-        sampler: Over it, at that temperature.
+        sampler: Over it.
         judge: Runs the programs.
         problems: All of the evaluation's.
         samples: For each problem, those that are done included.
-        temperature: 0 is greedy.
+        drawing: Its temperature tells samples apart.
         done: Samples that need not be drawn again.
         seed: Everything random is a function of it, and a sample of its index: the same ones, whatever is done.
         rows: Samples of one problem that are drawn together, at most.
     """
-    have = {(sample.problem_id, sample.sample) for sample in done if sample.temperature == temperature}
+    have = {(sample.problem_id, sample.sample) for sample in done if sample.temperature == drawing.temperature}
     by_id = {problem.id: problem for problem in problems}
     requests = []
     for problem in problems:
         missing = [index for index in range(samples) if (problem.id, index) not in have]
         for first, count in _stretches(missing, rows):
             prompt = encode_prompt(policy, problem)
-            numbers = request_seed(seed, EVALUATION_STEP, problem.id)
-            requests.append(SampleRequest(problem.id, prompt, count, numbers, first))
+            numbers = request_seed(seed, EVALUATION, problem.id)
+            requests.append(SampleRequest(problem.id, prompt, count, numbers, first, drawing=drawing))
     for each in judged_requests(policy, sampler, judge, problems, requests, public=True):
-        yield sample_of(each, by_id[each.problem_id], temperature)
+        yield sample_of(each, by_id[each.problem_id], drawing.temperature)
 
 
 def _stretches(indices: Sequence[int], longest: int) -> Iterator[tuple[int, int]]:

@@ -1,18 +1,9 @@
 """What differs between model families, handled once: how they are run, what they read, which ids their tokens have.
 
-    families     the parts of a Hugging Face model: body, head, encoder, start token
-    forward      prompts read once, responses continued from them, log-probabilities of responses
-    tokens       tokenizers: special ids, continuations whose bytes are exact
-    formats      what is read and taught, and which bytes of a completion are the program
-    prompts      token ids of prompts and of what is taught
-    adapters     LoRA
-
-What this package does not do: generate (`training.sampler`), learn (`training.learner`) or load (`training.policy`).
+families     the parts of a Hugging Face model: body, head, encoder, start token
+forward      prompts read once, responses continued from them, log-probabilities of responses
+tokens       tokenizers: special ids, continuations whose bytes are exact
+formats      what is read and taught, and which bytes of a completion are the program
+prompts      token ids of prompts and of what is taught
+adapters     LoRA
 """
-
-
-class PolicyError(ValueError):
-    """The model cannot be loaded or used, or a prompt format is malformed; one line says which and what is allowed."""
-
-
-__all__ = ["PolicyError"]

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 
 from engine.extras import needs
-from training.config import ModelSection
-from training.models import PolicyError
+from training.errors import PolicyError
+from training.sections import ModelSection
 
 _FILE = "adapter_config.json"
 

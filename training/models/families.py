@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from transformers.modeling_layers import GradientCheckpointingLayer
 
-from training.models import PolicyError
+from training.errors import PolicyError
 
 _CHECKED_TOKENS = 5
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from engine import AssertTest, Problem
 from feedback import COMPLETION_FORMATS, CompletionFormat
-from training.models import PolicyError
+from training.errors import PolicyError
 
 if TYPE_CHECKING:
-    from training.config import ModelSection
+    from training.sections import ModelSection
 
 _CHAT = "chat"
 _FIELDS = "{prompt}, {starter_code}, {tests} and {entry_point}"

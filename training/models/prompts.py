@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from engine import Problem
-from training.models import PolicyError
+from training.errors import PolicyError
 from training.models.families import is_encoder_decoder
 from training.models.tokens import encode_continuation
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Any
 
-from training.models import PolicyError
+from training.errors import PolicyError
 
 _BEFORE = ("", "\n", ";", "0\n")
 """What a text may be encoded after, to find its tokens in the middle of a text (SentencePiece marks the first word)."""

@@ -136,7 +136,7 @@ class SayingSampler:
     def __init__(self, text):
         self._ids = tuple(text.encode())
 
-    def sample(self, requests, policy_version):
+    def sample(self, requests):
         for each in requests:
             yield [
                 Rollout(
@@ -146,7 +146,7 @@ class SayingSampler:
                     self._ids,
                     np.zeros(len(self._ids), np.float32),
                     FinishReason.STOP,
-                    policy_version,
+                    0,
                 )
             ]
 

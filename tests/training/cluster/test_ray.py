@@ -14,7 +14,7 @@ from engine import Verdict
 from feedback import FinishReason
 from tests.training.cluster.programs import ECHO, MIXED, opened, rollout, wait_for, workers
 from training.checkpoint import save_experiences
-from training.cluster import ClusterError
+from training.errors import ClusterError
 from training.records import Baseline, Experience
 
 PATIENT = replace(ECHO, time_limit=30.0)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tests.training.vllm.stub import Stub
-from training.vllm.servers import VllmServers
+from training.samplers.vllm.servers import VllmServers
 
 
 @pytest.fixture

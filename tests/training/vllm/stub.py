@@ -244,4 +244,4 @@ def requests(policy, problems=2, samples=2):
 
 def drawn(sampler, wanted, version=0):
     """What comes, by problem and sample."""
-    return {(each.problem_id, each.sample): each for batch in sampler.sample(wanted, version) for each in batch}
+    return {(each.problem_id, each.sample): each for batch in sampler.sample(wanted) for each in batch}

@@ -10,8 +10,8 @@ import threading
 import pytest
 
 from tests.training.vllm.stub import drawn, requests
-from training.vllm.answers import ServerError
-from training.vllm.sampler import VllmSampler
+from training.errors import ServerError
+from training.samplers.vllm.sampler import VllmSampler
 
 
 def changed(**fields):

@@ -13,12 +13,13 @@ import torch
 from safetensors.torch import load_file
 
 from tests.training.vllm.stub import Stub, drawn, requests
+from training.algorithms.loss import Loss
 from training.config import ConfigError, OptimizerSection, TrainConfig
-from training.learner import LocalLearner, sequence_logprobs
-from training.objective.loss import LossTerms
+from training.errors import ServerError
+from training.learners.local import LocalLearner
+from training.models.batching import sequence_logprobs
 from training.records import WeightedSequence
-from training.vllm.answers import ServerError
-from training.vllm.sampler import VllmSampler
+from training.samplers.vllm.sampler import VllmSampler
 
 
 def move(policy, by=0.2):
@@ -80,7 +81,7 @@ def test_a_caller_that_waits_for_samples_is_asked_meanwhile_whether_to_go_on(pol
     servers.push(0)
     held = threading.Event()
     stubs[0].before_token = lambda stub: held.wait()
-    batches = VllmSampler(servers, policy, 2).sample(requests(policy), 0)
+    batches = VllmSampler(servers, policy, 2).sample(requests(policy))
     assert next(batches) == []
     held.set()
     assert len([each for batch in batches for each in batch]) == 4
@@ -115,7 +116,7 @@ def test_samples_whose_weights_change_on_the_way_are_counted_and_have_the_older_
     pushed = threading.Event()
     stubs[0].before_token = lambda stub: stub.tokens < 8 or pushed.wait()
     wanted = requests(policy, samples=1)
-    sampler.begin(wanted)
+    sampler.ahead(wanted)
     while stubs[0].tokens < 8:
         time.sleep(0.01)
     move(policy)
@@ -148,7 +149,7 @@ def test_a_sample_that_lags_is_weighted_by_the_clipped_ratio_to_the_policy_that_
 
     def kl_and_gradient():
         learner = LocalLearner(policy, OptimizerSection(learning_rate=1e-9, gradient_clip=1e9), steps=1)
-        learner.accumulate(sequences, 1.0, LossTerms(clip=(0.2, 0.28)))
+        learner.accumulate(sequences, 1.0, Loss(clip=(0.2, 0.28)))
         found = policy.trained[0].grad.clone()
         return learner.update()["policy/kl_from_sampler"], found
 
@@ -256,7 +257,7 @@ def test_a_cache_that_is_not_forgotten_is_an_error(policy, stubs, connect):
         ({"backend": "vllm"}, "sampler.servers: .*needs one or more"),
         ({"servers": "http://a:8000"}, "sampler.servers: .*no other has any"),
         ({"backend": "vllm", "servers": "a:8000"}, r"sampler.servers.0: .* not 'a:8000'"),
-        ({"ahead": "true"}, "sampler.ahead: only backend 'vllm'"),
+        ({"ahead": "true"}, "sampler.ahead: only servers .* not backend 'transformers'"),
     ],
 )
 def test_settings_that_do_not_fit_are_named(keys, message):
@@ -267,5 +268,5 @@ def test_settings_that_do_not_fit_are_named(keys, message):
 def test_sampling_ahead_needs_the_ratio():
     given = {"sampler.backend": "vllm", "sampler.servers": "http://a:1,http://b:2/", "sampler.ahead": True}
     assert TrainConfig.load(overrides=given).sampler.servers == ("http://a:1", "http://b:2/")
-    with pytest.raises(ConfigError, match="samples of an older policy need the ratio"):
+    with pytest.raises(ConfigError, match="an older policy's samples need the ratio"):
         TrainConfig.load(overrides={**given, "objective.algorithm": "rltf_paper"})

@@ -105,9 +105,10 @@ def test_servers_of_another_model_end_the_command_before_it_begins(tmp_path, stu
 
 
 def test_an_encoder_is_nothing_for_vllm(encoder_decoder_policy, tmp_path):
-    from training.config import ConfigError, TrainConfig
-    from training.sampling import open_servers
+    from training.config import TrainConfig
+    from training.errors import ConfigError
+    from training.samplers import open_sampler
 
     keys = {"sampler.backend": "vllm", "sampler.servers": "http://127.0.0.1:9"}
     with pytest.raises(ConfigError, match="'vllm' serves decoder-only models"):
-        open_servers(TrainConfig.load(overrides=keys), encoder_decoder_policy, tmp_path, print)
+        open_sampler(TrainConfig.load(overrides=keys).sampler, encoder_decoder_policy, tmp_path)

@@ -1,0 +1,61 @@
+"""Learners: what changes the policy, in one process or in all that were launched."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, cast
+
+from engine.extras import needs
+from training.errors import ConfigError
+from training.ranks import ALONE, Ranks
+
+if TYPE_CHECKING:
+    from training.learners.accelerate_ranks import AccelerateRanks
+    from training.learners.base import Learner
+    from training.policy import Policy
+    from training.sections import OptimizerSection
+
+__all__ = ["open_learner", "open_ranks"]
+
+
+def open_ranks() -> Ranks:
+    """Find the processes that a launcher started, as its environment says; or this one alone.
+
+    Raises:
+        ConfigError: they cannot work together, and why.
+    """
+    size = os.environ.get("WORLD_SIZE", "1")
+    if "RANK" not in os.environ or int(size) == 1:
+        return ALONE
+    try:
+        from training.learners.accelerate_ranks import AccelerateRanks
+    except ImportError as error:
+        if error.name != "accelerate":
+            raise
+        raise ConfigError(f"{size} processes were launched: that {needs('accelerate', 'accelerate')}") from None
+    return AccelerateRanks()
+
+
+def open_learner(section: OptimizerSection, policy: Policy, steps: int, ranks: Ranks) -> Learner:
+    """Open what changes the policy: in this process, or in all of `ranks`.
+
+    Raises:
+        ConfigError: what is configured does not work in several.
+    """
+    from training.learners.local import LocalLearner
+
+    if ranks.count == 1:
+        return LocalLearner(policy, section, steps)
+    launched = cast("AccelerateRanks", ranks)
+    match launched.engine:
+        case "DEEPSPEED":
+            from training.learners.deepspeed import DeepSpeedLearner
+
+            return DeepSpeedLearner(policy, section, steps, launched)
+        case "FSDP":
+            from training.learners.sharded import FsdpLearner
+
+            return FsdpLearner(policy, section, steps, launched)
+    from training.learners.accelerate import AccelerateLearner
+
+    return AccelerateLearner(policy, section, steps, launched)

@@ -1,0 +1,105 @@
+"""One policy learned by several processes through Accelerate.
+
+Every process is told all sequences of a batch and learns from its part of them. Plain data parallel training keeps
+whole weights everywhere and adds up gradients once for each update, whatever number of tokens each process had (DDP
+would take means, after each micro batch). What this module does not do: launch processes, or let them agree
+(`training.learners.accelerate_ranks`); shard anything (`training.learners.sharded`, `training.learners.deepspeed`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+
+from training.algorithms.loss import PLAIN, Loss
+from training.errors import ConfigError
+from training.learners.accelerate_ranks import AccelerateRanks
+from training.learners.local import LocalLearner
+from training.models.batching import with_gradient
+from training.policy import Policy
+from training.records import WeightedSequence
+from training.sections import OptimizerSection
+
+
+class AccelerateLearner(LocalLearner):
+    """The `Learner` of several processes: the updates that `LocalLearner` would make of the same sequences.
+
+    Args:
+        policy: What is trained, the same everywhere.
+        section: As for one process.
+        steps: As for one process.
+        ranks: The processes.
+
+    Raises:
+        ConfigError: the policy is on another device.
+    """
+
+    def __init__(self, policy: Policy, section: OptimizerSection, steps: int, ranks: AccelerateRanks) -> None:
+        device = ranks.accelerator.device.type
+        if policy.device.type != device:
+            raise ConfigError(f"model.device {policy.section.device!r}: the processes work on {device}; allowed: auto")
+        self._ranks = ranks
+        self._means: dict[str, float] = {}
+        super().__init__(policy, section, steps)
+
+    def accumulate(self, sequences: Sequence[WeightedSequence], divisor: float, loss: Loss = PLAIN) -> float:
+        """Add the gradient of this process's part of `sequences`, which all have; returns the loss of them all."""
+        shares = shared_out(with_gradient(sequences, loss.needs_every_token), self._ranks.count)
+        return sum(self._ranks.gather(partial(super().accumulate, shares[self._ranks.index], divisor, loss)))
+
+    def update(self) -> dict[str, float]:
+        """One step with the gradients of all processes; its metrics are of all of them. Raises as `LocalLearner`."""
+        told = self._ranks.gather(self._told)
+        self._tokens = [sum(column) for column in zip(*(each.tokens for each in told), strict=True)]
+        self._means = _means([each.sums for each in told])
+        with self._ranks.meeting("in an update"):
+            self._add_up([any(column) for column in zip(*(each.touched for each in told), strict=True)])
+            return super().update()
+
+    def _told(self) -> _Told:
+        sums = {name: (float(torch.cat(rows).sum()), sum(map(len, rows))) for name, rows in self._watched.items()}
+        return _Told([each.grad is not None for each in self._policy.trained], self._tokens, sums)
+
+    def _add_up(self, touched: list[bool]) -> None:
+        """Gradients summed over processes; none where nobody has one, as in one process, for weight decay to spare."""
+        for parameter, used in zip(self._policy.trained, touched, strict=True):
+            if used:
+                parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+                torch.distributed.all_reduce(parameter.grad)
+
+    def _telemetry(self) -> dict[str, float]:
+        return self._means
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a process tells the others before an update."""
+
+    touched: list[bool]
+    """Which parameters have a gradient."""
+    tokens: list[int]
+    sums: dict[str, tuple[float, int]]
+    """Of each metric over its tokens: their sum, and how many."""
+
+
+def shared_out(sequences: Sequence[WeightedSequence], count: int) -> list[list[WeightedSequence]]:
+    """Neighbours together (their prompt is read once) in `count` parts with about as many tokens each."""
+    sizes = np.array([len(each.prompt_ids) + len(each.token_ids) for each in sequences], dtype=np.float64)
+    middles = np.cumsum(sizes) - sizes / 2
+    parts: list[list[WeightedSequence]] = [[] for _ in range(count)]
+    for sequence, middle in zip(sequences, middles, strict=True):
+        parts[int(middle * count / sizes.sum())].append(sequence)
+    return parts
+
+
+def _means(sums: list[dict[str, tuple[float, int]]]) -> dict[str, float]:
+    names = dict.fromkeys(name for each in sums for name in each)
+    columns = {name: [each[name] for each in sums if name in each] for name in names}
+    return {
+        name: sum(total for total, _ in column) / sum(tokens for _, tokens in column)
+        for name, column in columns.items()
+    }
