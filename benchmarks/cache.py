@@ -19,8 +19,8 @@ from benchmarks.tables import write_between_markers
 from training.config import ModelSection
 from training.data import load_problems
 from training.models.forward import Prefix
+from training.models.policy import Policy, load_policy, set_threads
 from training.models.prompts import encode_prompt
-from training.policy import Policy, load_policy, set_threads
 from training.records import SampleRequest
 from training.samplers.transformers import TransformersSampler
 

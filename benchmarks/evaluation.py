@@ -19,7 +19,7 @@ from training.config import ModelSection
 from training.data import load_problems
 from training.evaluation.plan import EvaluationPlan
 from training.evaluation.results import OVERALL, Row, rows_of
-from training.policy import set_threads
+from training.models.policy import set_threads
 
 PAGE = Path("docs/evaluation.md")
 MBPP = Path("../shared/data/mbpp.jsonl")

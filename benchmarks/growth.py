@@ -41,7 +41,7 @@ def _cost(samples: int, tokens: int, vocabulary: int) -> tuple[float, float]:
 
     from training.config import OptimizerSection
     from training.learners.local import LocalLearner
-    from training.policy import Policy
+    from training.models.policy import Policy
     from training.samplers.transformers import TransformersSampler
 
     torch.manual_seed(0)

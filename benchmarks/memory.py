@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.tables import write_between_markers
-from training.policy import Policy
+from training.models.policy import Policy
 
 VOCABULARY = 151_936
 WAYS = ("plain", "response positions", "chunked", "chunked, one prompt a group")

@@ -25,8 +25,8 @@ from training.data import load_problems
 from training.models.batching import batch_tokens, micro_batches
 from training.models.families import run_body
 from training.models.forward import padded, response_logprobs, token_logprobs
+from training.models.policy import Policy, load_policy, set_threads
 from training.models.prompts import encode_prompt
-from training.policy import Policy, load_policy, set_threads
 from training.records import SampleRequest, WeightedSequence
 from training.samplers.transformers import TransformersSampler
 

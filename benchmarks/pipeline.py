@@ -1,10 +1,10 @@
-"""Is `rltf plan` right? A discrete-event simulation of the same pipeline: run as `python -m benchmarks.pipeline`.
+"""Is `benchmarks.plan` right? A discrete-event simulation of the same pipeline: run as `python -m benchmarks.pipeline`.
 
 The plan divides averages. Here every program is an event of its own: its length is drawn, its engine writes it token by
 token beside others, a judge core takes it for its own time (some use up their time limit), and the learner begins when
 the last program of its step has been judged. What is compared is the time of a step.
 
-What this program does not do: measure anything real; both sides take the same unit costs (`training.plan`).
+What this program does not do: measure anything real; both sides take the same unit costs (`benchmarks.plan`).
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ from typing import Any
 import numpy as np
 import simpy
 
+from benchmarks.plan import GPUS, MODELS, Efficiency, Gpu, Model, Plan, Work, plan, rows
 from benchmarks.tables import write_between_markers
-from training.commands.plan import rows
-from training.plan import GPUS, MODELS, Efficiency, Gpu, Model, Plan, Work, plan
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "scaling.md"
 STEPS, WARM = 12, 3

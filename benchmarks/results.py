@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.tables import write_between_markers
-from training.ablation.grid import load_grid, read_outcomes, valid_outcomes
-from training.ablation.tables import draw, tables
+from training.evaluation.grid import load_grid, read_outcomes, valid_outcomes
+from training.evaluation.grid_tables import draw, tables
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "results.md"

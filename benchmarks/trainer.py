@@ -37,7 +37,7 @@ from feedback import Feedback, FinishReason, assess, extract_program, token_offs
 from training import minicode
 from training.config import TrainConfig
 from training.ranks import ALONE
-from training.resume import new_beginning
+from training.run.resume import new_beginning
 
 PROBLEMS = 8
 TOKENS = 256 if GPU else 40

@@ -14,8 +14,8 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 
 from training import TrainConfig
-from training.display import Display
 from training.loop import train
+from training.run.display import Display
 
 
 def main(overrides: dict[str, object]) -> None:

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from engine import Engine, Problem, SandboxError, parse_problem
 from feedback import RewardSettings, assess, token_offsets
+from training.models.tokenization import Tokenization, TokenizerError
 from training.page import compact, shown_record
-from training.tokenization import Tokenization, TokenizerError
 
 _WORDS = re.compile(rb"\n|[^\S\n]+|\w+|[^\w\s]")
 

@@ -21,9 +21,9 @@ from notebook_ext.frozen import frozen_run, frozen_sample
 from notebook_ext.monitor import ENDED, Monitor
 from training import ConfigError, Run, watch
 from training.data import DataError, LoadReport, load_problems
+from training.models.tokenization import Tokenization, TokenizerError
 from training.page import build_page, build_sample_page, compact, run_table
-from training.recorder import Recorder, Scored
-from training.tokenization import Tokenization, TokenizerError
+from training.run.recorder import Recorder, Scored
 
 if TYPE_CHECKING:
     from notebook_ext.still import StillView as _View

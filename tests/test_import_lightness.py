@@ -23,7 +23,9 @@ def loaded(*arguments):
     return set(json.loads(done.stdout)) - STARTED_WITH
 
 
-@pytest.mark.parametrize("module", ["engine", "feedback", "training", "training.cli", "training.cluster.worker"])
+@pytest.mark.parametrize(
+    "module", ["engine", "feedback", "training", "training.cli", "training.judging.cluster.worker"]
+)
 def test_importing_does_not_load_torch_or_transformers(module):
     code = f"import sys, {module}; print([name for name in {HEAVY} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

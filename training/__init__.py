@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from training.config import TrainConfig
     from training.errors import ConfigError, RunError
-    from training.recorder import Recorder, Scored
     from training.run import Run, launch, watch
+    from training.run.recorder import Recorder, Scored
 
 __all__ = ["ConfigError", "Recorder", "Run", "RunError", "Scored", "TrainConfig", "launch", "watch"]
 _MODULES = {
     "TrainConfig": "training.config",
     **dict.fromkeys(("ConfigError", "RunError"), "training.errors"),
-    **dict.fromkeys(("Recorder", "Scored"), "training.recorder"),
+    **dict.fromkeys(("Recorder", "Scored"), "training.run.recorder"),
     **dict.fromkeys(("Run", "launch", "watch"), "training.run"),
 }
 

@@ -24,7 +24,6 @@ SUBCOMMANDS = {
     "serve": "token rewards over HTTP, for other trainers",
     "show": "what a run did, in the terminal",
     "report": "a run as one self-contained HTML page",
-    "plan": "what a run needs on many GPUs",
     "doctor": "what this machine offers: isolation, devices, versions",
 }
 

@@ -21,21 +21,21 @@ import torch
 from filelock import FileLock, Timeout
 
 from engine import Problem
-from training.checkpoint import Progress, digest_of, save_checkpoint, save_experiences
 from training.config import TrainConfig
-from training.control import Control
-from training.display import Display
 from training.errors import DivergenceError, Interrupted, LostError, RunError, Stopping
-from training.evaluation.rates import Judged, PassRate, judged_samples, pass_rate
+from training.evaluation.rates import Judged, judged_samples, pass_rate
 from training.files import write_text
+from training.models.performance import Tokens, sampled_tokens
+from training.models.policy import set_threads
 from training.opening import Opened, offline_store, open_parts
-from training.performance import Tokens, sampled_tokens
-from training.policy import set_threads
 from training.problems import load_data
 from training.ranks import ALONE, Ranks
-from training.records import GREEDY, Drawing, Experience, Group, Row, Sample
-from training.resume import Beginning, find_beginning, new_beginning
-from training.samples import scored, step_metrics
+from training.records import GREEDY, Drawing, Experience, Group, PassRate, Row, Sample
+from training.run.checkpoint import Progress, digest_of, save_checkpoint, save_experiences
+from training.run.control import Control
+from training.run.display import Display
+from training.run.resume import Beginning, find_beginning, new_beginning
+from training.run.samples import scored, step_metrics
 from training.step import Step
 
 

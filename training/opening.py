@@ -10,33 +10,33 @@ from engine import Problem
 from feedback import Scorer
 from training.algorithms import Parts
 from training.buffer import Buffer
-from training.checkpoint import (
+from training.config import TrainConfig
+from training.errors import DataError
+from training.judging.scoring import open_scorer
+from training.learners import open_learner
+from training.models.performance import Performance
+from training.models.policy import Policy, load_policy
+from training.models.prompts import encode_prompt
+from training.ranks import Ranks
+from training.records import Experience
+from training.rollouts import Rollouts
+from training.run import move_earlier, write_settings
+from training.run.checkpoint import (
     Progress,
     digest_of,
     load_algorithm,
     load_buffer,
     load_experiences,
-    load_learner,
+    load_learner_state,
     load_progress,
     step_of,
 )
-from training.config import TrainConfig
-from training.errors import DataError
-from training.learners import open_learner
-from training.models.prompts import encode_prompt
-from training.performance import Performance
-from training.policy import Policy, load_policy
-from training.ranks import Ranks
-from training.recorder import Recorder
-from training.records import Experience
-from training.resume import Beginning, set_damaged_aside
-from training.rollouts import Rollouts
-from training.run import move_earlier, write_settings
+from training.run.recorder import Recorder
+from training.run.resume import Beginning, set_damaged_aside
+from training.run.store import NoStore, RunStore
+from training.run.tracking import open_tracking
 from training.samplers import open_sampler
-from training.scoring import open_scorer
 from training.step import Trainer
-from training.store import NoStore, RunStore
-from training.tracking import open_tracking
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def open_parts(
         tell: Shows a line to the user.
         go_on: Asked in the middle of a step; may raise.
         ranks: The processes of the run.
-        beginning: Where the run begins (`training.resume`).
+        beginning: Where the run begins (`training.run.resume`).
         restart: Move what is recorded in the directory out of the way first.
     """
     newest = beginning.checkpoint
@@ -117,7 +117,7 @@ def open_parts(
     )
     algorithm = config.algorithm(config.objective, parts)
     if newest:
-        load_learner(newest, learner)
+        learner.load_state(load_learner_state(newest))
         algorithm.load(state)
         tell(f"going on after step {progress.step} from {newest}")
     recorder.go_on_after(progress.step if newest else -1)

@@ -1,19 +1,15 @@
 """The records of the training room, in the order in which a step makes them: requests, rollouts, groups, experiences,
-weighted sequences, batches.
+weighted sequences.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from feedback import Feedback, FinishReason
-
-if TYPE_CHECKING:
-    from training.algorithms.loss import Loss
 
 Row = NDArray[np.float32]
 """[T] one number for each token of a completion."""
@@ -144,11 +140,14 @@ class WeightedSequence:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """What a learner is told of one batch: `sum over sequences and tokens of scale * loss / divisor`."""
+class PassRate:
+    """Result of one evaluation."""
 
-    sequences: list[WeightedSequence]
-    divisor: float
-    loss: Loss
-    metrics: dict[str, float] = field(default_factory=dict)
-    """What making the weights had to say."""
+    pass_at_1: float
+    """Mean over problems of passes / samples."""
+    problems: int
+    samples_per_problem: int
+    classes: dict[str, float]
+    """Share of samples by outcome class (see `outcome_class`)."""
+    infra: int
+    """Samples whose judging failed on our side; left out of the rates."""

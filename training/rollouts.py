@@ -14,11 +14,11 @@ from typing import Any
 from engine import Problem, Verdict
 from feedback import Feedback, Scorer
 from training.config import TrainConfig
+from training.models.policy import Policy
 from training.models.prompts import encode_prompt, is_cut, program_of
-from training.policy import Policy
+from training.models.repair import complaint, encode_repair, split_tests
 from training.ranks import Ranks
 from training.records import Drawing, Group, Rollout, Sample, SampleRequest
-from training.repair import complaint, encode_repair, split_tests
 from training.samplers.base import Sampler, drawing_order
 from training.seeds import FILLING, PROBLEMS, in_turn, request_seed
 

@@ -16,8 +16,8 @@ import numpy as np
 from engine import Diagnostic, ErrorKind, Execution, Frame, ProgramError, Report, Source, TestResult, Verdict
 from engine.text import ProgramText
 from feedback import FinishReason, assess, to_json
-from training.listing import encoded, listed
-from training.store import RunStore
+from training.run.listing import encoded, listed
+from training.run.store import RunStore
 
 PASSED = "def solve(values):\n    total = 0\n    for value in values:\n        if value % 2 == 0:\n            total += value\n    return total\n"
 WRONG = PASSED.replace("== 0", "== 1")

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from tests.notebook_ext.made_run import append_state, append_steps, make_run
-from training.control import Control
+from training.run.control import Control
 
 
 def main(folder: Path, steps: int, seconds: float) -> None:

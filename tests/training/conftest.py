@@ -12,7 +12,7 @@ def tiny_policy():
 
     from feedback import token_bytes
     from training import minicode
-    from training.policy import Policy
+    from training.models.policy import Policy
 
     torch.set_num_threads(1)
     torch.manual_seed(0)

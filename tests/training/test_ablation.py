@@ -9,11 +9,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from training.ablation.grid import Outcome, Point, holds, load_grid, read_outcomes, settings, valid_outcomes
-from training.ablation.tables import area, draw, estimate, tables
 from training.cli import main
 from training.config import ConfigError, TrainConfig
-from training.run import RunError, launch
+from training.errors import RunError
+from training.evaluation.grid import Outcome, Point, holds, load_grid, read_outcomes, settings, valid_outcomes
+from training.evaluation.grid_tables import area, draw, estimate, tables
+from training.run import launch
 
 GRID = """
 seeds = [0, 1]

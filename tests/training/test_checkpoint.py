@@ -6,19 +6,19 @@ import torch
 
 from engine import Diagnostic, ErrorKind, Execution, Frame, ProgramError, Report, Source, Span, TestResult, Verdict
 from feedback import COMPONENTS, Blame, Category, Contribution, Feedback, FinishReason
-from training.checkpoint import (
+from training.config import OptimizerSection
+from training.learners.local import LocalLearner
+from training.records import Baseline, Experience, Rollout, WeightedSequence
+from training.run.checkpoint import (
     Progress,
     checkpoints,
     load_experiences,
-    load_learner,
+    load_learner_state,
     load_progress,
     newest_valid,
     save_checkpoint,
     save_experiences,
 )
-from training.config import OptimizerSection
-from training.learners.local import LocalLearner
-from training.records import Baseline, Experience, Rollout, WeightedSequence
 
 SPAN = Span(0, 1, 1, 0, 1, 1)
 
@@ -66,7 +66,7 @@ def test_progress_and_optimizer_survive(tmp_path, tiny_policy):
     path, learner, progress = save(tmp_path, tiny_policy, 4)
     assert load_progress(path) == progress
     other = LocalLearner(tiny_policy, OptimizerSection(), steps=10)
-    load_learner(path, other)
+    other.load_state(load_learner_state(path))
     left, right = learner.state(), other.state()
     assert left["schedule"] == right["schedule"]
     for key, values in left["optimizer"]["state"].items():

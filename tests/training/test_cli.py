@@ -39,10 +39,6 @@ def test_help_of_train_documents_every_key_with_its_default(here):
         (["train", "--run", "../../elsewhere"], "run.name"),
         (["nonsense"], "nonsense"),
         (["train", "one.toml", "two.toml"], "no such argument: two.toml"),
-        (["plan", "--gpus", "many"], "'many': must be a whole number from 1"),
-        (["plan", "--gpus", "8", "--judge-seconds", "nan"], "'nan': must be a number from 0"),
-        (["plan", "--gpus", "8", "--timeout-share", "2"], "'2': must be a number from 0 to 1"),
-        (["plan", "--gpus", "8", "--longest-tokens", "10"], "--longest-tokens 10"),
         (["show", "--samples", "-1"], "--samples -1"),
     ],
 )

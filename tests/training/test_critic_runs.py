@@ -16,13 +16,13 @@ from feedback import COMPONENTS, Feedback, FinishReason
 from tests.training.algorithms import algorithm, compared
 from tests.training.families import build
 from training.algorithms.critic import OUTCOMES, load_critic
-from training.checkpoint import load_algorithm, load_experiences
 from training.config import ModelSection, TrainConfig
 from training.errors import ConfigError
-from training.policy import load_policy
+from training.models.policy import load_policy
 from training.ranks import Ranks
 from training.records import Baseline, Experience, Group, Rollout, Sample
 from training.run import Run
+from training.run.checkpoint import load_algorithm, load_experiences
 
 SMALL = {
     "data.limit": 8,

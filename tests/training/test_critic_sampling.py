@@ -15,8 +15,8 @@ from training.algorithms.critic import OUTCOMES, Critic
 from training.config import ModelSection
 from training.evaluation.critic_sampling import CriticSampling, critic_sampled, cut
 from training.evaluation.rates import judged_samples
-from training.policy import PolicyError, load_policy
-from training.repair import complaint, split_tests
+from training.models.policy import PolicyError, load_policy
+from training.models.repair import complaint, split_tests
 from training.samplers.transformers import TransformersSampler
 
 HOPELESS = Problem(

@@ -53,7 +53,7 @@ def test_mbpp_stands_beside_the_paper_with_the_prompt_as_published(tmp_path, cap
 def test_a_checkpoint_with_a_critic_is_sampled_with_it(tmp_path, capsys):
     from training.algorithms.critic import OUTCOMES, Critic
     from training.config import ModelSection
-    from training.policy import load_policy
+    from training.models.policy import load_policy
 
     policy = load_policy(ModelSection())
     folder = tmp_path / "step-1"

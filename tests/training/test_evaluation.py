@@ -10,8 +10,8 @@ from engine import AssertTest, Judge, StdinTest, Verdict, parse_problem
 from training import minicode
 from training.config import ModelSection
 from training.evaluation.rates import evaluate, judged_requests
+from training.models.policy import load_policy
 from training.models.prompts import program_of
-from training.policy import load_policy
 from training.records import Drawing, Rollout, SampleRequest
 from training.samplers.transformers import TransformersSampler
 

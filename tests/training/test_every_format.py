@@ -12,7 +12,7 @@ from tests.training.families import build
 from training.config import TrainConfig
 from training.evaluation.rates import judged_requests
 from training.loop import train
-from training.policy import load_policy
+from training.models.policy import load_policy
 from training.problems import load_data
 from training.records import Rollout, SampleRequest
 from training.run import Run

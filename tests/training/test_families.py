@@ -12,8 +12,8 @@ from training.errors import PolicyError
 from training.models.batching import sequence_logprobs
 from training.models.families import network
 from training.models.forward import response_logprobs
+from training.models.policy import load_policy
 from training.models.prompts import encode_completion
-from training.policy import load_policy
 from training.records import SampleRequest, WeightedSequence
 from training.samplers.transformers import TransformersSampler
 from training.seeds import request_seed

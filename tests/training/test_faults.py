@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from tests.training.test_mishaps import can_mount, mounted  # noqa: F401
-from training.checkpoint import checkpoints
 from training.cli import main
 from training.config import TrainConfig
 from training.errors import Interrupted, RunError
 from training.loop import train
-from training.resume import find_beginning
 from training.run import Run
+from training.run.checkpoint import checkpoints
+from training.run.resume import find_beginning
 
 SETTINGS = {
     "data.limit": 4,

@@ -11,8 +11,8 @@ from training.algorithms.loss import Loss
 from training.config import ConfigError, ModelSection, OptimizerSection
 from training.learners.local import LocalLearner
 from training.models.batching import sequence_logprobs
+from training.models.reference import Reference
 from training.records import WeightedSequence
-from training.reference import Reference
 
 
 def sequences():

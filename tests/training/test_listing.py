@@ -3,9 +3,9 @@
 import sqlite3
 
 from tests.notebook_ext.made_run import make_run, record, reports
-from training.listing import listed
 from training.run import Run
-from training.store import RunStore, SampleRow
+from training.run.listing import listed
+from training.run.store import RunStore, SampleRow
 
 OLD = ("seq", "step", "problem_id", "sample", "verdict", "error_type", "pass_ratio", "reward", "codes", "record")
 

@@ -113,7 +113,7 @@ def test_the_terminal_shows_before_and_after_and_names_the_report(finished):
 
 
 def test_lines_with_a_path_are_not_cut_when_piped(capsys):
-    from training.display import Display
+    from training.run.display import Display
 
     line = f"go on with: rltf train --run one --run.folder /{'long/' * 30} --resume"
     Display().message(line)

@@ -14,7 +14,7 @@ from training.config import ModelSection, OptimizerSection
 from training.learners.local import LocalLearner
 from training.models.adapters import save_weights, without_adapter
 from training.models.batching import sequence_logprobs
-from training.policy import load_policy
+from training.models.policy import load_policy
 from training.records import WeightedSequence
 
 SEQUENCES = [

@@ -11,11 +11,11 @@ import torch
 from training.cli import main
 from training.config import TrainConfig
 from training.learners.local import LocalLearner
-from training.memory import estimate, shape_of
 from training.models.adapters import new_adapter
 from training.models.families import prepare_checkpointing
-from training.policy import Policy
+from training.models.policy import Policy
 from training.records import SampleRequest, WeightedSequence
+from training.run.memory import estimate, shape_of
 from training.samplers.transformers import TransformersSampler
 
 CONFIGS = sorted(Path("examples/configs").glob("*.toml"))

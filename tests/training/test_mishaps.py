@@ -70,7 +70,7 @@ def test_a_full_disk_ends_the_run_with_a_clear_line_and_an_earlier_checkpoint(tm
     (line,) = done.stderr.strip().splitlines()
     assert line.startswith("rltf train: ")
     assert "No space left on device" in line or "disk is full" in line
-    from training.checkpoint import newest_valid
+    from training.run.checkpoint import newest_valid
 
     newest, _ = newest_valid(keep / "checkpoints")
     assert newest is not None

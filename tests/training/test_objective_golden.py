@@ -18,7 +18,7 @@ from tests.training.families import build
 from training.config import ModelSection, OptimizerSection
 from training.learners.local import LocalLearner
 from training.models.batching import sequence_logprobs
-from training.policy import load_policy
+from training.models.policy import load_policy
 from training.records import Baseline, Group, Rollout, Sample, WeightedSequence
 
 LONGEST = 12

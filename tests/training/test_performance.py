@@ -8,11 +8,11 @@ import pytest
 from tests.training.families import build
 from training.config import ConfigError, ModelSection, TrainConfig
 from training.models.batching import batch_tokens
-from training.performance import Performance, Tokens, measured_peak
-from training.policy import load_policy
+from training.models.performance import Performance, Tokens, measured_peak
+from training.models.policy import load_policy
 from training.records import WeightedSequence
-from training.store import RunStore
-from training.tracking import open_tracking
+from training.run.store import RunStore
+from training.run.tracking import open_tracking
 
 
 def test_operations_are_two_for_each_weight_of_each_matrix_and_token(tiny_policy):

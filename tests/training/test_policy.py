@@ -3,8 +3,8 @@
 import pytest
 
 from training.config import ModelSection
+from training.models.policy import PolicyError, load_policy
 from training.models.prompts import encode_completion
-from training.policy import PolicyError, load_policy
 
 
 @pytest.mark.parametrize(

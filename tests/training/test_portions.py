@@ -9,7 +9,7 @@ from training import minicode
 from training.config import TrainConfig
 from training.opening import open_parts
 from training.ranks import ALONE
-from training.resume import new_beginning
+from training.run.resume import new_beginning
 from training.step import Step
 
 SETTINGS = {

@@ -15,9 +15,9 @@ import torch
 from safetensors.torch import load_file
 
 from tests.training.processes import ENGINES, ended, start
-from training.checkpoint import load_algorithm, load_progress
 from training.config import TrainConfig
 from training.run import Run
+from training.run.checkpoint import load_algorithm, load_progress
 
 pytest.importorskip("accelerate")
 

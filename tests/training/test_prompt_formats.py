@@ -15,8 +15,8 @@ from tests.training.families import build
 from training.config import ModelSection
 from training.errors import PolicyError
 from training.models.formats import ProgramFormat
+from training.models.policy import load_policy
 from training.models.prompts import encode_completion, encode_prompt, is_cut, program_of, prompt_text
-from training.policy import load_policy
 from training.records import SampleRequest
 from training.samplers.transformers import TransformersSampler
 

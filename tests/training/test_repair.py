@@ -8,7 +8,7 @@ import pytest
 
 from engine import AssertTest, CallTest, Judge, Problem, StdinTest
 from training.config import ModelSection
-from training.repair import complaint, encode_repair, repair_problem, repair_prompt, split_tests
+from training.models.repair import complaint, encode_repair, repair_problem, repair_prompt, split_tests
 
 STREAM = Problem("s", (StdinTest("1 2\n", "3\n"), StdinTest("5 5\n", "10\n")), prompt="Add up.")
 CALL = Problem("c", (CallTest((1,), 2),), entry_point="f")

@@ -6,9 +6,10 @@ import sqlite3
 import pytest
 
 from training.config import TrainConfig
-from training.control import Control
-from training.run import Run, RunError, new_run_path, runs_in
-from training.store import RunStore, SampleRow
+from training.errors import RunError
+from training.run import Run, new_run_path, runs_in
+from training.run.control import Control
+from training.run.store import RunStore, SampleRow
 
 ROW = SampleRow("p", 0, "failed", "", 0.5, -0.3, "E0602", {"program": "x"})
 

@@ -9,7 +9,7 @@ from engine import Diagnostic, ErrorKind, Execution, Frame, ProgramError, Report
 from feedback import FinishReason, assess
 from training.config import TrainConfig
 from training.records import Baseline, Experience, Group, Rollout, Sample
-from training.samples import step_metrics
+from training.run.samples import step_metrics
 
 PROGRAM = b"x=1\ny=z\n"
 

@@ -10,7 +10,7 @@ import torch
 from tests.training.families import build
 from training.cli import main
 from training.config import ModelSection
-from training.policy import load_policy
+from training.models.policy import load_policy
 from training.run import Run
 
 SMALL = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -14,11 +14,11 @@ from feedback import RewardSettings
 from training import sections
 from training.algorithms.loss import PLAIN, Loss
 from training.ranks import Ranks
-from training.records import NO_BASELINE, Batch, Experience, Group, Rollout, SampleRequest, WeightedSequence
+from training.records import NO_BASELINE, Experience, Group, Rollout, SampleRequest, WeightedSequence
 from training.sections import CriticSection, SamplerSection, TrainingSection
 
 if TYPE_CHECKING:
-    from training.policy import Policy
+    from training.models.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,17 @@ class Parts:
     gradient_clip: float
     tell: Callable[[str], None] = lambda _: None
     """Shows a line to the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a learner is told of one batch: `sum over sequences and tokens of scale * loss / divisor`."""
+
+    sequences: list[WeightedSequence]
+    divisor: float
+    loss: Loss
+    metrics: dict[str, float] = field(default_factory=dict)
+    """What making the weights had to say."""
 
 
 class Algorithm:

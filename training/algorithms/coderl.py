@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from training.algorithms.base import Parts
+from training.algorithms.base import Batch, Parts
 from training.algorithms.policy_gradient import ONE_STEP, PolicyGradient
-from training.records import Batch, Experience
+from training.records import Experience
 from training.sections import Baselines, Clip, Weight
 from training.seeds import CRITIC_REFERENCES, CRITIC_WARM_UP, stream
 

@@ -20,7 +20,7 @@ from engine import ErrorKind, Execution, Verdict
 from training.errors import PolicyError
 from training.models.adapters import merged_copy
 from training.models.families import is_encoder_decoder, start_id
-from training.policy import Policy
+from training.models.policy import Policy
 
 OUTCOMES = ("passed", "failed", "runtime", "syntax")
 """The classes of a critic with four outputs: CodeRL's passed, failed, runtime error (any error that is not the

@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import model_validator
 
 from feedback import Feedback
-from training.algorithms.base import Parts
+from training.algorithms.base import Batch, Parts
 from training.algorithms.loss import Loss
 from training.algorithms.shaping import shaped
 from training.algorithms.supervised import Supervised
@@ -24,7 +24,6 @@ from training.records import (
     GREEDY,
     NO_BASELINE,
     Baseline,
-    Batch,
     Experience,
     Group,
     Row,
@@ -101,7 +100,7 @@ class Rewarded(Supervised):
         super().__init__(section, parts)
         self.reference = None
         if section.keeps_reference:
-            from training.reference import open_reference
+            from training.models.reference import open_reference
 
             self.reference = open_reference(parts.policy, parts.micro_batch_tokens)
 

@@ -14,11 +14,11 @@ import numpy as np
 
 from engine import ErrorKind, Execution, Similarity
 from engine.extras import needs
-from training.algorithms.base import Parts
+from training.algorithms.base import Batch, Parts
 from training.algorithms.coderl import critic_state, open_critic, warm_up_batches
 from training.algorithms.policy_gradient import ONE_STEP, Rewarded
 from training.errors import ConfigError
-from training.records import NO_BASELINE, Batch, Experience, Group, Row, WeightedSequence
+from training.records import NO_BASELINE, Experience, Group, Row, WeightedSequence
 from training.sections import Normalisation, Weight
 
 DISCOUNT = 1.0

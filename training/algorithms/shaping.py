@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,15 +16,22 @@ from engine import Verdict
 from feedback import Contribution, Feedback, RewardSettings, summed
 from training.records import Sample
 
-if TYPE_CHECKING:
-    from training.algorithms.policy_gradient import Rewarded
-
 _EASINESS = 2.0
 _BANDWIDTH = 0.1
 """Pass rates this close count as the same difficulty."""
 
 
-def shaped(group: Sequence[Sample], section: Rewarded.Section, settings: RewardSettings, longest: int) -> list[Sample]:
+class Shape(Protocol):
+    """The keys that are read here."""
+
+    @property
+    def adaptive_reward(self) -> str: ...
+
+    @property
+    def overlong(self) -> int: ...
+
+
+def shaped(group: Sequence[Sample], section: Shape, settings: RewardSettings, longest: int) -> list[Sample]:
     """Give the samples their program-level rewards as the section wants them.
 
     Args:

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from training.algorithms.base import Algorithm
+from training.algorithms.base import Algorithm, Batch
 from training.algorithms.loss import PLAIN
-from training.records import Batch, WeightedSequence
+from training.records import WeightedSequence
 from training.sections import Normalisation, SamplerSection, TrainingSection, Weight
 from training.seeds import REFERENCES, stream
 

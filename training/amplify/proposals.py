@@ -15,7 +15,7 @@ from engine import AssertTest, CallTest, Problem, StdinTest
 from training.amplify.shapes import called
 
 if TYPE_CHECKING:
-    from training.policy import Policy
+    from training.models.policy import Policy
     from training.samplers.base import Sampler
 
 _SHOWN = 3

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from training.amplify.records import Amplified
 from training.audit.writing import problem_record
-from training.rendering import visible
+from training.run.rendering import visible
 
 _NAMED = 5
 """Caught programs that a test's provenance names."""

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from engine import Problem
 from training.audit.findings import MEANINGS, Finding, Kind, ProblemAudit
-from training.rendering import visible
+from training.run.rendering import visible
 
 
 def summary(audits: Sequence[ProblemAudit], seconds: float) -> dict[str, object]:

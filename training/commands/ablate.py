@@ -32,10 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run what has not run yet, then write `tables.md` and `curves.svg`; see `training.cli` for the exit status."""
-    from training.ablation.grid import Arm, Outcome, load_grid, read_outcomes, run_grid, valid_outcomes
+    from training.evaluation.grid import Arm, Outcome, load_grid, read_outcomes, run_grid, valid_outcomes
 
     try:
-        from training.ablation.tables import draw, tables
+        from training.evaluation.grid_tables import draw, tables
     except ImportError:
         print(f"rltf ablate: {needs('matplotlib', 'compare')}", file=sys.stderr)
         return 2

@@ -107,7 +107,7 @@ def _proposals(arguments: argparse.Namespace, problems: Sequence[Problem]) -> di
     """What the model says, by problem id. Raises DataError where there is no such model."""
     from training.amplify.proposals import proposals
     from training.errors import DataError, PolicyError
-    from training.policy import load_policy, set_threads
+    from training.models.policy import load_policy, set_threads
     from training.samplers.transformers import TransformersSampler
     from training.sections import ModelSection
 

@@ -53,13 +53,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _memory(file: str) -> int:
-    """Print what `training.memory` estimates for a configuration; 2 if it cannot be read."""
+    """Print what `training.run.memory` estimates for a configuration; 2 if it cannot be read."""
     from transformers import AutoConfig
 
     from training.config import TrainConfig
     from training.errors import ConfigError, PolicyError
-    from training.memory import estimate, shape_of
-    from training.policy import resolve
+    from training.models.policy import resolve
+    from training.run.memory import estimate, shape_of
 
     try:
         config = TrainConfig.load(file)

@@ -183,8 +183,8 @@ def _plan(arguments: argparse.Namespace) -> EvaluationPlan:
 def _show_prompt(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
+    from training.models.policy import load_policy
     from training.models.prompts import encode_prompt
-    from training.policy import load_policy
 
     problems, _ = _problems(arguments, Console(stderr=True))
     policy = load_policy(_plan(arguments).model)
@@ -201,7 +201,7 @@ def _evaluated(arguments: argparse.Namespace) -> tuple[int, Result]:
 
     from training.evaluation.results import OVERALL, Result, ResultFolder, rows_of
     from training.evaluation.tables import outcomes_table, rates_table
-    from training.policy import set_threads
+    from training.models.policy import set_threads
 
     console = Console()
     problems, malformed = _problems(arguments, console)

@@ -21,10 +21,10 @@ from rich.text import Text
 
 from engine import Engine, Problem, ProblemError, Report, SandboxError, Verdict, parse_problem
 from feedback import COMPONENTS, Feedback, assess, to_json, token_offsets
-from training.batch import run_batch
+from training.commands.batch import run_batch
+from training.models.tokenization import Tokenization, TokenizerError
 from training.page import build_sample_page, shown_record
-from training.rendering import render_record, visible
-from training.tokenization import Tokenization, TokenizerError
+from training.run.rendering import render_record, visible
 
 _WORDS = re.compile(rb"\n|[^\S\n]+|\w+|[^\w\s]")
 

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Serve until interrupted; returns the exit status."""
     from engine import SandboxError
-    from training.tokenization import TokenizerError
+    from training.models.tokenization import TokenizerError
 
     if fault := _fault(arguments):
         print(f"rltf serve: {fault}", file=sys.stderr)
@@ -71,7 +71,7 @@ def _app(arguments: argparse.Namespace) -> web.Application:
     from engine import Engine
     from feedback import COMPLETION_FORMATS, CompletionFormat
     from integrations.server import ScoreService, ServiceLimits
-    from training.tokenization import Tokenization
+    from training.models.tokenization import Tokenization
 
     tokenizer = Tokenization.load(arguments.tokenizer).tokenizer if arguments.tokenizer else None
     published = COMPLETION_FORMATS.get(arguments.format, CompletionFormat())

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from training.errors import RunError
-from training.rendering import render_record
 from training.run import Run, runs_in
+from training.run.rendering import render_record
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -143,8 +143,8 @@ def _changes(run: Run, asked: TrainConfig, config: TrainConfig, file: str | None
 def _train(config: TrainConfig, path: Path, arguments: argparse.Namespace, ranks: Ranks) -> int:
     # torch and transformers take seconds to load: only once the configuration is known to be good
     from engine import SandboxError
-    from training.display import Display
     from training.loop import train
+    from training.run.display import Display
 
     display = Display(quiet=not ranks.leads)
     stop = _StopRequest(quiet=not ranks.leads)

@@ -25,10 +25,10 @@ from feedback import FinishReason
 from training.algorithms.critic import OUTCOMES, PASSED, Critic
 from training.errors import PolicyError
 from training.evaluation.rates import Judged
+from training.models.policy import Policy
 from training.models.prompts import encode_prompt, program_of
-from training.policy import Policy
+from training.models.repair import complaint, encode_repair, split_tests
 from training.records import Drawing, Rollout, SampleRequest
-from training.repair import complaint, encode_repair, split_tests
 from training.samplers.base import Sampler
 from training.seeds import EVALUATION, request_seed
 

@@ -18,7 +18,7 @@ from training.algorithms.critic import load_critic
 from training.evaluation.critic_sampling import critic_sampled
 from training.evaluation.rates import evaluate, sample_of
 from training.evaluation.results import Sample, fingerprint_of_model, fingerprint_of_problems
-from training.policy import Policy, load_policy, resolve
+from training.models.policy import Policy, load_policy, resolve
 from training.records import Drawing
 from training.samplers import Sampler, open_sampler
 from training.sections import ModelSection, SamplerSection

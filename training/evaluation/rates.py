@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from engine import Execution, Problem, ProgramJudge, Verdict
 from training.evaluation.estimates import pass_at_k
 from training.evaluation.results import Sample
+from training.models.policy import Policy
 from training.models.prompts import encode_prompt, program_of
-from training.policy import Policy
-from training.records import Drawing, Rollout, SampleRequest
-from training.rows import outcome_class
+from training.records import Drawing, PassRate, Rollout, SampleRequest
+from training.run.rows import outcome_class
 from training.samplers.base import Sampler
 from training.seeds import EVALUATION, request_seed
 
@@ -35,20 +35,6 @@ class Judged:
     execution: Execution
     public: bool | None = None
     """Whether it passes the problem's public tests, where that was asked for and it has some."""
-
-
-@dataclass(frozen=True, slots=True)
-class PassRate:
-    """Result of one evaluation."""
-
-    pass_at_1: float
-    """Mean over problems of passes / samples."""
-    problems: int
-    samples_per_problem: int
-    classes: dict[str, float]
-    """Share of samples by outcome class (see `outcome_class`)."""
-    infra: int
-    """Samples whose judging failed on our side; left out of the rates."""
 
 
 def judged_samples(

@@ -12,7 +12,7 @@ from training.ranks import ALONE, Ranks
 if TYPE_CHECKING:
     from training.learners.accelerate_ranks import AccelerateRanks
     from training.learners.base import Learner
-    from training.policy import Policy
+    from training.models.policy import Policy
     from training.sections import OptimizerSection
 
 __all__ = ["open_learner", "open_ranks"]

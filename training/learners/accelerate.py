@@ -20,7 +20,7 @@ from training.errors import ConfigError
 from training.learners.accelerate_ranks import AccelerateRanks
 from training.learners.local import LocalLearner
 from training.models.batching import with_gradient
-from training.policy import Policy
+from training.models.policy import Policy
 from training.records import WeightedSequence
 from training.sections import OptimizerSection
 

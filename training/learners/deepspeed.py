@@ -18,7 +18,7 @@ from deepspeed.utils import (
 
 from training.learners.accelerate_ranks import AccelerateRanks
 from training.learners.sharded import ShardedLearner, Within, checkpointed
-from training.policy import Policy
+from training.models.policy import Policy
 from training.sections import OptimizerSection
 
 _MOMENTS = ("exp_avg", "exp_avg_sq")

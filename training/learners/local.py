@@ -17,7 +17,7 @@ from training.learners.base import Learner
 from training.learners.optimizer import make_optimizer
 from training.models.batching import batch_tokens, micro_batches, with_gradient
 from training.models.forward import reads_prompts_once, response_logprobs
-from training.policy import Policy
+from training.models.policy import Policy
 from training.records import WeightedSequence
 from training.sections import OptimizerSection
 

@@ -21,7 +21,7 @@ from training.learners.accelerate import AccelerateLearner, shared_out
 from training.learners.accelerate_ranks import AccelerateRanks
 from training.models.batching import with_gradient
 from training.models.families import network, prepare_checkpointing
-from training.policy import Policy
+from training.models.policy import Policy
 from training.records import WeightedSequence
 from training.sections import OptimizerSection
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from training.models.forward import response_logprobs
-from training.policy import Policy
+from training.models.policy import Policy
 from training.records import WeightedSequence
 
 

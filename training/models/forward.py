@@ -30,7 +30,7 @@ from training.models.families import (
 )
 
 if TYPE_CHECKING:
-    from training.policy import Policy
+    from training.models.policy import Policy
 
 CHUNK = 1 << 25
 """Logits made at once, in numbers (128 MiB of float32): rows of the chunk times the vocabulary."""

@@ -11,7 +11,7 @@ from training.models.families import is_encoder_decoder
 from training.models.tokens import encode_continuation
 
 if TYPE_CHECKING:
-    from training.policy import Policy
+    from training.models.policy import Policy
 
 _CUT = 0.95
 """A problem's text that is too long loses at least this share of itself at a time."""

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from training.about import read_about
 from training.run import Run
+from training.run.about import read_about
 
 _FACTS = {
     "model": "model.name",

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from training.errors import ConfigError
 from training.models.families import is_encoder_decoder
+from training.models.policy import Policy
 from training.named import load_named
-from training.policy import Policy
 from training.samplers.base import Sampler
 from training.sections import SamplerSection
 

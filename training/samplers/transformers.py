@@ -24,7 +24,7 @@ from transformers import (
 from feedback import FinishReason
 from training.models.families import is_encoder_decoder, run_head
 from training.models.forward import Prefix
-from training.policy import Policy
+from training.models.policy import Policy
 from training.records import Drawing, Rollout, SampleRequest
 from training.samplers.base import Sampler, drawing_order
 

@@ -7,7 +7,7 @@ import pytest
 from training.amplify.programs import load_programs
 from training.config import TrainConfig
 from training.data import DataError
-from training.store import RunStore, SampleRow
+from training.run.store import RunStore, SampleRow
 
 
 def test_a_runs_passed_programs_are_taken_each_once(tmp_path):

@@ -10,9 +10,9 @@ import psutil
 from engine import CallTest, Problem, StdinTest, Verdict, parse_problem
 from feedback import FinishReason
 from training.config import TrainConfig
+from training.judging.scoring import open_scorer
 from training.models.tokens import encode_continuation
 from training.records import Rollout
-from training.scoring import open_scorer
 
 ECHO = Problem("echo", (StdinTest("1", "1"), StdinTest("2", "2")), references=("print(input())",))
 CALLS = Problem("calls", (CallTest((2, [1]), (2, [1])), CallTest((10**30, []), (10**30, []))), entry_point="f")

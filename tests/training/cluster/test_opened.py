@@ -11,8 +11,8 @@ from safetensors.torch import load_file
 
 from engine import Limits, SandboxError, Verdict
 from tests.training.cluster.programs import ECHO, opened, rollout, wait_for, workers
-from training.cluster import RayEngine
 from training.config import ConfigError, TrainConfig
+from training.judging.cluster import RayEngine
 from training.run import Run
 
 

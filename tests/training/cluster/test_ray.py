@@ -13,9 +13,9 @@ import pytest
 from engine import Verdict
 from feedback import FinishReason
 from tests.training.cluster.programs import ECHO, MIXED, opened, rollout, wait_for, workers
-from training.checkpoint import save_experiences
 from training.errors import ClusterError
 from training.records import Baseline, Experience
+from training.run.checkpoint import save_experiences
 
 PATIENT = replace(ECHO, time_limit=30.0)
 
@@ -67,7 +67,7 @@ def test_a_killed_worker_costs_retries_and_no_sample_and_is_replaced(cluster, ra
 
 
 def test_a_program_that_one_worker_after_the_other_is_lost_with_is_nobodys_fault(cluster, ray_scorer, monkeypatch):
-    monkeypatch.setattr("training.cluster.crew._TRIES", 2)
+    monkeypatch.setattr("training.judging.cluster.crew._TRIES", 2)
     engine = ray_scorer.engine
     future = engine.submit(b"import time; time.sleep(9); print(input())", PATIENT)
     while not future.done():

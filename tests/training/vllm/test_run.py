@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from tests.training.vllm.stub import Stub
 from training.cli import main
 from training.config import ModelSection
-from training.policy import load_policy
+from training.models.policy import load_policy
 
 SMALL = {
     "data.limit": 12,

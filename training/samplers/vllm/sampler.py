@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from training.models.families import network
-from training.policy import Policy
+from training.models.policy import Policy
 from training.records import Rollout, SampleRequest
 from training.samplers.base import Sampler
 from training.samplers.vllm.answers import Generated, rollout_of

@@ -27,7 +27,7 @@ import torch
 from engine.extras import needs
 from training.errors import ConfigError, ServerError
 from training.models.adapters import has_adapter, save_rounded
-from training.policy import Policy, resolve
+from training.models.policy import Policy, resolve
 from training.samplers.vllm.answers import Done, Generated, Models, Tokenized
 
 if TYPE_CHECKING:

@@ -18,9 +18,9 @@ from rich.table import Table
 from rich.text import Text
 
 from training.config import TrainConfig
-from training.evaluation.rates import PassRate
-from training.rendering import render_record
-from training.store import SampleRow
+from training.records import PassRate
+from training.run.rendering import render_record
+from training.run.store import SampleRow
 
 _COLOURS = {
     "passed": "green",

@@ -8,9 +8,9 @@ import numpy as np
 
 from engine import Problem, Verdict
 from feedback import Category, Feedback, token_range
-from training.recorder import Scored
 from training.records import NO_BASELINE, Experience, Group, Row, Sample
-from training.rows import feedback_metrics
+from training.run.recorder import Scored
+from training.run.rows import feedback_metrics
 
 
 def scored(sample: Sample, problem: Problem, experience: Experience | None, weights: Row | None, prompt: str) -> Scored:

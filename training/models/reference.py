@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from training.models.adapters import without_adapter
 from training.models.batching import micro_batches, sequence_logprobs
-from training.policy import Policy, load_policy
+from training.models.policy import Policy, load_policy
 from training.records import WeightedSequence
 
 

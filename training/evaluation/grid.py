@@ -17,7 +17,7 @@ A grid is a TOML file: a configuration, seeds, and *arms*, each a name with the 
     adaptive = 0.0
 
 Every run is an ordinary run directory; its outcome is one line of `outcomes.jsonl`, which is all that tables and plots
-are made from (`training.ablation.tables`), so that a grid can be gone on with where only that file was kept.
+are made from (`training.evaluation.grid_tables`), so that a grid can be gone on with where only that file was kept.
 
 What this module does not do: train (each run is a process of its own) or sum up.
 """

@@ -1,6 +1,6 @@
 """An engine whose workers are on a Ray cluster: the same reports, from as many machines as there are.
 
-What this module does not do: judge, read or reward; keep the workers at work (`training.cluster.crew` does).
+What this module does not do: judge, read or reward; keep the workers at work (`training.judging.cluster.crew` does).
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from typing import Any
 
 from engine import Execution, Isolation, Problem, Report, SandboxError, Similarity, Verdict
 from engine.extras import needs
-from training.cluster.crew import Crew
-from training.cluster.worker import Start
 from training.errors import ClusterError, ConfigError
+from training.judging.cluster.crew import Crew
+from training.judging.cluster.worker import Start
 
 _MOST_PROBLEMS = 4096
 """Problems kept in the cluster's object store."""

@@ -21,9 +21,8 @@ from safetensors import SafetensorError
 
 from training.errors import RunError
 from training.files import flush, sync_folder, write_bytes, write_text
-from training.learners.base import Learner
 from training.models.adapters import save_weights
-from training.policy import Policy
+from training.models.policy import Policy
 from training.records import Experience
 
 _BUFFER = "buffer.msgpack"
@@ -219,11 +218,11 @@ def load_algorithm(checkpoint: Path) -> dict[str, Any]:
     return state
 
 
-def load_learner(checkpoint: Path, learner: Learner) -> None:
-    """Put optimizer, schedule and random state back."""
-    state = torch.load(checkpoint / "optimizer.pt", map_location="cpu", weights_only=True)
+def load_learner_state(checkpoint: Path) -> dict[str, Any]:
+    """Put torch's random state back; returns the learner's."""
+    state: dict[str, Any] = torch.load(checkpoint / "optimizer.pt", map_location="cpu", weights_only=True)
     torch.set_rng_state(state.pop("torch_rng"))
-    learner.load_state(state)
+    return state
 
 
 def save_experiences(path: Path, experiences: list[Experience]) -> None:

@@ -15,7 +15,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from scipy import stats
 
-from training.ablation.grid import Grid, Outcome
+from training.evaluation.grid import Grid, Outcome
 
 CONFIDENCE = 0.95
 _CLASSES = ("passed", "failed", "runtime", "syntax", "timeout", "other", "infra")

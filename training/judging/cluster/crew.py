@@ -18,8 +18,8 @@ from typing import Any
 
 import msgspec
 
-from training.cluster.worker import RayWorker, Start
 from training.errors import ClusterError
+from training.judging.cluster.worker import RayWorker, Start
 
 _TRIES = 3
 """Workers that a job is given to, one after the other; starts of a worker that does not come up."""

@@ -9,10 +9,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.checkpoint import Damaged, checkpoints, load_progress, newest_valid, set_aside
 from training.errors import RunError
-from training.run import identity_of
-from training.store import TABLES
+from training.run.checkpoint import Damaged, checkpoints, load_progress, newest_valid, set_aside
+from training.run.directory import identity_of
+from training.run.store import TABLES
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from typing import Any
 
 from engine import Engine, Limits, ProgramEngine
 from feedback import Scorer
-from training.cluster import RayEngine
 from training.config import TrainConfig
+from training.judging.cluster import RayEngine
 from training.models.families import is_encoder_decoder
-from training.policy import Policy
+from training.models.policy import Policy
 
 
 def open_scorer(config: TrainConfig, policy: Policy, tell: Callable[[str], None], sharing: int = 1) -> Scorer:

@@ -1,6 +1,6 @@
 """What a record says beyond the line of `rltf feedback`: the program, its problem, and what each test was about.
 
-What this module does not do: sampling's side of a record (`training.samples`), or reward anything.
+What this module does not do: sampling's side of a record (`training.run.samples`), or reward anything.
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""Feedback as rows of a run: one sample with its record, and a step's feedback summed up in numbers.
-
-What this module does not do: know rollouts, policies or torch (`training.samples` adds what a sampled program has), or
-write (`training.store`).
-"""
+"""Feedback as rows of a run: one sample with its record, and a step's feedback summed up in numbers."""
 
 from __future__ import annotations
 
@@ -14,8 +10,8 @@ import numpy as np
 
 from engine import Execution, Problem
 from feedback import COMPONENTS, Feedback
-from training.page import shown_record
-from training.store import SampleRow
+from training.run.record import shown_record
+from training.run.store import SampleRow
 
 OUTCOMES = ("passed", "failed", "syntax", "runtime", "timeout", "other", "infra")
 

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.cli import main
-from training.plan import GPUS, MODELS, Efficiency, Gpu, Model, PlanError, Work, plan, token_time
+from benchmarks.plan import GPUS, MODELS, Efficiency, Gpu, Model, PlanError, Work, main, plan, token_time
 
 ROUND = Gpu(flops=1e15, bandwidth=1e12, memory=100e9)
 SMALL = Model(parameters=1e9, cache=1000.0)
@@ -56,7 +55,7 @@ def test_a_plan_uses_no_more_gpus_than_there_are_and_never_slows_down_with_more(
 
 
 def test_the_command_prints_a_plan_and_refuses_in_one_line(capsys):
-    assert main(["plan", "--gpus", "64", "--model", "7b"]) == 0
+    assert main(["--gpus", "64", "--model", "7b"]) == 0
     assert "judge cores" in capsys.readouterr().out
-    assert main(["plan", "--gpus", "1", "--model", "32b"]) == 2
+    assert main(["--gpus", "1", "--model", "32b"]) == 2
     assert capsys.readouterr().err.count("\n") == 1

@@ -18,7 +18,7 @@ import numpy as np
 from engine import Engine, Execution, Problem, ProblemError, Report, Verdict
 from feedback import FinishReason, assess, to_json
 from integrations.items import finish_reason_of, problem_of, program_of
-from training.tokenization import Tokenization, TokenizerError
+from training.models.tokenization import Tokenization, TokenizerError
 
 _WAITING_PER_WORKER = 16
 _ID = re.compile(rb'"id"\s*:\s*("[\x20\x21\x23-\x5b\x5d-\x7e]*"|-?[1-9][0-9]{0,17}(?![0-9.eE]))')

@@ -3,6 +3,6 @@
 What this package does not do: judge or read anything itself (`engine` does, on the nodes), or start machines.
 """
 
-from training.cluster.engine import RayEngine
+from training.judging.cluster.engine import RayEngine
 
 __all__ = ["RayEngine"]

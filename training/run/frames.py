@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from engine.extras import needs
 
 if TYPE_CHECKING:
     import pandas
 
-    from training.run import Run, Table
+Table = Literal["samples", "tokens", "metrics"]
 
 _PLACE = ("seq", "step", "problem_id", "sample")
 
 
-def frame(run: Run, table: Table) -> pandas.DataFrame:
+class Rows(Protocol):
+    """What is read of a run: `training.run.Run`, which gives these frames."""
+
+    def samples(self) -> list[dict[str, Any]]: ...
+
+    def metrics(self) -> list[dict[str, Any]]: ...
+
+    def rows(self, statement: str) -> Iterator[dict[str, Any]]: ...
+
+
+def frame(run: Rows, table: Table) -> pandas.DataFrame:
     """One row per sample, per token or per metric value, oldest first.
 
     Args:
@@ -48,7 +58,7 @@ def _sample(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, **{f"reward/{name}": value for name, value in parts.items()}, "marks": "; ".join(marks)}
 
 
-def _tokens(run: Run) -> Iterator[dict[str, Any]]:
+def _tokens(run: Rows) -> Iterator[dict[str, Any]]:
     for row in run.rows(f"SELECT {', '.join(_PLACE)}, record FROM samples ORDER BY seq"):  # noqa: S608
         place = {name: row[name] for name in _PLACE}
         for at, token in enumerate(json.loads(row["record"]).get("tokens") or ()):

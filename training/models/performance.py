@@ -17,7 +17,7 @@ import torch
 from transformers.pytorch_utils import Conv1D
 
 from training.models.families import is_encoder_decoder, network
-from training.policy import Policy
+from training.models.policy import Policy
 from training.records import Rollout
 
 _PEAK_SIDE: dict[str, int] = {"cuda": 8192, "cpu": 1024}

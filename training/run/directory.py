@@ -1,6 +1,6 @@
 """A run directory, seen from outside: the interface between trainer, command line and notebook.
 
-What this module does not do: write metrics or samples (only the trainer does, `training.store`), or load torch.
+What this module does not do: write metrics or samples (only the trainer does, `training.run.store`), or load torch.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from training.control import newest_command
 from training.errors import RunError
 from training.files import write_text
-from training.listing import decoded, select
+from training.run.control import newest_command
+from training.run.listing import decoded, select
 
 if TYPE_CHECKING:
     import pandas
 
     from training.config import TrainConfig
+    from training.run.frames import Table
 
 Command = Literal["pause", "resume", "stop"]
-Table = Literal["samples", "tokens", "metrics"]
 
 
 _FIRST_LINE = "# Settings of run {}; change them on the command line, with --resume --section.key VALUE"
@@ -89,7 +89,7 @@ class Run:
     def samples(self, after: int = 0, limit: int = -1) -> list[dict[str, Any]]:
         """Rows of `samples` without their record, with `seq > after`, oldest first; at most `limit` (-1: all).
 
-        Beside the columns of the table, `parts` is a dict and `marks` a list (`training.listing.listed`).
+        Beside the columns of the table, `parts` is a dict and `marks` a list (`training.run.listing.listed`).
         """
         return self._samples("WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
 
@@ -113,8 +113,8 @@ class Run:
         return dict(json.loads(rows[0]["record"]))
 
     def frame(self, table: Table) -> pandas.DataFrame:
-        """The run's samples, tokens or metrics as a pandas data frame (`training.frames`)."""
-        from training.frames import frame
+        """The run's samples, tokens or metrics as a pandas data frame (`training.run.frames`)."""
+        from training.run.frames import frame
 
         return frame(self, table)
 

@@ -10,8 +10,8 @@ import re
 from dataclasses import replace
 
 from engine import AssertTest, CallTest, Execution, Problem, ProgramError, StdinTest, Test, Verdict
+from training.models.policy import Policy
 from training.models.prompts import encode_prompt, is_cut
-from training.policy import Policy
 
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
 """Of an object, as its repr shows it: another in each process, and a resumed run must have the same prompts."""

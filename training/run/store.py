@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from training.about import write_about
-from training.listing import FIRST, LISTED, encoded, listed
+from training.run.about import write_about
+from training.run.listing import FIRST, LISTED, encoded, listed
 
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS metrics (seq INTEGER PRIMARY KEY, step INTEGER, name TEXT, value REAL);
@@ -76,7 +76,7 @@ class RunStore:
     Args:
         folder: The run's directory.
         track: Is told of all metrics too.
-        identity: Says which run this is; written once (`training.resume` compares it with the checkpoints').
+        identity: Says which run this is; written once (`training.run.resume` compares it with the checkpoints').
     """
 
     def __init__(

@@ -1,13 +1,20 @@
-"""What a training run needs on many GPUs: a plan computed from unit costs (docs/scaling.md).
+"""What a training run needs on many GPUs: a plan computed from data sheets and unit costs (docs/scaling.md).
 
-What this module does not do: measure (docs/performance.md holds the measured unit costs; those of GPUs are data sheets
-times an assumed efficiency, and every one of them is printed with the plan), or start anything.
+    python -m benchmarks.plan --gpus 64 --model 7b
+
+The costs of GPUs are data sheets times an assumed efficiency, and every one of them is printed with the plan.
 """
 
 from __future__ import annotations
 
+import argparse
 import math
-from dataclasses import dataclass
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+from rich.console import Console
+from rich.table import Table
 
 SECONDS_PER_DAY = 86_400
 
@@ -211,3 +218,54 @@ def _engine_gpus(gpu: Gpu, model: Model, efficiency: Efficiency, work: Work) -> 
     cache = efficiency.rows * model.cache * (work.prompt_tokens + work.response_tokens)
     needed = (2 * model.parameters + cache) / (_USABLE * gpu.memory)
     return 1 << max(0, math.ceil(math.log2(needed)))
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Print a plan; returns 2 with one line where there is none."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.plan", description="What a run needs on many GPUs.")
+    parser.add_argument("--gpus", type=int, required=True, metavar="N", help="GPUs in all")
+    parser.add_argument("--model", choices=tuple(MODELS), default="7b", help="size of the policy (default 7b)")
+    parser.add_argument("--gpu", choices=tuple(GPUS), default="h100", help="kind of GPU (default h100)")
+    for each in fields(Work):
+        kind = type(each.default)
+        parser.add_argument(f"--{each.name.replace('_', '-')}", type=kind, default=each.default, metavar="X")
+    given = parser.parse_args(words)
+    work = Work(**{each.name: getattr(given, each.name) for each in fields(Work)})
+    try:
+        found = plan(given.gpus, GPUS[given.gpu], MODELS[given.model], work)
+    except PlanError as error:
+        print(f"plan: {error}", file=sys.stderr)
+        return 2
+    table = Table(title=f"{given.model} on {given.gpus} {given.gpu}", show_header=False)
+    for name, value in rows(found, work):
+        table.add_row(name, value)
+    Console().print(table)
+    return 0
+
+
+def rows(found: Plan, work: Work) -> list[tuple[str, str]]:
+    """What the table says, line by line."""
+    push = f"{found.weights_bytes / 1e9:.1f} GB of weights to the samplers each step, {found.push_time:.1f} s"
+    split = f"{found.samplers} GPUs sample, {found.learners} learn, one step behind"
+    turns = f"all {found.learners} GPUs take turns at sampling and learning, on-policy"
+    engine = f"{found.engine_gpus} GPU(s), {found.rows} programs at a time, {1000 * found.token_time:.1f} ms a token"
+    days = f"{found.sample_bytes_per_day / 1e9:.1f} GB of samples a day; a checkpoint"
+    days += f" has {found.checkpoint_bytes / 1e9:.0f} GB"
+    assumed = f"{Efficiency().decoding:.0%} of memory bandwidth, {Efficiency().computing:.0%} of peak operations, "
+    assumed += f"judges {Efficiency().judging:.0%} busy, network {Efficiency().network / 1e9:.0f} GB/s"
+    return [
+        ("split", split if found.samplers else turns),
+        ("sampling engine", engine),
+        ("step", f"{found.step_time:.1f} s for {work.samples} programs of {work.response_tokens} tokens"),
+        ("of that", f"{found.sample_time:.1f} s until the last is judged, learning {found.learn_time:.1f} s"),
+        ("tokens per second", f"{found.decode_rate:,.0f} a sampling GPU, {found.learn_rate:,.0f} a learning GPU"),
+        ("programs per day", f"{work.samples * SECONDS_PER_DAY / found.step_time:,.0f}"),
+        ("judge cores", f"{found.judge_cores} ({found.cores_per_gpu:.1f} a GPU; {work.core_seconds:.3f} s a program)"),
+        ("network", push if found.samplers else "weights stay where they are"),
+        ("storage", days),
+        ("assumed", assumed),
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

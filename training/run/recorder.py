@@ -11,12 +11,12 @@ from typing import Any
 
 from engine import Problem, Verdict
 from feedback import Feedback
-from training.control import Control
 from training.errors import RunError
 from training.files import write_text
-from training.rows import feedback_metrics, feedback_row
-from training.run import Run
-from training.store import NoStore, RunStore, SampleRow
+from training.run.control import Control
+from training.run.directory import Run
+from training.run.rows import feedback_metrics, feedback_row
+from training.run.store import NoStore, RunStore, SampleRow
 
 _OBEYED = {"pause": "paused", "resume": "running", "stop": "stopping"}
 _PAUSE = 0.1
