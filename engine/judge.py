@@ -227,9 +227,14 @@ class _Crew:
         self.retries = 0
 
     def start(self) -> Isolation:
-        """Starts the worker for programs; refuses one that confines less than required or than the one before it."""
+        """Start the worker for programs."""
         self._program = Worker(memory_bytes=self._memory_bytes, hash_seed=self._hash_seed)
-        isolation = measure(self._program)
+        self._program.check = self._measure
+        return self._measure(self._program)
+
+    def _measure(self, worker: Worker) -> Isolation:
+        """Refuse a worker that confines less than required or than the one before it."""
+        isolation = measure(worker)
         check(isolation, max(self._require, self._isolation.level if self._isolation else 0))
         self._isolation = isolation
         return isolation

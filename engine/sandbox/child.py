@@ -22,9 +22,10 @@ from engine.sandbox.values import encode
 from engine.sandbox.wire import (
     BEGUN,
     CHANNEL,
+    MARK,
     OUT_OF_MEMORY,
-    REPORT,
-    REPORT_LIMIT,
+    RECORDS,
+    STDERR,
     STDIN,
     Request,
     Task,
@@ -41,9 +42,10 @@ def run_child(request: Request, confine: Callable[[], None], channel: bool) -> N
         resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu))
         resource.setrlimit(resource.RLIMIT_FSIZE, (request.file_bytes, request.file_bytes))
         os.closerange(CHANNEL + channel, 1 << 16)
+        _open_stderr()
         confine()
         if task.mode == "referee":
-            os.close(REPORT)
+            _begin()
             referee(task, Recorder(task))
         else:
             run_program(task)
@@ -51,7 +53,8 @@ def run_child(request: Request, confine: Callable[[], None], channel: bool) -> N
     except MemoryError:
         os._exit(OUT_OF_MEMORY)
     except BaseException as error:
-        with contextlib.suppress(OSError):  # closed once the program has begun: then this is its own doing
+        with contextlib.suppress(OSError):
+            os.fstat(MARK)  # closed once the program has begun: then this is its own doing
             _report({"infra": f"{type(error).__name__}: {error}"[:1000]})
     finally:
         os._exit(1)
@@ -79,8 +82,7 @@ def run_program(task: Task) -> None:
     except Exception as error:
         _report(describe_compile_error(error, task.source))
         return
-    os.write(REPORT, BEGUN.pack(time.process_time_ns()))
-    os.close(REPORT)
+    _begin()
     recorder = Recorder(task)
     if task.mode == "serve":
         serve(recorder, code, prelude)
@@ -103,9 +105,20 @@ def run_program(task: Task) -> None:
             return
 
 
+def _open_stderr() -> None:
+    """Open /dev/null for this process alone: flags of an open file outlive who set them."""
+    with contextlib.suppress(OSError):  # where nothing may be opened for writing, all programs share one
+        null = os.open(os.devnull, os.O_RDWR)
+        os.dup2(null, STDERR)
+        os.close(null)
+
+
+def _begin() -> None:
+    """Mark, for the zygote, that the program's first line comes now: nobody can after this."""
+    os.write(MARK, BEGUN.pack(time.process_time_ns()))
+    os.close(MARK)
+
+
 def _report(failure: dict[str, object]) -> None:
-    """What the compiler said; only this process before the program's first line can say it."""
-    line = dump_line(failure)
-    if len(line) > REPORT_LIMIT:
-        line = dump_line({**failure, "message": str(failure.get("message"))[:300]})
-    os.write(REPORT, line[:REPORT_LIMIT])
+    """What the compiler said. It is read from the records of a process that has not begun, and from no other."""
+    os.pwrite(RECORDS, dump_line(failure), 0)

@@ -2,8 +2,7 @@
 
 Handled is every right that the kernel knows: files, TCP ports (ABI 4), and abstract Unix sockets and signals out of
 the sandbox (ABI 6). What is not granted fails with EACCES.
-
-What this module does not do: stop `chmod`, `utime`, `stat`, UDP or path Unix sockets; `seccomp` does.
+It does not stop `chmod`, `utime`, `stat`, UDP or path Unix sockets; `seccomp` does.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import stat
 import struct
 from collections.abc import Sequence
 
@@ -33,12 +33,12 @@ def abi() -> int:
     return max(int(_libc.syscall(_CREATE, None, ctypes.c_size_t(0), ctypes.c_uint32(_VERSION))), 0)
 
 
-def restrict(readable: Sequence[str], writable: Sequence[str]) -> None:
+def restrict(readable: Sequence[str], writable: Sequence[str | int]) -> None:
     """Confines this thread and all it starts to the given paths; needs `no_new_privs`.
 
     Args:
         readable: files and directories to read (directories with all that is in them).
-        writable: files and directories to read and change.
+        writable: files and directories to read and change, by path or opened.
 
     Raises:
         OSError: the kernel offers no Landlock, or refuses.
@@ -59,14 +59,14 @@ def restrict(readable: Sequence[str], writable: Sequence[str]) -> None:
         os.close(ruleset)
 
 
-def _allow(ruleset: int, path: str, rights: int) -> None:
+def _allow(ruleset: int, path: str | int, rights: int) -> None:
     """Grants `rights` beneath `path`; a path that does not exist grants nothing."""
     try:
-        descriptor = os.open(path, _O_PATH | os.O_CLOEXEC)
+        descriptor = os.dup(path) if isinstance(path, int) else os.open(path, _O_PATH | os.O_CLOEXEC)
     except FileNotFoundError:
         return
     try:
-        if not os.path.isdir(path):
+        if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
             rights &= _FILE_RIGHTS
         rule = struct.pack("=Qi", rights, descriptor)
         _call(_ADD_RULE, ctypes.c_int(ruleset), ctypes.c_int(_PATH_BENEATH), rule, ctypes.c_uint32(0))

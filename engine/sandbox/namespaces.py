@@ -8,7 +8,10 @@ The root is a read-only memory file system with the standard library and system 
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
+import socket
+from typing import NamedTuple, NoReturn
 
 from engine.sandbox.privileges import die_with_parent
 from engine.sandbox.python_files import PythonFiles, contains
@@ -24,12 +27,13 @@ _NEWNS, _NEWUTS, _NEWIPC, _NEWUSER, _NEWPID, _NEWNET = (
 _RDONLY, _NOSUID, _NODEV, _NOEXEC, _REMOUNT, _BIND, _REC, _PRIVATE = 1, 2, 4, 8, 32, 4096, 16384, 1 << 18
 _NOATIME, _NODIRATIME, _RELATIME = 1024, 2048, 1 << 21
 _DETACH = 2
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PATH = os.O_PATH | os.O_CLOEXEC
 KINDS = ("ipc", "mnt", "net", "pid", "user", "uts")
 TEMPORARY = "/tmp"  # noqa: S108 (inside the name space: empty, private and small)
 TEMPORARY_BYTES = 16 << 20
 _TEMPORARY_FILES = 1000
+TEMPORARIES = 32
+"""Private directories of a worker: each program that uses one has it for itself alone."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mount.argtypes = [ctypes.c_char_p] * 3 + [ctypes.c_ulong, ctypes.c_char_p]
@@ -43,14 +47,21 @@ def identities() -> dict[str, int]:
         return {}
 
 
-def enter(files: PythonFiles) -> dict[str, int]:
+class Spaces(NamedTuple):
+    """New name spaces, seen from within."""
+
+    identities: dict[str, int]
+    temporary: list[int]
+    """Open directories: one private `/tmp` upon the other, each hidden by the next."""
+    launcher: int
+    """The socket of the process that takes away the uppermost."""
+
+
+def enter(files: PythonFiles) -> Spaces:
     """Enter new name spaces as process 1 of its own; returns in that process only.
 
     Args:
         files: what to show, read-only, at its own paths.
-
-    Returns:
-        The identities of the new name spaces.
 
     Raises:
         OSError: the kernel does not let this process do so; it may then be half inside and must exit.
@@ -61,62 +72,39 @@ def enter(files: PythonFiles) -> dict[str, int]:
         with open(f"/proc/self/{name}", "w") as file:
             file.write(content)
     die_with_parent()  # again: becoming another user cleared it
+    ours, theirs = socket.socketpair()
     child = os.fork()
     if child:
-        _wait_and_exit(child)
+        _launch(child, theirs.fileno())
+    theirs.close()
     die_with_parent()
-    spaces = identities()
-    _build_root(files)
-    return spaces
+    return Spaces(identities(), _build_root(files), ours.detach())
 
 
-def sweep() -> None:
-    """Empty the temporary directory, whatever a program has put there.
+def drop_temporary(launcher: int) -> None:
+    """Have the launcher take away this `/tmp` with all that is in it, so that the next one shows."""
+    os.write(launcher, b"x")
+    if not os.read(launcher, 1):
+        raise OSError(errno.EPIPE, "the launcher is gone")
+    os.chdir(TEMPORARY)
 
-    Directories are opened one from the other, down and up again, so that no path gets long and nothing recurses or is
-    moved: the first Landlock refuses every move to another directory.
+
+def _launch(child: int, zygote: int) -> NoReturn:
+    """The launcher: what process 1 has no capability for. No program can reach it.
+
+    It holds no other descriptor, so that the supervisor sees the end of process 1 at once.
     """
-    here = os.open(TEMPORARY, _DIRECTORY)
-    way: list[str] = []
-    waiting = [_unlink_files(here)]
-    while True:
-        if waiting[-1]:
-            way.append(waiting[-1].pop())
-            os.chmod(way[-1], 0o700, dir_fd=here)
-            there = os.open(way[-1], _DIRECTORY, dir_fd=here)
-            waiting.append(_unlink_files(there))
-        elif way:
-            there = os.open("..", _DIRECTORY, dir_fd=here)
-            os.rmdir(way.pop(), dir_fd=there)
-            waiting.pop()
-        else:
-            break
-        os.close(here)
-        here = there
-    os.close(here)
-
-
-def _unlink_files(directory: int) -> list[str]:
-    """Remove all but the directories from an open directory; returns their names, without mount points."""
-    device, directories = os.fstat(directory).st_dev, []
-    with os.scandir(directory) as entries:
-        for entry in list(entries):
-            if not entry.is_dir(follow_symlinks=False):
-                os.unlink(entry.name, dir_fd=directory)
-            elif entry.stat(follow_symlinks=False).st_dev == device:  # else Python's own files are mounted there
-                directories.append(entry.name)
-    return directories
-
-
-def _wait_and_exit(child: int) -> None:
-    """The launcher: holds no descriptor, so that the supervisor sees the end of process 1 at once."""
-    os.closerange(0, 1 << 16)
+    os.closerange(0, zygote)
+    os.closerange(zygote + 1, 1 << 16)
+    while os.read(zygote, 1):
+        _check(_libc.umount2(os.fsencode(TEMPORARY), _DETACH), "umount")
+        os.write(zygote, b"x")
     _pid, status = os.waitpid(child, 0)
     os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
 
 
-def _build_root(files: PythonFiles) -> None:
-    """Make a root of what `files` shows, and enter it.
+def _build_root(files: PythonFiles) -> list[int]:
+    """Make a root of what `files` shows, and enter it; returns the open directories that lie at `/tmp`.
 
     What lies in `/tmp` is opened before the new root covers it, and mounted again into the private `/tmp`.
     """
@@ -138,12 +126,16 @@ def _build_root(files: PythonFiles) -> None:
     _make_directory(root, TEMPORARY)
     inside = {name: os.open(f"{root}{TEMPORARY}/{name}", _PATH) for name in os.listdir(root + TEMPORARY)}
     options = f"size={TEMPORARY_BYTES},nr_inodes={_TEMPORARY_FILES},mode=1777"
-    _mount("tmp", root + TEMPORARY, "tmpfs", _NOSUID | _NODEV | _NOEXEC, options)
-    for name, source in inside.items():
-        _show(root, f"{TEMPORARY}/{name}", source)
+    temporary = []
+    for _ in range(TEMPORARIES):
+        _mount("tmp", root + TEMPORARY, "tmpfs", _NOSUID | _NODEV | _NOEXEC | _NOATIME, options)
+        for name, source in inside.items():
+            _show(root, f"{TEMPORARY}/{name}", source)
+        temporary.append(os.open(root + TEMPORARY, _PATH))
     _make_directory(root, "/dev")
     os.close(os.open(root + "/dev/null", os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC))
     _mount("/dev/null", root + "/dev/null", None, _BIND)
+    _read_only(root + "/dev/null", _NOSUID)  # its mode and times; what is written to it is lost all the same
     for source in [*sources.values(), *inside.values()]:
         os.close(source)
     os.chdir(root)
@@ -151,6 +143,7 @@ def _build_root(files: PythonFiles) -> None:
     _check(_libc.umount2(b".", _DETACH), "umount")
     _mount("none", "/", None, _REMOUNT | _BIND | _RDONLY | _NOSUID | _NODEV)
     os.chdir(TEMPORARY)
+    return temporary
 
 
 def _is_directory(path: str) -> bool:
@@ -182,13 +175,13 @@ def _make_directory(root: str, path: str) -> None:
     os.makedirs(root + path, mode=0o755, exist_ok=True)
 
 
-def _read_only(path: str) -> None:
+def _read_only(path: str, more: int = _NOSUID | _NODEV) -> None:
     """Makes a bind mount read-only; flags that the host locked must be kept."""
     flags = os.statvfs(path).f_flag
     locked = {_NOSUID: _NOSUID, _NODEV: _NODEV, _NOEXEC: _NOEXEC, _NOATIME: _NOATIME, _NODIRATIME: _NODIRATIME}
     kept = sum(bit for bit, flag in locked.items() if flags & flag)
     kept |= _RELATIME if flags & 4096 else 0  # ST_RELATIME
-    _mount("none", path, None, _REMOUNT | _BIND | _RDONLY | _NOSUID | _NODEV | kept)
+    _mount("none", path, None, _REMOUNT | _BIND | _RDONLY | more | kept)
 
 
 def _mount(source: str, target: str, kind: str | None, flags: int, options: str = "") -> None:

@@ -1,7 +1,6 @@
 """What a worker gives up before it meets a program: session, capabilities, dumpability, resources.
 
-What this module does not do: raise anything back. Nothing given up here can be had again by this process or its
-children.
+Nothing given up here can be had again by this process or its children.
 """
 
 from __future__ import annotations
@@ -14,6 +13,8 @@ import signal
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
 _CAPABILITY_VERSION = 0x20080522
 _LAST_CAPABILITY = 63
+CHECKPOINT_RESTORE = 40
+"""The capability to set the last process id of one's own name space, and little else (Linux 5.9)."""
 STACK_BYTES = 64 << 20
 """Stack of the main thread: deep recursion through C (`functools.lru_cache`, `sorted`) is legal.
 
@@ -30,17 +31,28 @@ def die_with_parent() -> None:
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def drop_privileges() -> None:
-    """No capabilities, none to be had, and no look into this process's memory by others of the same user."""
+def drop_privileges(kept: int | None = None) -> None:
+    """No capabilities, none to be had, and no look into this process's memory by others of the same user.
+
+    Args:
+        kept: a capability that only `drop_capabilities` takes away.
+    """
     for capability in range(_LAST_CAPABILITY + 1):
         _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
-    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
-    nothing = (ctypes.c_uint32 * 6)()
-    if _libc.capset(header, nothing) != 0 and os.geteuid() == 0:
-        raise OSError(ctypes.get_errno(), "capabilities could not be dropped")
+    drop_capabilities(kept)
     if _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "no_new_privs refused")
     _libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def drop_capabilities(kept: int | None = None) -> None:
+    """Gives up all capabilities but one."""
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
+    sets = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable: the low words, then the high ones
+    if kept is not None:
+        sets[3 * (kept // 32)] = sets[3 * (kept // 32) + 1] = 1 << kept % 32
+    if _libc.capset(header, sets) != 0 and (os.geteuid() == 0 or kept is not None):
+        raise OSError(ctypes.get_errno(), "capabilities could not be dropped")
 
 
 def limit_resources(memory_bytes: int, processes: int | None) -> None:

@@ -97,17 +97,18 @@ class Recorder:
         """Appends the record of the test that has begun; whether this `clean` process may run another test."""
         record["i"] = self._index
         output, same = self._look()
-        more = clean and same and not _reopened[0] and max(output, self._position) <= self._output_bytes
         record["end"] = output
         # The process's clock moves in ticks under a CPU limit; the thread's leaves other threads out.
         record["cpu"] = max(time.process_time_ns() - self._started, time.thread_time_ns() - self._thread_started)
-        more = more and (self._index == self._last or (program.forget() and self._look() == (output, True)))
-        if not more:
-            record["more"] = False
         line = dump_line(record)
         if len(line) > self._output_bytes and "value" in record:
             kind = f"value of more than {self._output_bytes} bytes"
             line = dump_line({**record, "value": {"t": "object", "v": kind}})
+        room = max(output, self._position + len(line)) <= self._output_bytes
+        more = clean and same and room and not _reopened[0]
+        more = more and (self._index == self._last or (program.forget() and self._look() == (output, True)))
+        if not more:
+            line = line[:-2] + b',"more":false}\n'
         os.pwrite(RECORDS, line, self._position)
         self._position += len(line)
         if more:

@@ -2,11 +2,11 @@
 
 Allowed is what computing, reading files, threads and standard streams need. Everything else fails with EPERM, so
 that the program sees an ordinary PermissionError with a line number: new processes, signals to others, sockets,
-tracing, changing modes and times, name spaces, shared memory, priorities, limits. A foreign ABI (32-bit, x32)
-kills.
+tracing, modes and times of files outside a private `/tmp`, name spaces, shared memory, priorities, limits. A foreign
+ABI (32-bit, x32) kills.
 
-What this module does not do: look behind pointers. Which files may be opened is the business of `landlock` and
-`namespaces`; where neither is offered, opening for writing is refused here by its flags.
+A filter cannot look behind pointers. Which files may be opened is the business of `landlock` and `namespaces`. Where
+neither is offered, opening for writing is refused here by its flags.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ _X32_BIT = 0x40000000
 _THREAD_FLAGS = 0x00000100 | 0x00000800 | 0x00010000  # CLONE_VM, CLONE_SIGHAND, CLONE_THREAD
 _NEW_SPACES = 0x7E020000  # CLONE_NEWNS and the other name spaces
 _WRITING = 0o1 | 0o2 | 0o100 | 0o1000 | 0o2000  # O_WRONLY, O_RDWR, O_CREAT, O_TRUNC, O_APPEND
-_FCNTL = (0, 1, 2, 3, 4, 5, 6, 7, 9, 1030, 1032, 36, 37, 38)  # no F_SETOWN, F_SETSIG, F_NOTIFY: they send signals
+_FCNTL = (0, 1, 2, 3, 4, 5, 9, 1030, 1032, 36)  # no F_SETOWN, F_SETSIG, F_NOTIFY: they send signals
+_LOCKS = (6, 7, 37, 38)  # F_SETLK, F_SETLKW, F_OFD_SETLK, F_OFD_SETLKW
+_TEMPORARY_FILE = 0o20000000  # O_TMPFILE without O_DIRECTORY
+_EMPTY_PATH = 0x1000
 _IOCTL = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)  # TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX
 _STACK = 3  # RLIMIT_STACK
 _PRCTL = (15, 16)  # PR_SET_NAME, PR_GET_NAME
@@ -43,7 +46,7 @@ _PLAIN: _Table = {
     "getitimer": (36, 102), "alarm": (37, None), "setitimer": (38, 103), "getpid": (39, 172), "sendfile": (40, 71),
     "sendto": (44, 206), "recvfrom": (45, 207), "sendmsg": (46, 211), "recvmsg": (47, 212), "shutdown": (48, 210),
     "getsockname": (51, 204), "getpeername": (52, 205), "setsockopt": (54, 208), "getsockopt": (55, 209),
-    "exit": (60, 93), "wait4": (61, 260), "uname": (63, 160), "flock": (73, 32), "fsync": (74, 82),
+    "exit": (60, 93), "wait4": (61, 260), "uname": (63, 160), "fsync": (74, 82),
     "fdatasync": (75, 83), "ftruncate": (77, 46), "getcwd": (79, 17), "chdir": (80, 49), "fchdir": (81, 50),
     "readlink": (89, None), "umask": (95, 166), "gettimeofday": (96, 169), "getrlimit": (97, 163),
     "getrusage": (98, 165), "sysinfo": (99, 179), "times": (100, 153), "getuid": (102, 174), "getgid": (104, 176),
@@ -75,9 +78,18 @@ _CHANGING: _Table = {
 """Changes of directories. `truncate` is not among them: Landlock knows it from Linux 6.2 on only."""
 _ABSENT: _Table = {"clone3": (435, 435), "openat2": (437, 437)}
 """Answered with ENOSYS: libraries then take the older call, whose arguments can be checked."""
+_PRETENDED: _Table = {"flock": (73, 32)}
+"""Answered with success, and nothing is done, as for locks by `fcntl`: a program has nobody to share a file with, and a
+lock on a file that all programs see would be a message."""
+_UNSUPPORTED: _Table = {
+    "getxattr": (191, 8), "lgetxattr": (192, 9), "fgetxattr": (193, 10), "listxattr": (194, 11),
+    "llistxattr": (195, 12), "flistxattr": (196, 13),
+}  # fmt: skip
+"""Answered as file systems do that have no extended attributes."""
 _CHECKED: _Table = {
     "open": (2, None), "openat": (257, 56), "clone": (56, 220), "prlimit64": (302, 261), "tgkill": (234, 131),
     "kill": (62, 129), "socketpair": (53, 199), "ioctl": (16, 29), "fcntl": (72, 25), "prctl": (157, 167),
+    "utimensat": (280, 88),
 }  # fmt: skip
 
 _MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
@@ -86,7 +98,9 @@ Instruction = tuple[int, int, int, int]
 """Code, jump if true, jump if false, constant."""
 
 
-_ZYGOTE_ONLY: _Table = {"chmod": (90, None), "fchmodat": (268, 53), "pidfd_open": (434, 434)}
+_MODES: _Table = {"chmod": (90, None), "fchmodat": (268, 53)}
+"""Allowed where the only files that can be changed are those of the private `/tmp`."""
+_ZYGOTE_ONLY: _Table = {"pidfd_open": (434, 434), "capset": (126, 91)}
 """What the zygote needs besides, and no child may do."""
 _ZYGOTE_MORE = ("clone", "kill", "prlimit64", "prctl", "tgkill")
 """Calls that the zygote may make with any arguments; a child's are checked."""
@@ -120,13 +134,14 @@ _PID = 0x7A7A7A7A
 """Stands in the compiled filter for the child's process id."""
 
 
-def filters(writable: bool) -> tuple[Filter, Filter]:
+def filters(writable: bool, temporary: bool = False) -> tuple[Filter, Filter]:
     """The allow-list for the zygote and all its children, and the small filter that a child adds for itself.
 
     Together they are what a program may do; two, because a long filter takes the kernel long to install.
 
     Args:
         writable: whether another layer decides which files may be changed.
+        temporary: whether nothing can be changed but a private directory, so that modes and times may be.
 
     Raises:
         OSError: there is no table for this machine's architecture.
@@ -135,22 +150,26 @@ def filters(writable: bool) -> tuple[Filter, Filter]:
     if machine not in _MACHINES:
         raise OSError(errno.ENOSYS, f"no system call table for {machine}; there is one for {', '.join(_MACHINES)}")
     column, arch = _MACHINES[machine]
-    return Filter(_allow_list(column, arch, writable)), Filter(_child_checks(column))
+    return Filter(_allow_list(column, arch, writable, temporary)), Filter(_child_checks(column))
 
 
-def _allow_list(column: int, arch: int, writable: bool) -> list[Instruction]:
+def _allow_list(column: int, arch: int, writable: bool, temporary: bool = False) -> list[Instruction]:
     """Architecture, then a binary search over call numbers, then the checks of arguments."""
     tables = [
         (_PLAIN, "allow"),
         (_CHANGING, "allow" if writable else "deny"),
+        (_MODES, "allow" if temporary else "deny"),
         (_ABSENT, "absent"),
+        (_PRETENDED, "pretend"),
+        (_UNSUPPORTED, "unsupported"),
         (_ZYGOTE_ONLY, "allow"),
     ]
     actions = {number: action for table, action in tables for number in _numbers(table, column).values()}
     checked = _numbers(_CHECKED, column)
     actions |= {number: "allow" if name in _ZYGOTE_MORE else name for name, number in checked.items()}
-    blocks = {name: _check(name, writable) for name in checked}
-    blocks |= {"allow": [_ret(_ALLOW)], "deny": [_ret(_ERRNO | errno.EPERM)], "absent": [_ret(_ERRNO | errno.ENOSYS)]}
+    blocks = {name: _check(name, writable, temporary) for name in checked}
+    answers = {"deny": errno.EPERM, "absent": errno.ENOSYS, "unsupported": errno.ENOTSUP, "pretend": 0}
+    blocks |= {"allow": [_ret(_ALLOW)], **{name: [_ret(_ERRNO | number)] for name, number in answers.items()}}
     start: list[Instruction] = [
         (_LOAD, 0, 0, _ARCH),
         (_EQUAL, 1, 0, arch),
@@ -167,7 +186,7 @@ def _child_checks(column: int) -> list[Instruction]:
     program: list[Instruction] = [(_LOAD, 0, 0, _NUMBER)]
     checked = {name: number for name, number in _numbers(_CHECKED, column).items() if name in _ZYGOTE_MORE}
     for name, number in (checked | _numbers(_ZYGOTE_ONLY, column)).items():
-        block = _check(name, True) if name in checked else [_ret(_ERRNO | errno.EPERM)]
+        block = _check(name) if name in checked else [_ret(_ERRNO | errno.EPERM)]
         program += [(_EQUAL, 0, len(block), number), *block]
     return [*program, _ret(_ALLOW)]
 
@@ -200,11 +219,21 @@ def _search(ranges: Sequence[tuple[int, str]], blocks: dict[str, list[Instructio
     return [(_AT_LEAST, 0, 1, ranges[middle][0]), (0x05, 0, 0, len(low)), *low, *high]  # jump over `low`
 
 
-def _check(name: str, writable: bool) -> list[Instruction]:
+def _check(name: str, writable: bool = True, temporary: bool = False) -> list[Instruction]:
     """Instructions that allow the call `name` if its arguments are harmless."""
     if name in ("open", "openat"):
-        flags = 1 if name == "open" else 2
-        return [_ret(_ALLOW)] if writable else _masked(flags, _WRITING, 0)
+        load = (_LOAD, 0, 0, _ARGUMENTS + 8 * (1 if name == "open" else 2))
+        unnamed = [load, (_AND, 0, 0, _TEMPORARY_FILE), (_EQUAL, 1, 0, 0), _ret(_ERRNO | errno.ENOTSUP)]
+        flags = [load, (_AND, 0, 0, _WRITING), (_EQUAL, 1, 0, 0), _ret(_ERRNO | errno.EPERM)]
+        return [*unnamed, *([] if writable else flags), _ret(_ALLOW)]
+    if name == "utimensat":  # of a path, never of a descriptor
+        path = [(_LOAD, 0, 0, _ARGUMENTS + 8), (_EQUAL, 0, 3, 0), (_LOAD, 0, 0, _ARGUMENTS + 12), (_EQUAL, 0, 1, 0)]
+        checks = [*path, _ret(_ERRNO | errno.EPERM), *_masked(3, _EMPTY_PATH, 0)]
+        return checks if temporary else [_ret(_ERRNO | errno.EPERM)]
+    if name == "fcntl":
+        load = (_LOAD, 0, 0, _ARGUMENTS + 8)
+        locks = [(_EQUAL, len(_LOCKS) - index, 0, value) for index, value in enumerate(_LOCKS)]
+        return [load, *locks, (0x05, 0, 0, 1), _ret(_ERRNO), *_one_of(1, _FCNTL)]
     if name == "clone":
         return _masked(0, _THREAD_FLAGS | _NEW_SPACES, _THREAD_FLAGS)
     if name in ("kill", "tgkill"):
@@ -215,7 +244,7 @@ def _check(name: str, writable: bool) -> list[Instruction]:
         null = [(_LOAD, 0, 0, _ARGUMENTS + 16), (_EQUAL, 0, 3, 0), (_LOAD, 0, 0, _ARGUMENTS + 20), (_EQUAL, 0, 1, 0)]
         own = [(_LOAD, 0, 0, _ARGUMENTS), (_EQUAL, 0, 3, 0), (_LOAD, 0, 0, _ARGUMENTS + 8), (_EQUAL, 0, 1, _STACK)]
         return [*null, _ret(_ALLOW), *own, _ret(_ALLOW), _ret(_ERRNO | errno.EPERM)]
-    return _one_of(*{"ioctl": (1, _IOCTL), "fcntl": (1, _FCNTL), "prctl": (0, _PRCTL)}[name])
+    return _one_of(*{"ioctl": (1, _IOCTL), "prctl": (0, _PRCTL)}[name])
 
 
 def _masked(argument: int, mask: int, value: int) -> list[Instruction]:

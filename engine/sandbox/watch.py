@@ -11,7 +11,7 @@ import contextlib
 import os
 import time
 
-from engine.sandbox.wire import BEGUN, BUSIEST, CPU, EXITED, IDLE, REPORT_LIMIT, Request
+from engine.sandbox.wire import BEGUN, BUSIEST, CPU, EXITED, IDLE, Request
 
 _WINDOW = 0.25
 """Seconds in which a program that has something to compute gets its turn, on the busiest machine."""
@@ -24,12 +24,12 @@ class Watch:
     computed in it.
     """
 
-    def __init__(self, pid: int, request: Request, report: int) -> None:
-        """`report`: the pipe in which the child marks that the program begins, or says why it does not."""
+    def __init__(self, pid: int, request: Request, mark: int) -> None:
+        """`mark`: the pipe in which the child marks that the program begins."""
         self._clock = (~pid << 3) | 2
-        self._request, self._pipe = request, report
+        self._request, self._pipe = request, mark
         self._cpu, self._looked, self._left = 0.0, time.monotonic(), request.cpu
-        self.report = b""
+        self._mark = b""
         self.idle = 0.0
         """Seconds slept, in whole windows."""
 
@@ -41,27 +41,23 @@ class Watch:
     @property
     def begun(self) -> bool:
         """Whether the program's first line was reached."""
-        return len(self.report) == BEGUN.size
+        if not self._mark:
+            with contextlib.suppress(BlockingIOError):
+                self._mark = os.read(self._pipe, BEGUN.size)
+        return bool(self._mark)
 
     def look(self) -> int:
         """Why to stop the child now (`EXITED`: do not)."""
         cpu = time.clock_gettime(self._clock)
-        self.read_report()
-        self._left = self._request.cpu - cpu + (BEGUN.unpack(self.report)[0] / 1e9 if self.begun else 0.0)
-        self.note(cpu)
+        self._left = self._request.cpu - cpu + (BEGUN.unpack(self._mark)[0] / 1e9 if self.begun else 0.0)
+        self._close_window(cpu)
         if self._left <= 0:
             return CPU
         return IDLE if self.idle >= self._request.idle else EXITED
 
-    def note(self, cpu: float) -> None:
-        """Close the window, if it is over, at `cpu` seconds of the child's clock."""
+    def _close_window(self, cpu: float) -> None:
         now = time.monotonic()
         if now - self._looked >= _WINDOW:
             window = min(now - self._looked, 2 * _WINDOW)  # a longer one was a stop of us all
             self.idle += max(window - BUSIEST * (cpu - self._cpu), 0.0)
             self._cpu, self._looked = cpu, now
-
-    def read_report(self) -> None:
-        """Take what has come through the pipe."""
-        with contextlib.suppress(BlockingIOError):
-            self.report += os.read(self._pipe, REPORT_LIMIT)

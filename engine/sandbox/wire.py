@@ -1,8 +1,8 @@
 """What supervisor, zygote and child tell each other, byte by byte.
 
-A task goes down as a fixed header with descriptors; its content lies in a memory file that only the child reads, so
-nothing of a program or its inputs ever enters the zygote. The answer comes up as a fixed header and what the
-compiler said; the child's records lie in another memory file, as lines of JSON that are trusted in nothing.
+A task goes down as a fixed header with descriptors. Its content lies in a memory file that only the child reads, so
+nothing of a program or its inputs ever enters the zygote. The answer comes up as a fixed header. What the child says
+lies in another memory file, as lines of JSON that are trusted in nothing once the program has begun.
 """
 
 from __future__ import annotations
@@ -13,13 +13,17 @@ import struct
 from typing import Any, NamedTuple, cast
 
 REQUEST = struct.Struct("<ddQ")
-REPLY = struct.Struct("<iB?qqqI")
+REPLY = struct.Struct("@i18qB??q")
+"""The status and the `struct rusage` of `wait4` as the kernel wrote them, then what the zygote adds."""
+RUSAGE, ADDED = 8, 152
+"""Where the resource usage and what the zygote adds begin in a reply."""
 BEGUN = struct.Struct("<q")
-"""The child's CPU clock in ns when the program begins: in the pipe for reports, which then holds no report."""
+"""The child's CPU clock in ns when the program begins."""
 LENGTH = struct.Struct("<I")
 
-STDIN, STDOUT, STDERR, RECORDS, REPORT, CHANNEL = range(6)
-"""Descriptors of a child. `REPORT` is closed before the program's first line; `CHANNEL` exists with a referee only."""
+STDIN, STDOUT, STDERR, RECORDS, MARK, CHANNEL = range(6)
+"""Descriptors of a child. `MARK` takes `BEGUN`, and is closed before the program's first line. `CHANNEL` exists with a
+referee only."""
 PLACES = (STDIN, STDOUT, RECORDS, CHANNEL)
 """Of those, the ones that arrive with a task, in this order."""
 REFUSED = 3
@@ -30,8 +34,6 @@ OUT_OF_MEMORY = 77
 BUSIEST = 30.0
 """How much slower than the CPU's clock the wall's may run for a program that computes: a machine as busy as that makes
 no false time-outs."""
-REPORT_LIMIT = 4096
-"""Bytes of a compile report: what a pipe takes without blocking."""
 MESSAGE_LIMIT = 1 << 26
 """Bytes of one message between referee and program."""
 
@@ -60,8 +62,15 @@ class Reply(NamedTuple):
     idle_ns: int
     peak_memory: int
     """Bytes."""
-    report: int
-    """Bytes of the compile report that follows."""
+    worn: bool
+    """Whether the worker must run no other program after this one."""
+
+
+def read_reply(data: bytes) -> Reply:
+    """The reply in the zygote's own bytes."""
+    status, *usage, stopped, begun, worn, idle = REPLY.unpack(data)
+    seconds, microseconds = usage[0] + usage[2], usage[1] + usage[3]
+    return Reply(status, stopped, begun, (seconds * 10**6 + microseconds) * 1000, idle, usage[4] * 1024, worn)
 
 
 EXITED, CPU, IDLE = range(3)

@@ -1,7 +1,6 @@
 """A worker process as its supervisor sees it: start it, give it a task, read how the child ended, replace it.
 
-What this module does not do: compare or judge; and it never forks, because the supervisor may hold a model and
-threads.
+Nothing here forks, because the supervisor may hold a model and threads.
 """
 
 from __future__ import annotations
@@ -13,12 +12,24 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.sandbox.packages import installed
-from engine.sandbox.wire import BUSIEST, REFUSED, REPLY, REQUEST, Reply, Request, Task, dump_line, load_line, pack_task
+from engine.sandbox.wire import (
+    BUSIEST,
+    REFUSED,
+    REPLY,
+    REQUEST,
+    Reply,
+    Request,
+    Task,
+    dump_line,
+    load_line,
+    pack_task,
+    read_reply,
+)
 
 _BOOT = """
 import sys, types
@@ -70,6 +81,10 @@ class Worker:
             raise WorkerError(f"a worker needs {_DESCRIPTORS} file descriptors; `ulimit -n` allows {allowed}")
         self._memory_bytes, self._hash_seed = memory_bytes, hash_seed
         self.missing: dict[str, str] = {}
+        self.worn = False
+        """Whether a program has left what another could see: another process takes the next task."""
+        self.check: Callable[[Worker], object] = lambda _: None
+        """Called when another process has taken the place of the first; raises where it confines less."""
         try:
             self._start(layers)
         except WorkerError as error:
@@ -138,7 +153,12 @@ class Worker:
 
     def begin(self, task: Task, request: Request, channel: socket.socket | None = None) -> Running:
         """Starts one task; the worker takes no other until `Running.wait` has returned."""
-        return Running(self._socket, task, request, channel)
+        if self.worn:
+            self.close()
+            self._start(self.layers[1:])
+            self.worn = False
+            self.check(self)
+        return Running(self, self._socket, task, request, channel)
 
     def close(self) -> None:
         """Ends the process and all its children."""
@@ -159,9 +179,11 @@ class Worker:
 class Running:
     """A task under way, with the memory files that the child reads and writes."""
 
-    def __init__(self, control: socket.socket, task: Task, request: Request, channel: socket.socket | None) -> None:
+    def __init__(
+        self, worker: Worker, control: socket.socket, task: Task, request: Request, channel: socket.socket | None
+    ) -> None:
         content = pack_task(task)
-        self._control = control
+        self._worker, self._control = worker, control
         self._files = [os.memfd_create(name) for name in ("task", "output", "records")]
         self._file_bytes = request.file_bytes
         try:
@@ -175,9 +197,10 @@ class Running:
 
     def wait(self) -> Outcome:
         """Waits for the child's end; raises WorkerError if the worker dies or falls silent."""
-        reply = Reply(*REPLY.unpack(self._receive(REPLY.size)))
-        report = self._receive(reply.report)
-        return Outcome(reply, report, *(_read(file, self._file_bytes) for file in (self._files[2], self._files[1])))
+        reply = read_reply(self._receive(REPLY.size))
+        records, output = (_read(file, self._file_bytes) for file in (self._files[2], self._files[1]))
+        self._worker.worn |= reply.worn
+        return Outcome(reply, b"", records, output) if reply.begun else Outcome(reply, records, b"", b"")
 
     def _receive(self, size: int) -> bytes:
         parts: list[bytes] = []

@@ -6,27 +6,31 @@ the child opens, so nothing of one program (and no expected output, ever) is lef
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import gc
 import os
 import select
 import signal
 import socket
+import struct
 import sys
 from typing import Any, NoReturn
 
 from engine.sandbox import child, landlock, namespaces, packages, privileges, seccomp
 from engine.sandbox.preparation import rehearse, warm_up
 from engine.sandbox.python_files import python_files
+from engine.sandbox.traces import Traces, open_pid_counter
 from engine.sandbox.watch import Watch
 from engine.sandbox.wire import (
+    ADDED,
     EXITED,
+    MARK,
     PLACES,
     REFUSED,
     REPLY,
-    REPORT,
     REQUEST,
-    Reply,
+    RUSAGE,
     Request,
     dump_line,
     load_line,
@@ -36,6 +40,7 @@ _RESERVED = 8
 """Descriptors below this are the child's; the zygote's own lie above."""
 _ENVIRONMENT = {"LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1"}
 """A program's environment: without a locale, `locale.setlocale(locale.LC_ALL, "")` would make the rest of it ASCII."""
+_libc = ctypes.CDLL(None, use_errno=True)
 _PROCESSES = 256
 """Threads of a program, where they can be counted apart from the user's other processes."""
 
@@ -51,25 +56,30 @@ def main() -> None:
     os.umask(0o077)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())  # whoever started us may have blocked some: no program's matter
     privileges.die_with_parent()
-    hello = _confine(settings)
+    hello, traces = _confine(settings)
     os.dup2(null, 2)
     writable = "landlock" in hello["layers"] or "namespaces" in hello["layers"]
     filtering = None
     if "seccomp" in hello["layers"]:
-        shared, filtering = seccomp.filters(writable)
+        shared, filtering = seccomp.filters(writable, temporary=traces is not None)
     _forget_ourselves()
     if filtering is not None:
         shared.install()
     control.sendall(dump_line(hello))
     try:
-        _serve_tasks(control, filtering, bool(hello["spaces"]))
+        _serve_tasks(control, filtering, traces)
     finally:
         os._exit(0)
 
 
-def _confine(settings: dict[str, Any]) -> dict[str, Any]:
-    """Puts up the layers that are asked for and offered; tells which, and why not the others."""
-    layers, missing, spaces = ["rlimits"], {}, {}
+def _confine(settings: dict[str, Any]) -> tuple[dict[str, Any], Traces | None]:
+    """Put up the layers that are asked for and offered.
+
+    Returns:
+        Which layers there are, and why not the others. What has to be set back between programs, in name spaces.
+    """
+    layers, missing, spaces = ["rlimits"], {}, None
+    pids = open_pid_counter()
     files = python_files(settings["packages"])
     if "namespaces" in settings["layers"]:
         try:
@@ -80,10 +90,11 @@ def _confine(settings: dict[str, Any]) -> dict[str, Any]:
             os._exit(REFUSED)
     warm_up()
     packages.offer(settings["packages"])
-    privileges.drop_privileges()
+    privileges.drop_privileges(privileges.CHECKPOINT_RESTORE if spaces else None)
+    temporary = spaces.temporary if spaces else []
     if "landlock" in settings["layers"]:
         try:
-            landlock.restrict(files.readable, [os.devnull, *([namespaces.TEMPORARY] if spaces else [])])
+            landlock.restrict(files.readable, [os.devnull, *temporary])
             layers.append("landlock")
         except OSError as error:
             missing["landlock"] = str(error)
@@ -95,12 +106,16 @@ def _confine(settings: dict[str, Any]) -> dict[str, Any]:
             missing["seccomp"] = str(error)
     processes = (_PROCESSES if spaces else None) if "seccomp" in layers else 0
     privileges.limit_resources(settings["memory_bytes"], processes)
-    return {"layers": layers, "missing": missing, "spaces": spaces, "landlock_abi": landlock.abi()}
+    for descriptor in temporary:
+        os.close(descriptor)
+    identities = spaces.identities if spaces else {}
+    hello = {"layers": layers, "missing": missing, "spaces": identities, "landlock_abi": landlock.abi()}
+    return hello, Traces(spaces.launcher, pids) if spaces else None
 
 
 def _try_filter() -> None:
     """Installs the filters in a child that does nothing else; raises OSError if that does not work."""
-    filters = seccomp.filters(writable=True)
+    filters = seccomp.filters(writable=True, temporary=True)
     pid = os.fork()
     if pid == 0:
         try:
@@ -125,12 +140,13 @@ def _forget_ourselves() -> None:
     gc.freeze()
 
 
-def _serve_tasks(control: socket.socket, filtering: seccomp.Filter | None, temporary: bool) -> None:
-    report_read, report_write = (_move_up(descriptor) for descriptor in os.pipe())
-    os.set_blocking(report_read, False)
-    os.dup2(report_write, REPORT)
+def _serve_tasks(control: socket.socket, filtering: seccomp.Filter | None, traces: Traces | None) -> None:
+    mark_read, mark_write = (_move_up(descriptor) for descriptor in os.pipe())
+    os.set_blocking(mark_read, False)
+    os.dup2(mark_write, MARK)
     for place in PLACES:  # what arrives takes the lowest free descriptors: the child finds each in its place
         os.close(place)
+    reply = ctypes.create_string_buffer(REPLY.size)
     while True:
         header, descriptors, _flags, _address = socket.recv_fds(control, REQUEST.size, len(PLACES))
         if len(header) < REQUEST.size:
@@ -138,16 +154,22 @@ def _serve_tasks(control: socket.socket, filtering: seccomp.Filter | None, tempo
         if tuple(descriptors) != PLACES[: len(descriptors)]:
             raise OSError(f"descriptors arrived as {descriptors}")
         request = Request(*REQUEST.unpack(header))
+        if traces is not None:
+            traces.set_back()
         pid = os.fork()
         if pid == 0:
-            _enter_child(request, len(descriptors) == len(PLACES), filtering)
+            _enter_child(request, len(descriptors) == len(PLACES), filtering, traces is not None)
         for descriptor in descriptors:
             os.close(descriptor)
-        watch = Watch(pid, request, report_read)
-        reply = _supervise(control, pid, watch)
-        control.sendall(REPLY.pack(*reply) + watch.report[: reply.report])
-        if temporary:
-            namespaces.sweep()  # if this fails, the worker ends, and what is left with it
+        watch = Watch(pid, request, mark_read)
+        stopped = _supervise(control, pid, watch, reply)
+        used = traces is not None and traces.used
+        worn = traces is not None and used and traces.spent
+        struct.pack_into("@B??q", reply, ADDED, stopped, watch.begun, worn, int(watch.idle * 1e9))
+        control.sendall(reply)
+        ctypes.memset(reply, 0, len(reply))  # the next child has a copy of this memory
+        if traces is not None and used and not worn:
+            traces.renew()
 
 
 def _move_up(descriptor: int) -> int:
@@ -156,15 +178,20 @@ def _move_up(descriptor: int) -> int:
     return moved
 
 
-def _enter_child(request: Request, channel: bool, filtering: seccomp.Filter | None) -> NoReturn:
+def _enter_child(request: Request, channel: bool, filtering: seccomp.Filter | None, capable: bool) -> NoReturn:
     if os.getppid() != 1:  # process 1 takes its children along
         privileges.die_with_parent()
+    if capable:
+        privileges.drop_capabilities()
     pid = os.getpid()
     child.run_child(request, lambda: filtering.install(pid) if filtering else None, channel)
 
 
-def _supervise(control: socket.socket, pid: int, watch: Watch) -> Reply:
-    """Wait for the child, stop it when its time is over, and leave nothing of it."""
+def _supervise(control: socket.socket, pid: int, watch: Watch, reply: ctypes.Array[ctypes.c_char]) -> int:
+    """Wait for the child, stop it when its time is over, and leave nothing of it.
+
+    Its status and what it used go from the kernel into `reply`: no object of this process ever holds them.
+    """
     handle = os.pidfd_open(pid)
     poller = select.poll()
     poller.register(handle, select.POLLIN)
@@ -181,15 +208,11 @@ def _supervise(control: socket.socket, pid: int, watch: Watch) -> Reply:
         if stopped != EXITED:
             os.kill(pid, signal.SIGKILL)
             break
-    _pid, status, usage = os.wait4(pid, 0)
+    _libc.wait4(pid, reply, 0, ctypes.byref(reply, RUSAGE))
     if os.getpid() == 1:
         _kill_all()
     os.close(handle)
-    cpu = usage.ru_utime + usage.ru_stime
-    watch.note(cpu)
-    watch.read_report()
-    idle, peak = int(watch.idle * 1e9), usage.ru_maxrss * 1024
-    return Reply(status, stopped, watch.begun, int(cpu * 1e9), idle, peak, 0 if watch.begun else len(watch.report))
+    return stopped
 
 
 def _kill_all() -> None:

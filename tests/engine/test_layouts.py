@@ -41,7 +41,7 @@ program = open(sys.argv[2], "rb").read()
 for layers in (("seccomp", "landlock", "namespaces"), ("seccomp", "landlock")):
     worker = Worker(layers=layers)
     for _ in range(2):  # what one program leaves, the next must not miss
-        outcome = worker.run(Task("stdin", program, "", "", "", ("\\n".join(sys.argv[3:]),), 0, 1 << 16, ""), Request(20.0, 20.0, 1 << 17))
+        outcome = worker.run(Task("stdin", program, "", "", "", ("\\n".join(sys.argv[3:]),), b"", 1 << 16, ""), Request(20.0, 20.0, 1 << 17))
         print(outcome.output.decode() or outcome.records.decode(errors="replace"))
     worker.close()
 """

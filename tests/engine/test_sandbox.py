@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engine import ErrorKind, Judge, Limits, SandboxError, Verdict, parse_problem
+from engine import ErrorKind, Judge, Limits, Problem, SandboxError, StdinTest, Verdict, parse_problem
 from engine.sandbox.isolation import Isolation, check, measure
 from engine.sandbox.seccomp import filters
 from engine.sandbox.wire import Request, Task
@@ -130,7 +130,7 @@ def test_a_worker_that_stops_answering_is_given_up(monkeypatch):
     for process in [stopped, *stopped.children(recursive=True)]:
         process.send_signal(signal.SIGSTOP)
     with pytest.raises(WorkerError, match="silent"):
-        worker.run(Task("stdin", b"", "", "", "", ("",), 0, 1 << 16, ""), Request(0.1, 0.1, 1 << 17))
+        worker.run(Task("stdin", b"", "", "", "", ("",), b"", 1 << 16, ""), Request(0.1, 0.1, 1 << 17))
     worker.close()
 
 
@@ -172,9 +172,9 @@ wanted = "revotfel"[::-1]
 texts = [p for o in gc.get_objects() for p in gc.get_referents(o) if isinstance(p, (str, bytes)) and p is not wanted]
 print([p for p in texts if wanted in (p if isinstance(p, str) else p.decode("latin-1"))])
 """
-    first = Task("stdin", f"x = '{secret}'; print(input())".encode(), "", "", "", (secret,), 0, 1 << 20, "")
+    first = Task("stdin", f"x = '{secret}'; print(input())".encode(), "", "", "", (secret,), b"", 1 << 20, "")
     assert worker.run(first, request).output == b"leftover\n"
-    assert worker.run(Task("stdin", search.encode(), "", "", "", ("",), 0, 1 << 20, ""), request).output == b"[]\n"
+    assert worker.run(Task("stdin", search.encode(), "", "", "", ("",), b"", 1 << 20, ""), request).output == b"[]\n"
     worker.close()
 
 
@@ -214,16 +214,22 @@ def test_an_older_landlock_confines_as_well(version, layers, monkeypatch, tmp_pa
     assert (worker.landlock_abi, found.level, found.open_probes) == (version, 3 if "namespaces" in layers else 2, ())
     victim = tmp_path / "victim"
     victim.write_text("host's")
-    tried = worker.run(Task("stdin", TRUNCATED.encode(), "", "", "", (f"{victim}\n" * 3,), 0, 1 << 20, ""), request)
+    tried = worker.run(Task("stdin", TRUNCATED.encode(), "", "", "", (f"{victim}\n" * 3,), b"", 1 << 20, ""), request)
     assert set(tried.output.split()) <= {b"PermissionError", b"FileNotFoundError"}
     assert len(tried.output.split()) == 3
     assert victim.read_text() == "host's"
-    for _ in range(3 if "namespaces" in layers else 0):
-        outcome = worker.run(Task("stdin", NESTED.encode(), "", "", "", ("",), 0, 1 << 20, ""), request)
-        assert outcome.output == b"made\n", outcome.records
-        look = b"import os; print(os.listdir('/tmp'))"
-        assert worker.run(Task("stdin", look, "", "", "", ("",), 0, 1 << 20, ""), request).output == b"[]\n"
     worker.close()
+    if "namespaces" in layers:
+        with Judge() as older:
+            made = [older.submit(NESTED.encode() + b"#" * n, made_problem("made\n")) for n in range(3)]
+            assert [future.result(60).verdict for future in made] == [Verdict.PASSED] * 3
+            look = older.submit(b"import os; print(os.listdir('/tmp'))", made_problem("[]\n")).result(60)
+            assert look.verdict is Verdict.PASSED, look
+            assert older.retries == 0
+
+
+def made_problem(output):
+    return parse_problem({"inputs": [""], "outputs": [output]})
 
 
 def test_limits_must_make_sense():
@@ -240,3 +246,42 @@ def test_a_problems_own_time_limit_comes_first(judge):
     execution = judge.submit(b"while True: pass", problem).result()
     assert execution.error.kind is ErrorKind.TIMEOUT
     assert execution.seconds < 2.0
+
+
+def test_every_test_that_uses_the_temporary_directory_finds_an_empty_one():
+    program = b"import os\nprint(os.listdir('/tmp'), os.stat('/tmp').st_nlink)\nopen('/tmp/left', 'w').write(input())\nos.mkdir('/tmp/d', 0)"
+    tests = tuple(StdinTest("x\n", "[] 2\n") for _ in range(70))  # more than a worker has directories
+    with Judge() as judge:
+        execution = judge.submit(program, Problem("p", tests)).result(120)
+        assert judge.retries == 0
+        if judge.isolation.level == 3:
+            assert execution.verdict is Verdict.PASSED, execution
+        again = judge.submit(b"import os\nprint(os.listdir('/tmp'), os.stat('/tmp').st_nlink)", Problem("p", tests[:1]))
+        assert judge.isolation.level < 3 or again.result(60).verdict is Verdict.PASSED
+
+
+def test_a_program_has_the_same_process_id_whatever_ran_before_it():
+    if "namespaces" in MISSING or not os.access("/proc/sys/kernel/ns_last_pid", os.W_OK):
+        pytest.skip("process ids cannot be set here")
+    threads = b"import threading\nfor _ in range(200): threading.Thread(target=int).start()\n"
+    look = b"import os, threading\nt = threading.Thread(target=int); t.start()\nprint(os.getpid(), t.native_id)"
+    with Judge() as judge:
+        outputs = []
+        for program in (look, look, threads, look):
+            outputs += judge.outputs(program, ECHO).result(60)
+        first, second, _, last = (output.value for output in outputs)
+        assert first == second == last
+
+
+def test_a_program_has_no_capability():
+    program = b"""
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+header, sets = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+print(libc.capget(header, sets), *sets)
+"""
+    for layers in (["namespaces"], []):  # the filter would not even let it ask
+        worker = Worker(layers=layers)
+        outcome = worker.run(Task("stdin", program, "", "", "", ("",), b"", 1 << 16, ""), Request(2.0, 2.0, 1 << 17))
+        worker.close()
+        assert outcome.output == b"0 0 0 0 0 0 0\n"

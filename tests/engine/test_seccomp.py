@@ -10,7 +10,7 @@ import pytest
 
 from engine.sandbox.seccomp import _MACHINES, _PID, Instruction, _allow_list, _child_checks
 
-ALLOW, KILL = "allow", "kill"
+ALLOW, KILL, PRETENDED = "allow", "kill", "success without doing anything"
 
 
 def run(program: Sequence[Instruction], arch: int, number: int, arguments: Sequence[int] = ()) -> str:
@@ -32,15 +32,15 @@ def run(program: Sequence[Instruction], arch: int, number: int, arguments: Seque
             at += jump if (value == constant if code == 0x15 else value >= constant) else other
         else:
             assert code == 0x06
-            return {0x7FFF0000: ALLOW, 0x80000000: KILL}.get(constant) or errno.errorcode[constant & 0xFFFF]
+            answers = {0x7FFF0000: ALLOW, 0x80000000: KILL, 0x00050000: PRETENDED}
+            return answers.get(constant) or errno.errorcode[constant & 0xFFFF]
 
 
-def said(machine: str, number: int, *arguments: int) -> str:
+def said(machine: str, number: int, *arguments: int, temporary: bool = False) -> str:
     """What the two filters of a child say together: the stricter one counts."""
     column, arch = _MACHINES[machine]
-    answers = [
-        run(program, arch, number, arguments) for program in (_allow_list(column, arch, True), _child_checks(column))
-    ]
+    programs = (_allow_list(column, arch, True, temporary), _child_checks(column))
+    answers = [run(program, arch, number, arguments) for program in programs]
     return next((answer for answer in answers if answer != ALLOW), ALLOW)
 
 
@@ -49,11 +49,13 @@ CALLS = {  # from the kernel's tables: arch/x86/entry/syscalls/syscall_64.tbl, i
         **{"read": 0, "write": 1, "mmap": 9, "kill": 62, "clone": 56, "execve": 59, "ptrace": 101, "socket": 41, "openat": 257},
         **{"prlimit64": 302, "tgkill": 234, "setns": 308, "bpf": 321, "clone3": 435, "socketpair": 53, "fchmodat": 268},
         **{"pidfd_open": 434, "memfd_create": 319, "unshare": 272, "mount": 165, "io_uring_setup": 425, "futex": 202},
+        **{"flock": 73, "fcntl": 72, "capset": 126, "utimensat": 280, "fgetxattr": 193, "setxattr": 188, "fchmod": 91},
     },
     "aarch64": {
         **{"read": 63, "write": 64, "mmap": 222, "kill": 129, "clone": 220, "execve": 221, "ptrace": 117, "socket": 198, "openat": 56},
         **{"prlimit64": 261, "tgkill": 131, "setns": 268, "bpf": 280, "clone3": 435, "socketpair": 199, "fchmodat": 53},
         **{"pidfd_open": 434, "memfd_create": 279, "unshare": 97, "mount": 40, "io_uring_setup": 425, "futex": 98},
+        **{"flock": 32, "fcntl": 25, "capset": 91, "utimensat": 88, "fgetxattr": 10, "setxattr": 5, "fchmod": 52},
     },
 }  # fmt: skip
 THREAD = 0x3D0F00
@@ -62,6 +64,17 @@ VERDICTS = [
     ("futex", (), ALLOW),
     ("mmap", (), ALLOW),
     ("openat", (0, 0, 0o102), ALLOW),
+    ("openat", (0, 0, 0o20200002), "ENOTSUP"),
+    ("flock", (1, 2), PRETENDED),
+    ("fcntl", (1, 4, 2048), ALLOW),
+    ("fcntl", (1, 5), ALLOW),
+    *[("fcntl", (1, command), PRETENDED) for command in (6, 7, 37, 38)],
+    *[("fcntl", (1, command), "EPERM") for command in (8, 10, 1026, 1033)],
+    ("capset", (), "EPERM"),
+    ("utimensat", (-100 & 0xFFFFFFFF, 4096), "EPERM"),
+    ("fchmod", (1, 0), "EPERM"),
+    ("fgetxattr", (), "ENOTSUP"),
+    ("setxattr", (), "EPERM"),
     ("execve", (), "EPERM"),
     ("ptrace", (), "EPERM"),
     ("socket", (2, 1), "EPERM"),
@@ -99,6 +112,17 @@ VERDICTS = [
 @pytest.mark.parametrize(("name", "arguments", "expected"), VERDICTS)
 def test_a_child_may_do_what_it_needs_and_nothing_else(machine, name, arguments, expected):
     assert said(machine, CALLS[machine][name], *arguments) == expected
+
+
+@pytest.mark.parametrize("machine", CALLS)
+def test_with_a_private_directory_modes_and_times_may_be_changed_by_path_and_never_by_descriptor(machine):
+    calls = CALLS[machine]
+    assert said(machine, calls["fchmodat"], 0, 4096, 0o600, temporary=True) == ALLOW
+    for path in (4096, 1 << 32, 0x7FFF00000000):
+        assert said(machine, calls["utimensat"], 0xFFFFFF9C, path, 0, 0, temporary=True) == ALLOW
+        assert said(machine, calls["utimensat"], 2, path, 0, 0x1000, temporary=True) == "EPERM"
+    assert said(machine, calls["utimensat"], 2, 0, 0, 0, temporary=True) == "EPERM"
+    assert said(machine, calls["fchmod"], 2, 0, temporary=True) == "EPERM"
 
 
 @pytest.mark.parametrize("machine", CALLS)
