@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from engine.sandbox import program
+from engine.sandbox import own_source, program
 from engine.sandbox.failures import describe_compile_error
 from engine.sandbox.recorder import Recorder, release_reserve
 from engine.sandbox.referee import referee
@@ -82,6 +82,7 @@ def run_program(task: Task) -> None:
     except Exception as error:
         _report(describe_compile_error(error, task.source))
         return
+    own_source.show(task.source)
     _begin()
     recorder = Recorder(task)
     if task.mode == "serve":

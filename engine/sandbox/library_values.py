@@ -1,8 +1,7 @@
 """Values of the standard library's and numpy's types as plain data, and back: what programs return beside builtins.
 
-Only the types themselves, never a program's subclasses of them: those are `engine.sandbox.values`' business.
-
-What this module does not do: import anything in a program's process; a value's type is loaded where the value is.
+Only the types themselves are known here. A program's subclasses of them are the business of `engine.sandbox.values`.
+Nothing is imported in a program's process: a value's type is loaded where the value is.
 """
 
 from __future__ import annotations
@@ -24,9 +23,10 @@ _Encode = Callable[[Any], object]
 def encode_library(value: Any, encode: _Encode) -> dict[str, object] | None:
     """`value` as tagged data; None where its type is none of those known here."""
     kind = type(value)
-    encoder = _ENCODERS.get((kind.__module__, kind.__qualname__))
+    encoder = _ENCODERS.get((str(kind.__module__).partition(".")[0], kind.__qualname__))
     if encoder is not None and getattr(sys.modules.get(kind.__module__), kind.__qualname__, None) is kind:
-        return encoder(value, encode)
+        tag, parts = encoder
+        return {"t": tag, "v": parts(value, encode)}
     fields = getattr(kind, "_fields", None) if issubclass(kind, tuple) else None
     if type(fields) is tuple and all(type(field) is str for field in fields) and len(fields) == len(value):
         return {"t": "named", "v": [kind.__name__, list(fields), [encode(item) for item in tuple.__iter__(value)]]}
@@ -38,15 +38,12 @@ def encode_library(value: Any, encode: _Encode) -> dict[str, object] | None:
     return None
 
 
-def _entries(value: Any, encode: _Encode) -> list[list[object]]:
+def _entries(value: Any, encode: _Encode) -> list[object]:
     return [[encode(key), encode(item)] for key, item in dict.items(value)]
 
 
-def _datetime(value: Any, encode: _Encode) -> dict[str, object] | None:
-    if value.tzinfo is not None:
-        return None
-    parts = (value.year, value.month, value.day, value.hour, value.minute, value.second, value.microsecond)
-    return {"t": "datetime", "v": [encode(part) for part in parts]}
+def _items(value: Any, encode: _Encode) -> list[object]:
+    return [encode(item) for item in value]
 
 
 def _factory(value: Any) -> str | None:
@@ -54,24 +51,45 @@ def _factory(value: Any) -> str | None:
     return next((name for name, kind in _FACTORIES.items() if kind is factory), None)
 
 
-_ENCODERS: dict[tuple[str, str], Callable[[Any, _Encode], dict[str, object] | None]] = {
-    ("collections", "Counter"): lambda value, encode: {"t": "counter", "v": _entries(value, encode)},
-    ("collections", "OrderedDict"): lambda value, encode: {"t": "ordered", "v": _entries(value, encode)},
-    ("collections", "defaultdict"): lambda value, encode: {
-        "t": "default",
-        "v": [_factory(value), *_entries(value, encode)],
-    },
-    ("datetime", "date"): lambda value, _: {"t": "date", "v": [value.year, value.month, value.day]},
-    ("datetime", "datetime"): _datetime,
-    ("datetime", "timedelta"): lambda value, _: {
-        "t": "timedelta",
-        "v": [value.days, value.seconds, value.microseconds],
-    },
-    ("decimal", "Decimal"): lambda value, _: {"t": "decimal", "v": str(value)},
-    ("fractions", "Fraction"): lambda value, encode: {
-        "t": "fraction",
-        "v": [encode(value.numerator), encode(value.denominator)],
-    },
+def _time(value: Any) -> list[object]:
+    return [value.hour, value.minute, value.second, value.microsecond, value.fold, _zone(value)]
+
+
+def _zone(value: Any) -> object:
+    """The zone of a time or a datetime; None where it has none."""
+    return None if value.tzinfo is None else _described(value.utcoffset(), value.tzname(), value.tzinfo)
+
+
+def _described(offset: Any, name: Any, zone: Any) -> list[object]:
+    """Days, seconds and microseconds from UTC where they are fixed, name, and key in the database of zones."""
+    key = getattr(zone, "key", None)
+    parts = None if offset is None else [offset.days, offset.seconds, offset.microseconds]
+    return [parts, name if type(name) is str else None, key if type(key) is str else None]
+
+
+_ENCODERS: dict[tuple[str, str], tuple[str, Callable[[Any, _Encode], list[object]]]] = {
+    ("collections", "Counter"): ("counter", _entries),
+    ("collections", "OrderedDict"): ("ordered", _entries),
+    ("collections", "defaultdict"): ("default", lambda value, encode: [_factory(value), *_entries(value, encode)]),
+    ("collections", "ChainMap"): ("chain", lambda value, encode: _items(value.maps, encode)),
+    ("collections", "UserDict"): ("user", lambda value, encode: [encode(value.data)]),
+    ("collections", "UserList"): ("user", lambda value, encode: [encode(value.data)]),
+    ("collections", "UserString"): ("user", lambda value, encode: [encode(value.data)]),
+    ("collections", "KeysView"): ("keys", _items),
+    ("collections", "ItemsView"): ("items", _items),
+    ("types", "SimpleNamespace"): ("namespace", lambda value, encode: _entries(value.__dict__, encode)),
+    ("datetime", "date"): ("date", lambda value, _: [value.year, value.month, value.day]),
+    ("datetime", "time"): ("time", lambda value, _: _time(value)),
+    ("datetime", "datetime"): ("datetime", lambda value, _: [value.year, value.month, value.day, *_time(value)]),
+    ("datetime", "timedelta"): ("timedelta", lambda value, _: [value.days, value.seconds, value.microseconds]),
+    ("datetime", "timezone"): ("zone", lambda zone, _: _described(zone.utcoffset(None), zone.tzname(None), zone)),
+    ("zoneinfo", "ZoneInfo"): ("zone", lambda zone, _: _described(None, None, zone)),
+    ("decimal", "Decimal"): ("decimal", lambda value, _: [str(value)]),
+    ("fractions", "Fraction"): ("fraction", lambda value, encode: [encode(value.numerator), encode(value.denominator)]),
+    ("uuid", "UUID"): ("uuid", lambda value, encode: [encode(value.int)]),
+    ("pathlib", "PosixPath"): ("path", lambda value, _: [str(value)]),
+    ("pathlib", "PurePosixPath"): ("path", lambda value, _: [str(value)]),
+    ("array", "array"): ("array", lambda value, encode: [value.typecode, *_items(value, encode)]),
 }
 _NEW: dict[str, Callable[[], Any]] = {
     "dict": dict,
@@ -80,7 +98,6 @@ _NEW: dict[str, Callable[[], Any]] = {
     "counter": collections.Counter,
     "ordered": collections.OrderedDict,
 }
-TAGS = frozenset(("named", "plain", "date", "datetime", "timedelta", "fraction"))
 CONTAINER_TAGS = frozenset((*_NEW, "default"))
 
 
@@ -91,31 +108,128 @@ def check_hashes(keys: Sequence[Any]) -> None:
 
 
 def decode_library(tag: str, content: list[Any], decode: Callable[[Any], Any], own_type: bool) -> object:
-    """The value that `content` stands for; raises TypeError, ValueError or LookupError for what stands for none.
+    """The value that `content` stands for; raises an exception for what stands for none.
 
     Args:
         tag: one of `TAGS`.
         content: what `encode_library` made of the value.
         decode: reads one item of it.
-        own_type: whether a named tuple needs the names of its fields (a class is made for these) or is a tuple.
+        own_type: whether the value's own type is wanted, and not a builtin one that equals the same.
     """
-    if tag == "plain":
-        return decode(content[0])
-    if tag == "named":
-        name, fields, items = content
-        values = tuple(map(decode, items))
-        return _tuple_class(str(name), tuple(map(str, fields)))(*values) if own_type else values
-    if tag == "fraction":
-        from fractions import Fraction
+    return _DECODERS[tag](content, decode, own_type)
 
-        numbers = [decode(number) for number in content]
-        if any(number.bit_length() > _FRACTION_BITS for number in numbers):
-            raise ValueError("a fraction of very long numbers")
-        return Fraction(*numbers)
+
+def _decode_named(content: list[Any], decode: Callable[[Any], Any], own_type: bool) -> object:
+    name, fields, items = content
+    values = tuple(map(decode, items))
+    return _tuple_class(str(name), tuple(map(str, fields)))(*values) if own_type else values
+
+
+def _decode_chain(content: list[Any], decode: Callable[[Any], Any], own_type: bool) -> object:
+    chain = collections.ChainMap(*map(decode, content))
+    return chain if own_type else dict(chain)
+
+
+def _decode_user(content: list[Any], decode: Callable[[Any], Any], own_type: bool) -> object:
+    data = decode(content[0])
+    kinds: dict[Any, Any] = {dict: collections.UserDict, list: collections.UserList, str: collections.UserString}
+    return kinds[type(data)](data) if own_type else data
+
+
+def _decode_proxy(content: list[Any], decode: Callable[[Any], Any], own_type: bool) -> object:
+    from types import MappingProxyType
+
+    mapping = decode(content[0])
+    return MappingProxyType(mapping) if own_type else mapping
+
+
+def _decode_namespace(content: list[Any], decode: Callable[[Any], Any], _own_type: bool) -> object:
+    from types import SimpleNamespace
+
+    return SimpleNamespace(**{str(decode(name)): decode(value) for name, value in content})
+
+
+def _decode_fraction(content: list[Any], decode: Callable[[Any], Any], _own_type: bool) -> object:
+    from fractions import Fraction
+
+    numbers = [decode(number) for number in content]
+    if any(type(number) is not int or number.bit_length() > _FRACTION_BITS for number in numbers):
+        raise ValueError("a fraction of other things than numbers of bounded length")
+    return Fraction(*numbers)
+
+
+def _decode_decimal(content: list[Any], _decode: Callable[[Any], Any], _own_type: bool) -> object:
+    from decimal import Decimal
+
+    number = Decimal(content[0])
+    return Decimal("NaN") if number.is_snan() else number  # comparing a signalling one would raise
+
+
+def _decode_date(content: list[Any], _decode: Callable[[Any], Any], own_type: bool) -> object:
     import datetime
 
-    made: object = getattr(datetime, tag)(*content)
-    return made
+    if len(content) == 3:
+        return datetime.date(*content)
+    *parts, fold, zone = content
+    kind: Any = datetime.time if len(parts) == 4 else datetime.datetime
+    fixed = zone is not None and (own_type or zone[0] is not None)
+    return kind(*parts, fold=fold, tzinfo=_decode_zone(zone, _decode, own_type) if fixed else None)
+
+
+def _decode_zone(content: list[Any], _decode: Callable[[Any], Any], own_type: bool) -> Any:
+    import datetime
+
+    offset, name, key = content
+    if own_type and key is not None:
+        from zoneinfo import ZoneInfo
+
+        return ZoneInfo(key)
+    return datetime.timezone(datetime.timedelta(*offset), *([] if name is None else [name]))
+
+
+def _decode_span(content: list[Any], _decode: Callable[[Any], Any], _own_type: bool) -> object:
+    import datetime
+
+    return datetime.timedelta(*content)
+
+
+def _decode_uuid(content: list[Any], decode: Callable[[Any], Any], _own_type: bool) -> object:
+    from uuid import UUID
+
+    return UUID(int=decode(content[0]))
+
+
+def _decode_path(content: list[Any], _decode: Callable[[Any], Any], _own_type: bool) -> object:
+    from pathlib import PosixPath
+
+    return PosixPath(content[0])
+
+
+def _decode_array(content: list[Any], decode: Callable[[Any], Any], _own_type: bool) -> object:
+    from array import array
+
+    return array(content[0], map(decode, content[1:]))
+
+
+_DECODERS: dict[str, Callable[[list[Any], Callable[[Any], Any], bool], object]] = {
+    "plain": lambda content, decode, _: decode(content[0]),
+    "named": _decode_named,
+    "chain": _decode_chain,
+    "proxy": _decode_proxy,
+    "user": _decode_user,
+    "namespace": _decode_namespace,
+    "fraction": _decode_fraction,
+    "decimal": _decode_decimal,
+    "date": _decode_date,
+    "time": _decode_date,
+    "datetime": _decode_date,
+    "timedelta": _decode_span,
+    "zone": _decode_zone,
+    "uuid": _decode_uuid,
+    "path": _decode_path,
+    "array": _decode_array,
+}
+TAGS = frozenset(_DECODERS)
 
 
 def new_container(tag: str, content: list[Any], own_type: bool) -> Any:
@@ -132,11 +246,3 @@ def _tuple_class(name: str, fields: tuple[str, ...]) -> Callable[..., object]:
     if len(fields) > _MOST_FIELDS or max(map(len, (name, *fields))) > _MOST_FIELDS:
         raise ValueError("no fields of a named tuple")
     return collections.namedtuple(name, fields)
-
-
-def decode_decimal(text: str) -> object:
-    """A decimal number, a signalling NaN made quiet: comparing it would raise."""
-    from decimal import Decimal
-
-    number = Decimal(text)
-    return Decimal("NaN") if number.is_snan() else number

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from types import CodeType, FrameType, ModuleType
 from typing import Any
 
+from engine.sandbox import own_source
 from engine.sandbox.failures import PROGRAM_NAME, Failure, describe, remember_program
 
 _get_limit, _set_limit = sys.getrecursionlimit, sys.setrecursionlimit
@@ -59,7 +60,7 @@ def run_module(
     """Runs the program as a fresh module called `name`, which has the `given` names, and gives its namespace."""
     module = ModuleType(name)
     module.__builtins__ = sys.modules["builtins"]  # type: ignore[attr-defined]
-    module.__file__ = "program.py"
+    module.__file__ = own_source.FILE
     sys.modules[name] = module
     module.__dict__.update(given or {})
     _make_room()
@@ -136,7 +137,7 @@ def reset() -> None:
     """Undoes what an earlier test may have set and CPython sets afresh in every process."""
     sys.getrecursionlimit, sys.setrecursionlimit = _get_limit, _set_limit
     sys.setrecursionlimit(_RECURSION_LIMIT)
-    sys.argv = [""]
+    sys.argv = [own_source.FILE]
     unheard.clear()
     re.purge()  # its caches hold the last test's objects, and so do those of `typing`
     for clear in getattr(typing, "_cleanups", ()):

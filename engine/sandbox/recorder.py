@@ -79,7 +79,7 @@ class Recorder:
             if not self._may_exit or program.exit_code(error) != 0:
                 record["error"] = describe(error)
         except BaseException as error:
-            clean = clean and not self._note_failure(record, error)
+            clean = not self._note_failure(record, error) and clean
         if program.unheard:
             record["unheard"] = program.unheard[0]
         return self.write({**record, **noted}, clean)

@@ -1,9 +1,8 @@
-"""The paths that name standard streams: `open("/dev/stdin")` and its like work where no such file can be seen.
+"""Paths that work where no such file can be seen: of standard streams, as `open("/dev/stdin")`, and of the program.
 
 A program's root has no `/proc`, and Landlock knows no file for a descriptor; so `open` and `os.open` of these paths
 give a duplicate of the descriptor, as a pipe would be read and written.
-
-What this module does not do: grant anything. A descriptor that the program does not have cannot be had this way.
+Nothing is granted. A descriptor that the program does not have cannot be had this way.
 """
 
 from __future__ import annotations
@@ -13,6 +12,8 @@ import io
 import os
 import re
 from typing import Any
+
+from engine.sandbox.own_source import open_own
 
 _NAMED = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
 _NUMBERED = re.compile(r"/(?:dev/fd|proc/(?:self|thread-self)/fd)/(\d{1,4})")
@@ -30,7 +31,15 @@ def install() -> None:
 def open_path(file: Any, mode: str = "r", *arguments: Any, **keywords: Any) -> Any:
     """As `open`."""
     descriptor = _descriptor_of(file)
-    return _open(file if descriptor is None else os.dup(descriptor), mode, *arguments, **keywords)
+    if descriptor is not None:
+        return _open(os.dup(descriptor), mode, *arguments, **keywords)
+    try:
+        return _open(file, mode, *arguments, **keywords)
+    except OSError:
+        own = open_own(file, mode, *arguments, **keywords)
+        if own is None:
+            raise
+        return own
 
 
 def open_descriptor(path: Any, flags: int, *arguments: Any, **keywords: Any) -> int:

@@ -4,24 +4,21 @@ Encoding looks at the builtin base type of a value and uses that type's own meth
 `__iter__` or `__reduce__` of the program runs; a subclass of a builtin becomes the builtin; anything else is only
 named, or stays behind and is known by a number (`Sender.keep`). Decoding trusts nothing: depth and sizes are bounded
 and no code of the sender runs.
-
-What this module does not do: compare values, or use pickle, eval or repr of foreign objects.
 """
 
 from __future__ import annotations
 
 import builtins
 import itertools
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
-from types import BuiltinFunctionType, GeneratorType
+from types import BuiltinFunctionType, GeneratorType, MappingProxyType
 from typing import Any, Protocol, cast
 
 from engine.sandbox.library_values import (
     CONTAINER_TAGS,
     TAGS,
     check_hashes,
-    decode_decimal,
     decode_library,
     encode_library,
     new_container,
@@ -38,7 +35,11 @@ _ITERATORS: tuple[type, ...] = (
 )
 _ITERATOR_IDS = frozenset(map(id, _ITERATORS))
 """Types are told by identity: a metaclass may have an `__eq__` of the program's."""
-_VIEWS = {id(type({}.keys())): "keys", id(type({}.values())): "values", id(type({}.items())): "items"}
+_VIEWS = {
+    id(type(view)): name
+    for mapping in (dict[str, str](), OrderedDict[str, str]())
+    for name, view in (("keys", mapping.keys()), ("values", mapping.values()), ("items", mapping.items()))
+}
 CONTAINERS = (list, dict, set, deque, bytearray)
 """What a call may change in place."""
 
@@ -106,6 +107,10 @@ def _encode_other(value: Any, sender: Sender | None, depth: int) -> object:
         return {"t": "range", "v": [encode(part) for part in (value.start, value.stop, value.step)]}
     if (view := _VIEWS.get(id(kind))) is not None:
         return _tagged(view, value, sender, depth)
+    if kind is MappingProxyType:
+        return {"t": "proxy", "v": [encode(dict(value), sender, depth - 1)]}
+    if kind is memoryview and value.format == "B":
+        return {"t": "bytes", "v": str(value.tobytes(), "latin-1")}
     if sender is None and is_iterator(value):
         items = list(itertools.islice(value, _ITEMS + 1))
         if len(items) <= _ITEMS:
@@ -244,8 +249,6 @@ def _decode_text(tag: object, text: str, receiver: Receiver | None) -> object:
         if receiver is not None:
             receiver.made(made)
         return made
-    if tag == "decimal":
-        return decode_decimal(text)
     if tag == "builtin":
         return vars(builtins)[text]
     return Opaque("unreadable value")

@@ -51,6 +51,15 @@ def test_every_way_to_fail_has_its_kind(judge, program, kinds, types):
     assert types is None or execution.error.type in types
 
 
+def test_an_error_is_one_whatever_threads_are_left(judge):
+    for head in (
+        "from concurrent.futures import ThreadPoolExecutor\npool = ThreadPoolExecutor(1); pool.submit(int)\n",
+        "import threading, time\nthreading.Thread(target=time.sleep, args=(1,), daemon=True).start()\n",
+    ):
+        error = run(judge, f"{head}raise KeyError(3)".encode(), ECHO).error
+        assert (error.kind, error.type, error.span.line) == (ErrorKind.RUNTIME, "KeyError", 3)
+
+
 def test_ten_megabytes_of_source_have_a_verdict(judge):
     assert run(judge, b"# " + b"x" * 10_000_000 + b"\nprint(input())", ECHO).verdict is Verdict.PASSED
     assert run(judge, b"x = 1\n" * 1_700_000, ECHO).error.kind in (ErrorKind.MEMORY, ErrorKind.TIMEOUT)

@@ -117,6 +117,15 @@ STYLES = {
     "tracemalloc": "import tracemalloc\ntracemalloc.start()\n$READ\n$ANSWER",
     "class main": "class Main:\n    def __init__(self): self.$READ\n    def run(self):\n        lines=self.lines;$ANSWER\nMain().run()",
     "site": "import sys\nhelp, license, credits, copyright, exit, quit\n$READ\n$ANSWER",
+    "ThreadPool": "from multiprocessing.pool import ThreadPool\n$READ\nwith ThreadPool(3) as pool: a = pool.map(int, lines[1].split())\nprint(sum(a), max(a))",
+    "multiprocessing.dummy": "from multiprocessing.dummy import Pool, Lock, Queue\n$READ\npool = Pool(3)\na = list(pool.imap(int, lines[1].split()))\npool.close(); pool.join()\nq = Queue(); q.put(sum(a))\nwith Lock(): print(q.get(), max(a))",
+    "multiprocessing locks": "import multiprocessing as mp, threading\n$READ\nlock, r, s, e, q = mp.Lock(), mp.RLock(), mp.BoundedSemaphore(1), mp.Event(), mp.Queue()\na = []\ndef work(x):\n    with lock, r, r, s: a.append(int(x)); q.put(x)\n    e.set()\nthreads = [threading.Thread(target=work, args=(x,)) for x in lines[1].split()]\n[t.start() for t in threads]; e.wait(); [t.join() for t in threads]\nassert lock.acquire(False) and not lock.acquire(timeout=0.01)\ntry: s.release(); assert False\nexcept ValueError: pass\nassert sorted(q.get() for _ in a) == sorted(map(str, a))\nprint(sum(a), max(a))",
+    "processes or threads": "from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor\n$READ\ntry:\n    with ProcessPoolExecutor() as pool: a = list(pool.map(int, lines[1].split()))\nexcept PermissionError:\n    with ThreadPoolExecutor() as pool: a = list(pool.map(int, lines[1].split()))\nprint(sum(a), max(a))",
+    "flock": "import fcntl, tempfile\n$READ\nfor kind in (fcntl.flock, fcntl.lockf): kind(1, fcntl.LOCK_EX); kind(1, fcntl.LOCK_UN)\n$ANSWER",
+    "getsource": "import inspect\ndef f(x):\n    # a comment\n    return x\nclass A:\n    def g(self): return 1\nassert inspect.getsource(f) == 'def f(x):\\n    # a comment\\n    return x\\n'\nassert inspect.getsource(A).startswith('class A')\nassert inspect.getsource(A.g).strip() == 'def g(self): return 1'\n$READ\n$ANSWER",
+    "open(__file__)": "from pathlib import Path\nimport os\nfor text in (open(__file__).read(), open(os.path.abspath(__file__), encoding='utf-8').read(), Path(__file__).read_text(), open(__file__, 'rb').read().decode()):\n    assert text.startswith('from pathlib') and text.endswith('max(a))'), text\nwith open(__file__) as f: assert next(f) == 'from pathlib import Path\\n'\n$READ\n$ANSWER",
+    "no other file": "try: open('program.txt'); assert False\nexcept FileNotFoundError: pass\n$READ\n$ANSWER",
+    "traceback": "import traceback\ntry: 1 / 0  # here\nexcept ZeroDivisionError: text = traceback.format_exc()\nassert '1 / 0  # here' in text, text\n$READ\n$ANSWER",
     "annot": "x: int = 3\nassert __annotations__=={'x':int}, __annotations__\n$READ\n$ANSWER",
     "doc": "'''doc'''\nassert __doc__=='doc'\n$READ\n$ANSWER",
 }
@@ -137,6 +146,24 @@ def test_numpy_can_be_imported_where_it_is_installed_and_nothing_else(judge):
     look = b"import numpy, os\nprint(os.listdir(os.path.dirname(os.path.dirname(numpy.__file__))))"
     execution = judge.submit(look, SUM).result()
     assert execution.error is not None or execution.tests[0].actual == "['numpy', 'numpy.libs']\n"
+
+
+IN_TEMPORARY = {
+    "shutil": "import os, shutil\nopen('a.txt', 'w').write('x'); os.chmod('a.txt', 0o600)\nshutil.copy('a.txt', 'b.txt'); shutil.copy2('a.txt', 'c.txt')\nassert os.stat('b.txt').st_mode & 0o777 == 0o600\nassert os.stat('c.txt').st_mtime == os.stat('a.txt').st_mtime\nos.makedirs('d/e'); shutil.move('b.txt', 'd/e'); shutil.copytree('d', 'f'); shutil.rmtree('d')\nassert os.listdir('f/e') == ['b.txt']\nos.utime('a.txt', (1, 2)); assert os.stat('a.txt').st_mtime == 2",
+    "sqlite in a file": "import sqlite3\nc = sqlite3.connect('x.db'); c.execute('create table t(x)'); c.execute('insert into t values (3)'); c.commit()\nassert sqlite3.connect('x.db').execute('select x from t').fetchall() == [(3,)]",
+    "its own file written": "open('program.py', 'w').write('other')\nassert open(__file__).read() == 'other'",
+    "temporary files": "import tempfile, os\nwith tempfile.TemporaryDirectory() as d, tempfile.TemporaryFile() as f, tempfile.NamedTemporaryFile(dir=d) as n, tempfile.SpooledTemporaryFile(1) as s:\n    f.write(b'x'); n.write(b'y'); s.write(b'zz'); n.flush(); assert os.listdir(d)",
+    "shelve": "import shelve, dbm.dumb\nwith shelve.open('s') as s: s['a'] = [1]\nwith shelve.open('s') as s: assert s['a'] == [1]",
+}
+
+
+@pytest.mark.parametrize("style", IN_TEMPORARY)
+def test_an_honest_program_uses_the_temporary_directory(judge, style):
+    if judge.isolation.level < 3:
+        pytest.skip("there is a directory to write to at level 3 only")
+    program = f"{IN_TEMPORARY[style]}\n{READ}\n{ANSWER}"
+    execution = judge.submit(program.encode(), SUM).result(60)
+    assert [test.verdict for test in execution.tests] == [Verdict.PASSED] * 2, execution
 
 
 EOF = [
@@ -160,6 +187,12 @@ REFUSED = {
     "subprocess": "import subprocess\nsubprocess.run(['ls'])",
     "multiprocessing": "import multiprocessing\nmultiprocessing.Process(target=print).start()",
     "os.fork": "import os\nos.fork()",
+    "pool": "import multiprocessing\nmultiprocessing.Pool(2)",
+    "executor": "from concurrent.futures import ProcessPoolExecutor\nProcessPoolExecutor(2).submit(int).result()",
+    "manager": "import multiprocessing\nmultiprocessing.Manager()",
+    "spawn": "import multiprocessing as mp\nmp.get_context('spawn').Process(target=print).start()",
+    "chmod": "import os\nos.chmod(os.__file__, 0o777)",
+    "times": "import os\nos.utime(os.__file__)",
     "socket": "import socket\nsocket.create_connection(('127.0.0.1', 80), 1)",
     "write": "open('/etc/left', 'w')",
     "kill": "import os\nos.kill(os.getppid(), 9)",
