@@ -9,7 +9,7 @@ from engine.engine import Engine
 from engine.judge import Judge
 from engine.limits import Limits
 from engine.outputs import Output
-from engine.problems import ProblemError, parse_problem
+from engine.problems import PROMPT_FIELDS, REFERENCE_FIELDS, ProblemError, parse_problem
 from engine.protocols import ProgramEngine, ProgramJudge
 from engine.records import (
     AssertTest,
@@ -33,6 +33,8 @@ from engine.records import (
 from engine.sandbox.isolation import Isolation, SandboxError
 
 __all__ = [
+    "PROMPT_FIELDS",
+    "REFERENCE_FIELDS",
     "Analyser",
     "AnalysisLimits",
     "AssertTest",

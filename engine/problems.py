@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import builtins
 import json
+import re
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
@@ -15,8 +16,25 @@ from typing import cast
 
 from engine.examples import doctests, shown_tests
 from engine.records import AssertTest, CallTest, ComparisonRule, Problem, StdinTest, Test
+from engine.test_sources import asserting, checks
 
 _SHAPES = "`inputs` and `outputs` (APPS), `test_list` (MBPP), or `test` and `entry_point` (HumanEval)"
+
+
+PROMPT_FIELDS = (
+    "prompt",
+    "text",
+    "question",
+    "instruction",
+    "description",
+    "problem",
+    "problem_description",
+    "problem_statement",
+    "question_content",
+)
+"""Names under which a record may have its text; the first that is not blank is taken."""
+REFERENCE_FIELDS = ("code", "solutions", "references", "solution", "reference", "reference_solution")
+"""Names under which it may have its reference solutions; all of them are taken. HumanEval's is `canonical_solution`."""
 
 
 class ProblemError(ValueError):
@@ -33,7 +51,8 @@ def parse_problem(data: Mapping[str, object], id: str = "") -> Problem:
     Args:
         data: APPS `{"fn_name"?, "inputs", "outputs"}` (also under `input_output`, as an object or as JSON text),
             MBPP `{"test_list", "test_setup_code"?}` or HumanEval `{"prompt", "entry_point", "test"}`. All may
-            have `prompt` | `text` | `question`, `prelude`, `starter_code`, `comparison`, `time_limit`, `difficulty`,
+            have a text (`PROMPT_FIELDS`), references (`REFERENCE_FIELDS`), `prelude`, `starter_code`, `comparison`,
+            `time_limit`, `difficulty`,
             and `public`: indices of the tests that the text shows (else MBPP's asserts, HumanEval's doctests and the
             examples in an APPS question are taken).
         id: identity where `data` has no `id`, `task_id` or `problem_id`.
@@ -59,7 +78,7 @@ def _with_common_fields(problem: Problem, data: Mapping[str, object], identity: 
     names = ("id", "task_id", "problem_id")
     found = next((str(data[name]) for name in names if data.get(name) not in (None, "")), identity)
     _check_writable(found, "id")
-    prompts = (_text(data, name) for name in ("prompt", "text", "question"))
+    prompts = (_text(data, name) for name in PROMPT_FIELDS)
     rules = [rule.value for rule in ComparisonRule]
     rule = _text(data, "comparison") or ComparisonRule.STRICT.value
     if rule not in rules:
@@ -68,7 +87,7 @@ def _with_common_fields(problem: Problem, data: Mapping[str, object], identity: 
     limit = data.get("time_limit")
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int | float) or not 0 < limit < 1e6):
         raise ProblemError("time_limit", f"must be a positive number of seconds, is {limit!r}")
-    prompt = next((prompt for prompt in prompts if prompt), "")
+    prompt = next((prompt for prompt in prompts if prompt.strip()), "")
     return Problem(
         id=found,
         tests=problem.tests,
@@ -128,7 +147,7 @@ def _apps(data: Mapping[str, object]) -> Problem:
         else:
             arguments = _arguments(given, f"inputs[{index}]")
             tests.append(CallTest(arguments, _decoded(expected) if isinstance(given, str) else expected))
-    return Problem("", tuple(tests), entry_point=name, references=_solutions(data), source="apps")
+    return Problem("", tuple(tests), entry_point=name, references=_references(data), source="apps")
 
 
 def _lines(value: object, field: str) -> str:
@@ -160,18 +179,32 @@ def _decoded(expected: object) -> object:
         return expected
 
 
-def _solutions(data: Mapping[str, object]) -> tuple[str, ...]:
-    solutions = data.get("solutions")
-    if isinstance(solutions, str):
+def _references(data: Mapping[str, object]) -> tuple[str, ...]:
+    """All reference solutions of a record, each once: a text, a list of texts, or the JSON text of one."""
+    found = [solution for name in REFERENCE_FIELDS for solution in _solutions(data.get(name), name)]
+    return tuple(dict.fromkeys(solution for solution in found if solution.strip()))
+
+
+def _solutions(value: object, name: str) -> Sequence[str]:
+    if isinstance(value, str) and (name == "solutions" or value.lstrip().startswith("[")):
         try:
-            solutions = json.loads(solutions) if solutions.strip() else []
+            value = json.loads(value) if value.strip() else []
         except (ValueError, RecursionError) as error:
-            raise ProblemError("solutions", f"is not JSON ({error})") from None
-    if solutions is None:
+            if name == "solutions":
+                raise ProblemError(name, f"is not JSON ({error})") from None
+    if value is None:
         return ()
-    if not isinstance(solutions, list) or not all(isinstance(solution, str) for solution in solutions):
-        raise ProblemError("solutions", "must be a list of strings")
-    return tuple(solutions)
+    if isinstance(value, str):
+        value = [value]
+    if not isinstance(value, list) or not all(isinstance(solution, str) for solution in value):
+        raise ProblemError(name, "must be a list of strings")
+    return [_unfenced(solution) for solution in value]
+
+
+def _unfenced(text: str) -> str:
+    """The code in a text that is one Markdown block, which some data sets publish; other texts as they are."""
+    block = re.fullmatch(r"\s*```(?:python|py|python3)?[ \t]*\n(.*?\n)```\s*", text, re.DOTALL)
+    return block[1] if block else text
 
 
 # MBPP
@@ -181,26 +214,32 @@ def _mbpp(data: Mapping[str, object]) -> Problem:
     sources = _list(data, "test_list")
     if not sources:
         raise ProblemError("test_list", "is empty: a problem needs at least one test")
-    for index, source in enumerate(sources):
-        if not isinstance(source, str) or not source.strip():
-            raise ProblemError(f"test_list[{index}]", f"must be Python source, is {_kind(source)}")
-        _parse(source, f"test_list[{index}]")
     imports = _list(data, "test_imports") if data.get("test_imports") else []
     setup = "\n".join([*map(str, imports), _text(data, "test_setup_code")]).strip()
-    _parse(setup, "test_setup_code")
-    tests = tuple(AssertTest(str(source)) for source in sources)
+    before = _parse(setup, "test_setup_code")
+    tests = tuple(AssertTest(_checking(source, f"test_list[{index}]", before)) for index, source in enumerate(sources))
     entry = _text(data, "entry_point") or _text(data, "entry") or _called_name(str(sources[0]), setup)
-    code = _text(data, "code")
     return Problem(
         "",
         tests,
         entry_point=entry,
         prelude=_imports(setup),
         setup=setup,
-        references=(code,) if code else _solutions(data),
+        references=_references(data),
         public_tests=tests,
         source="mbpp",
     )
+
+
+def _checking(source: object, field: str, setup: ast.Module) -> str:
+    """A test's source, which must be able to fail."""
+    if not isinstance(source, str) or not source.strip():
+        raise ProblemError(field, f"must be Python source, is {_kind(source)}")
+    if (found := asserting(source, _parse(source, field), setup)) is None:
+        raise ProblemError(
+            field, "checks nothing, so every program would pass; write an assertion, as `assert f(2) == 4`"
+        )
+    return found
 
 
 def _imports(setup: str) -> str:
@@ -239,16 +278,24 @@ def _human_eval(data: Mapping[str, object]) -> Problem:
     tree = _parse(source, "test")
     if not any(isinstance(node, ast.FunctionDef) and node.name == "check" for node in tree.body):
         raise ProblemError("test", "must define `check(candidate)`")
+    if not checks(tree):
+        raise ProblemError("test", "checks nothing, so every program passes: there is no assertion in it")
     solution = _text(data, "canonical_solution")
     return Problem(
         "",
         (AssertTest(f"{source}\n\ncheck({entry})\n"),),
         entry_point=entry,
         prelude=_before_definition(prompt, entry),
-        references=(prompt + solution,) if solution else (),
+        references=((prompt + solution,) if solution else ()) + _whole(_references(data), prompt, entry),
         public_tests=doctests(prompt, entry),
         source="humaneval",
     )
+
+
+def _whole(references: Sequence[str], prompt: str, entry: str) -> tuple[str, ...]:
+    """References that define the function themselves as they are; function bodies after the prompt."""
+    defined = re.compile(rf"^\s*(?:async\s+)?def\s+{entry}\b|^{entry}\s*=", re.MULTILINE)
+    return tuple(text if defined.search(text) else prompt + text for text in references)
 
 
 def _before_definition(prompt: str, entry: str) -> str:

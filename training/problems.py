@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine import Problem
+from engine import REFERENCE_FIELDS, Problem
 from training.config import TrainConfig
 from training.data import DataError, LoadReport, load_problems
 
@@ -25,12 +25,29 @@ def load_data(config: TrainConfig, tell: Callable[[str], None] = lambda _: None)
             f"data.train {config.data.train!r} and data.held_out {config.data.held_out!r}: {len(shared)} in both,"
             f" such as {min(shared)!r}; held-out problems must not be trained on"
         )
+    _check_references(config, problems, tell)
     return problems, held_out
+
+
+def _check_references(config: TrainConfig, problems: list[Problem], tell: Callable[[str], None]) -> None:
+    """Refuse, or tell of, problems that a supervised loss can learn nothing from."""
+    if not (config.objective.supervised and config.training.supervised_batch):
+        return
+    without = sum(not problem.references for problem in problems)
+    alone = config.objective.algorithm == "sft"
+    if alone and without == len(problems):
+        raise DataError(
+            f"data.train {config.data.train!r}: none of its {len(problems)} problems has a reference solution, and"
+            f" 'sft' learns from nothing else; allowed fields: {', '.join(REFERENCE_FIELDS)}"
+        )
+    if without:
+        what = "are never learned from" if alone else "have no part in the supervised loss"
+        tell(f"data.train {config.data.train}: {without} of {len(problems)} problems have no reference and {what}")
 
 
 def _loaded(key: str, spec: str, limit: int, tell: Callable[[str], None]) -> list[Problem]:
     report = LoadReport()
-    problems = load_problems(spec, limit, report)
+    problems = load_problems(spec, limit, report, for_model=True)
     for line in report.lines():
         tell(f"data.{key} {spec}: {line}")
     return problems

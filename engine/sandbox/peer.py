@@ -60,7 +60,7 @@ class Peer(ABC):
 
     # Asking
 
-    def ask(self, do: str, on: object, *arguments: object, **keywords: object) -> Any:
+    def ask(self, do: str, on: object, /, *arguments: object, **keywords: object) -> Any:
         """What the other end answers; raises what it raised, and `Lost` where it is gone."""
         with self._lock:
             crossing = _Crossing(self)
@@ -143,7 +143,7 @@ class Peer(ABC):
         return self._remotes[number]
 
 
-def _call(target: Any, *arguments: object, **keywords: object) -> object:
+def _call(target: Any, /, *arguments: object, **keywords: object) -> object:
     return target(*arguments, **keywords)
 
 

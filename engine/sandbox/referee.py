@@ -145,7 +145,7 @@ class _Client(Peer):
         self._exceptions: dict[int, type[Exception]] = {}
         self.unsent = ""
 
-    def ask(self, do: str, on: object, *arguments: object, **keywords: object) -> Any:
+    def ask(self, do: str, on: object, /, *arguments: object, **keywords: object) -> Any:
         if self.lost:
             raise Lost
         self.asked |= do != "names"

@@ -23,7 +23,7 @@ class Asking(Protocol):
     quiet: bool
     """Whether to show stand-ins without asking."""
 
-    def ask(self, do: str, on: object, *arguments: object, **keywords: object) -> Any:
+    def ask(self, do: str, on: object, /, *arguments: object, **keywords: object) -> Any:
         """What the other process answers; raises what it raised."""
 
 
@@ -41,7 +41,7 @@ class Remote(Opaque):
     def _ask(self, do: str, *arguments: object) -> Any:
         return self._peer.ask(do, object.__getattribute__(self, "_on"), *arguments)
 
-    def __call__(self, *arguments: object, **keywords: object) -> object:
+    def __call__(self, /, *arguments: object, **keywords: object) -> object:
         return self._peer.ask("call", object.__getattribute__(self, "_on"), *arguments, **keywords)
 
     def __getattr__(self, name: str) -> Any:

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import AssertTest, CallTest, ComparisonRule, ProblemError, StdinTest, parse_problem
+from engine import (
+    PROMPT_FIELDS,
+    REFERENCE_FIELDS,
+    AssertTest,
+    CallTest,
+    ComparisonRule,
+    ProblemError,
+    StdinTest,
+    parse_problem,
+)
 
 
 def test_apps_standard_input():
@@ -120,3 +129,68 @@ def test_any_object_is_a_problem_with_tests_or_a_problem_error(data):
 def test_text_that_no_file_takes_is_refused(field: str) -> None:
     with pytest.raises(ProblemError, match=rf"`{field}`: holds a lone surrogate"):
         parse_problem({"inputs": ["1"], "outputs": ["1"], field: "\ud83d"})
+
+
+TEST = {"test_list": ["assert f(1) == 1"]}
+
+
+@pytest.mark.parametrize("name", PROMPT_FIELDS)
+def test_a_text_is_found_under_any_of_its_names(name):
+    assert parse_problem({name: "Double.", **TEST}).prompt == "Double."
+    assert parse_problem({"prompt": " \n", "text": None, name: "Double.", **TEST}).prompt == "Double."
+
+
+@pytest.mark.parametrize("name", REFERENCE_FIELDS)
+@pytest.mark.parametrize(
+    "shape", [TEST, {"inputs": ["1"], "outputs": ["1"]}, {"fn_name": "f", "inputs": [[1]], "outputs": [1]}]
+)
+def test_references_are_found_under_any_of_their_names(name, shape):
+    code = "def f(x):\n    return x\n"
+    assert parse_problem({name: [code], **shape}).references == (code,)
+    if name != "solutions":  # JSON text, as APPS has it
+        assert parse_problem({name: code, **shape}).references == (code,)
+        assert parse_problem({name: f"```python\n{code}```\n", **shape}).references == (code,)
+    assert parse_problem({name: None, **shape}).references == ()
+    both = {"reference": code, "solution": "def f(x): return 1 * x", **shape}
+    assert len(parse_problem({**both, name: [code]}).references) == (1 if name == "solution" else 2)
+
+
+def test_a_human_eval_record_has_its_reference_whole_or_as_a_body():
+    record = {"prompt": "def f(x):\n", "entry_point": "f", "test": "def check(candidate):\n    assert candidate(1)\n"}
+    for solution in ("    return x\n", "def f(x):\n    return x\n"):
+        assert parse_problem({**record, "solution": solution}).references == ("def f(x):\n    return x\n",)
+
+
+@pytest.mark.parametrize(
+    ("source", "asserted"),
+    [
+        ("f(2) == 6", "assert f(2) == 6"),
+        ("(f(2) == 6)", "assert (f(2) == 6)"),
+        ("x = f('é')\nx == 6 and x", "x = f('é')\nassert x == 6 and x"),
+        ("not f(2)", "assert not f(2)"),
+        ("assert f(1)\nf(2) == 6; f(3) == 7", "assert f(1)\nassert f(2) == 6; assert f(3) == 7"),
+        ("assert f(2) == 6", "assert f(2) == 6"),
+        ("for x in range(3):\n    assert f(x) == x", "for x in range(3):\n    assert f(x) == x"),
+        ("if f(2) != 6: raise ValueError", "if f(2) != 6: raise ValueError"),
+        ("check(f)", "check(f)"),
+        ("case.assertEqual(f(2), 6)", "case.assertEqual(f(2), 6)"),
+    ],
+)
+def test_a_bare_comparison_becomes_an_assertion(source, asserted):
+    setup = "def check(g):\n    assert g(2) == 6"
+    (test,) = parse_problem({"test_list": [source], "test_setup_code": setup}).tests
+    assert test == AssertTest(asserted)
+
+
+@pytest.mark.parametrize(
+    "source", ["f(2)", "True", "print(f(2) == 6)", "assert (f(2) == 6, 'six')", "assert True", "x = f(2)", "show(f)"]
+)
+def test_a_test_that_checks_nothing_is_refused(source):
+    setup = "def show(g):\n    print(g(2))"
+    with pytest.raises(ProblemError, match="checks nothing") as refused:
+        parse_problem({"test_list": ["assert f(1)", source], "test_setup_code": setup})
+    assert refused.value.field == "test_list[1]"
+    if source != "show(f)":
+        test = "def check(f):\n    " + source
+        with pytest.raises(ProblemError, match="checks nothing"):
+            parse_problem({"prompt": "", "entry_point": "f", "test": test})

@@ -347,3 +347,11 @@ def test_a_metaclass_that_equals_everything_is_never_asked_and_the_answer_is_wro
     assert run(judge, program, "assert f(1) == 1").verdict is Verdict.FAILED
     called = parse_problem({"fn_name": "f", "inputs": [[1]], "outputs": [1]})
     assert judge.submit(program.encode(), called).result().verdict is Verdict.FAILED
+
+    assert judge.submit(program.encode(), called).result(60).verdict is Verdict.FAILED
+
+
+@pytest.mark.parametrize("name", ["target", "do", "on", "self", "arguments", "keywords"])
+def test_a_keyword_may_have_any_name(judge, name):
+    program = f"def f(values, {name}=0): return values.index({name})"
+    assert run(judge, program, f"value = f([1, 2], {name}=2)\nassert value == 1").verdict is Verdict.PASSED

@@ -6,7 +6,7 @@ import pytest
 
 from engine import AssertTest, CallTest, Problem, StdinTest
 from tests.training.data_files import HUMANEVAL, MBPP, jsonl, loaded
-from training.data import APPS_PRELUDE, NO_TESTS, DataError, load_problems, stream_problems
+from training.data import APPS_PRELUDE, NO_TESTS, DataError, LoadReport, load_problems, stream_problems
 from training.data.shapes import MBPP_SPLITS
 
 APPS_ROW = {
@@ -259,3 +259,31 @@ def test_training_tells_what_its_data_lacks(tmp_path):
     told = []
     load_data(TrainConfig.load(overrides={"data.train": str(file), "data.held_out_limit": 1}), told.append)
     assert told[0] == f"data.train {file}: malformed records left out: 1"
+
+
+@pytest.mark.parametrize("text", [{}, {"prompt": None}, {"text": " \n"}, {"task": "Double."}])
+def test_a_problem_without_a_text_is_named_and_left_out(text):
+    record = {"test_list": ["assert f(2) == 4"], **text}
+    with pytest.raises(DataError, match=r"record 1: .*no text for the model to read.*prompt, text.*test_list"):
+        load_problems([record], for_model=True)
+    report = LoadReport()
+    assert len(load_problems([record], report=report)) == 1  # an audit needs no text
+    assert list(report.lines()) == ["problems without a text for a model to read: 1"]
+
+
+def test_learning_from_references_alone_is_refused_where_there_are_none(tmp_path):
+    from training.config import TrainConfig
+    from training.problems import load_data
+
+    problems = [{"text": f"Double {number}.", "test_list": ["assert f(2) == 4"]} for number in range(2)]
+    train = jsonl(tmp_path / "train.jsonl", *problems)
+    config = TrainConfig.load(
+        overrides={"objective.algorithm": "sft", "data.train": str(train), "data.held_out_limit": 1}
+    )
+    with pytest.raises(DataError, match=r"none of its 2 problems has a reference.*solution"):
+        load_data(config)
+    problems[0]["reference"] = "def f(x):\n    return 2 * x\n"
+    jsonl(train, *problems)
+    told: list[str] = []
+    load_data(config, told.append)
+    assert any("1 of 2 problems have no reference and are never learned from" in line for line in told)

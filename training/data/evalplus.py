@@ -77,7 +77,7 @@ def _unanswered(row: Row, part: str) -> tuple[Problem, float]:
     data = row.data
     if not isinstance(solution := data.get("canonical_solution"), str) or not solution.strip():
         raise ProblemError("canonical_solution", "is missing: it gives the expected outputs")
-    no_check = "def check(candidate):\n    pass\n"  # the shape wants one; the tests come from the inputs
+    no_check = "def check(candidate):\n    assert candidate\n"  # the shape wants one; the tests come from the inputs
     problem = parse_problem({**data, "test": no_check}, f"EvalPlus/{row.number - 1}")
     asserts = _asserts(data, problem)
     shown = [_arguments(source, str(problem.entry_point)) for source in asserts]

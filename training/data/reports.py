@@ -29,12 +29,24 @@ class LoadReport:
     """Records that are no problem."""
     examples: list[Malformed] = field(default_factory=list)
     """The first of them, each with its file, line and field."""
+    for_model: bool = False
+    """Whether a model is to read the problems, so that one without a text is malformed."""
+    without_text: int = 0
+    """Problems taken although they have no text."""
 
     def refuse(self, record: Malformed) -> None:
         """Count a malformed record."""
         self.malformed += 1
         if len(self.examples) < _KEPT:
             self.examples.append(record)
+
+    def takes_without_text(self, where: str, why: str) -> bool:
+        """Count a problem without a text; whether it is taken all the same."""
+        if self.for_model:
+            self.refuse(Malformed(where, why))
+        else:
+            self.without_text += 1
+        return not self.for_model
 
     @property
     def complete(self) -> bool:
@@ -45,6 +57,8 @@ class LoadReport:
         """What to tell the user: nothing where all records became problems."""
         for what, count in self.left_out.items():
             yield f"left out: {count} {what}"
+        if self.without_text:
+            yield f"problems without a text for a model to read: {self.without_text}"
         if self.malformed:
             yield f"malformed records left out: {self.malformed}"
             yield from (f"  {record}" for record in self.examples[:shown])

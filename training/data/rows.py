@@ -18,7 +18,7 @@ from typing import IO, Any, cast
 from engine.extras import needs
 from training.errors import DataError
 
-SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".parquet")
+SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".json.gz", ".parquet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def rows_of_file(path: Path) -> Iterator[Row | Malformed]:
     split = path.name.partition(".")[0] if path.name.partition(".")[0] in ("train", "test") else ""
     if path.name.endswith((".jsonl", ".jsonl.gz")):
         return _json_lines(path, split)
-    if path.suffix == ".json":
+    if path.name.endswith((".json", ".json.gz")):
         return _json_array(path, split)
     if path.suffix == ".parquet":
         return _parquet(path, split)
@@ -100,7 +100,10 @@ def _json_array(path: Path, split: str) -> Iterator[Row | Malformed]:
     with _open(path) as file:
         try:
             records = json.load(file)
-        except (ValueError, RecursionError) as error:
+        except (ValueError, RecursionError, EOFError, OSError, zlib.error) as error:
+            if getattr(error, "msg", "") == "Extra data":  # one object on each line, under the other name
+                yield from _json_lines(path, split)
+                return
             raise DataError(f"{path}: not JSON: {error}") from None
     if not isinstance(records, list):
         raise DataError(f"{path}: must be an array of objects, not {type(records).__name__}")

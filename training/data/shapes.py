@@ -39,7 +39,7 @@ class LeftOutError(Exception):
 def plain_problem(row: Row) -> Problem:
     """A record of any public shape, as a user writes them."""
     problem = parse_problem(row.data, str(row.number))
-    code = row.data.get("code", row.data.get("canonical_solution"))
+    code = row.data.get("canonical_solution")
     return problem if problem.references or not code else replace(problem, references=(str(code),))
 
 

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine import Problem, ProblemError
+from engine import PROMPT_FIELDS, Problem, ProblemError
 from training import minicode
 from training.data import livecodebench, shapes
+from training.data.collections import COLLECTIONS, collection_of, collection_problem
 from training.data.evalplus import PARTS, evalplus_problems
 from training.data.livecodebench import livecodebench_problem
 from training.data.reports import LoadReport
@@ -21,8 +22,9 @@ from training.errors import DataError
 
 FORMS = (
     "minicode:TIER:SPLIT, mbpp:FILE[:SPLIT], apps:FOLDER_OR_FILE[:DIFFICULTY], humaneval:FILE,"
-    " evalplus:FILE[:base|plus], livecodebench:FILE[:DIFFICULTY], hf:NAME[@CONFIG][:SPLIT], or FILE of public shapes"
-    " (.jsonl, .jsonl.gz, .json, .parquet)"
+    " evalplus:FILE[:base|plus], livecodebench:FILE[:DIFFICULTY], verl:FILE, deepcoder:FILE, taco:FILE,"
+    " codecontests:FILE, leetcode:FILE, kodcode:FILE, hf:NAME[@CONFIG][:SPLIT], or FILE of public shapes"
+    f" ({', '.join(SUFFIXES)})"
 )
 _OPTIONS = {
     "mbpp": tuple(shapes.MBPP_SPLITS),
@@ -30,6 +32,7 @@ _OPTIONS = {
     "humaneval": (),
     "evalplus": PARTS,
     "livecodebench": livecodebench.DIFFICULTIES,
+    **dict.fromkeys(COLLECTIONS, ()),
 }
 
 
@@ -50,7 +53,9 @@ class ProblemStream(Iterator[Problem]):
         return problem
 
 
-def load_problems(spec: str | Iterable[object], limit: int = 0, report: LoadReport | None = None) -> list[Problem]:
+def load_problems(
+    spec: str | Iterable[object], limit: int = 0, report: LoadReport | None = None, *, for_model: bool = False
+) -> list[Problem]:
     """Read the problems a spec names (docs/data.md), or those of an iterable of records.
 
     Args:
@@ -58,12 +63,13 @@ def load_problems(spec: str | Iterable[object], limit: int = 0, report: LoadRepo
         limit: Only the first so many; 0 for all.
         report: counts what is malformed or left out, for the caller to show. Without one a malformed record raises,
             and what a data set publishes without tests is left out.
+        for_model: A model is to read them: a record without a text is malformed. Otherwise it is only counted.
 
     Raises:
         DataError: unknown form, unreadable file, nothing in it, or (without `report`) a malformed record,
             such as a second one with the same id.
     """
-    stream = stream_problems(spec)
+    stream = stream_problems(spec, for_model=for_model)
     problems: list[Problem] = []
     for problem in stream:
         _refuse_malformed(stream.report, report)
@@ -74,6 +80,7 @@ def load_problems(spec: str | Iterable[object], limit: int = 0, report: LoadRepo
     if report is not None:
         report.problems += stream.report.problems
         report.left_out.update(stream.report.left_out)
+        report.without_text += stream.report.without_text
         report.malformed += stream.report.malformed
         report.examples += stream.report.examples
     if not problems:
@@ -88,13 +95,13 @@ def _refuse_malformed(found: LoadReport, wanted: LoadReport | None) -> None:
         raise DataError(str(found.examples[0]))
 
 
-def stream_problems(spec: str | Iterable[object]) -> ProblemStream:
+def stream_problems(spec: str | Iterable[object], *, for_model: bool = False) -> ProblemStream:
     """The same problems as a stream: nothing is read before it is asked for.
 
     Raises:
         DataError: unknown form; what is wrong with a file is raised when it is read.
     """
-    report = LoadReport()
+    report = LoadReport(for_model=for_model)
     if not isinstance(spec, str):
         return ProblemStream(_given(spec, report), report)
     form, _, rest = spec.partition(":")
@@ -175,8 +182,17 @@ def _adapted(rows: Iterable[Row | Malformed], shape: str, option: str, report: L
         except (ProblemError, ValueError, RecursionError) as error:
             report.refuse(Malformed(row.where, str(error)))
         else:
-            if problem is not None:
+            if problem is None:
+                continue
+            if problem.prompt.strip() or report.takes_without_text(row.where, _no_text(row.data)):
                 yield problem
+
+
+def _no_text(data: Mapping[str, object]) -> str:
+    return (
+        f"has no text for the model to read: none of {', '.join(PROMPT_FIELDS)} is there and not blank;"
+        f" its fields are {', '.join(map(str, data))}"
+    )
 
 
 def _shape(data: Mapping[str, object]) -> str:
@@ -185,7 +201,7 @@ def _shape(data: Mapping[str, object]) -> str:
         return "livecodebench"
     if "base_input" in data:
         raise ProblemError("base_input", "an EvalPlus record: load the file as evalplus:FILE")
-    return "apps" if "input_output" in data and "question" in data else ""
+    return collection_of(data) or ("apps" if "input_output" in data and "question" in data else "")
 
 
 def _problem(row: Row, shape: str, option: str) -> Problem | None:
@@ -198,4 +214,6 @@ def _problem(row: Row, shape: str, option: str) -> Problem | None:
             return shapes.humaneval_problem(row)
         case "livecodebench":
             return livecodebench_problem(row, option)
+    if shape in COLLECTIONS:
+        return collection_problem(row, shape)
     return shapes.plain_problem(row)
