@@ -56,6 +56,9 @@ class CompletionFormat:
     """Strings that end a completion. The program is what comes before the first of them."""
     continues_prompt: bool = False
     """Whether the program begins with the problem's prompt, which the completion continues."""
+    leading_blank: bool = False
+    """Whether the tokenizer puts a blank before a text that stands alone. A completion may begin with it, and it is no
+    part of the program."""
 
     def program(self, completion: bytes, problem: Problem) -> WrittenProgram:
         """Read the program from a completion.
@@ -67,6 +70,8 @@ class CompletionFormat:
         ends = [end for stop in self.stop if (end := completion.find(stop.encode())) >= 0]
         read = completion[: min(ends)] if ends else completion
         place = extract_program(read, self.extract, problem.entry_point)
+        if self.leading_blank and not self.continues_prompt and place.start == 0 and read.startswith(b" "):
+            place = slice(1, place.stop)
         opening = problem.prompt.encode(errors="replace") if self.continues_prompt else b""
         return WrittenProgram(opening + completion[place], len(opening), place, place.stop == len(completion))
 

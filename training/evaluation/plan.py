@@ -16,8 +16,9 @@ from typing import Any
 from engine import Judge, Problem
 from training.algorithms.critic import load_critic
 from training.evaluation.critic_sampling import critic_sampled
+from training.evaluation.fingerprints import fingerprint_of_model, fingerprint_of_problems
 from training.evaluation.rates import evaluate, sample_of
-from training.evaluation.results import Sample, fingerprint_of_model, fingerprint_of_problems
+from training.evaluation.results import Sample
 from training.models.policy import Policy, load_policy, resolve
 from training.records import Drawing
 from training.samplers import Sampler, open_sampler

@@ -8,7 +8,6 @@ What this module does not do: sample or judge.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import time
@@ -18,7 +17,6 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import IO, Any
 
-from engine import Problem
 from training.evaluation.estimates import Estimate, mean_over_problems, n_at_k, pass_at_k
 from training.files import write_text
 
@@ -178,27 +176,6 @@ def read_result(path: Path) -> Result:
     except (OSError, ValueError):
         raise ResultError(f"{path}: no result of `rltf eval --out` in it") from None
     return Result(path.name, settings, list(_parsed(path / "samples.jsonl", content[: content.rfind(b"\n") + 1])))
-
-
-def fingerprint_of_problems(problems: Sequence[Problem]) -> str:
-    """Changes when any of their tests, prompts or rules does."""
-    digest = hashlib.sha256()
-    for problem in problems:
-        shown = (problem.id, problem.prompt, problem.tests, problem.prelude, problem.setup, problem.comparison)
-        digest.update(repr(shown).encode(errors="replace"))
-    return f"{len(problems)} problems, {digest.hexdigest()[:16]}"
-
-
-def fingerprint_of_model(folder: Path) -> str:
-    """Changes when the weights in a local folder do; empty for names that are no folder."""
-    digest = hashlib.sha256()
-    files = sorted(folder.glob("*.safetensors"))
-    for path in files:
-        with path.open("rb") as file:
-            digest.update(file.read(1 << 20))
-            file.seek(max(0, path.stat().st_size - (1 << 20)))
-            digest.update(file.read())
-    return digest.hexdigest()[:16] if files else ""
 
 
 # Sums

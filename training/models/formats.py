@@ -5,6 +5,7 @@ No tokens and no model here: `training.models.prompts` encodes these texts with 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -34,11 +35,16 @@ class ProgramFormat:
     """Which bytes of a completion are the program."""
 
     @classmethod
-    def of(cls, section: ModelSection) -> ProgramFormat:
-        """Make the configured format. A published one has its own stop strings where none are configured."""
+    def of(cls, section: ModelSection, *, leading_blank: bool = False) -> ProgramFormat:
+        """Make the configured format. A published one has its own stop strings where none are configured.
+
+        `leading_blank` says whether the tokenizer puts a blank before a text that stands alone.
+        """
         published = COMPLETION_FORMATS.get(section.prompt_format, CompletionFormat())
         stop = section.stop or published.stop
-        return cls(section.prompt_format, replace(published, extract=section.extract, stop=stop))
+        return cls(
+            section.prompt_format, replace(published, extract=section.extract, stop=stop, leading_blank=leading_blank)
+        )
 
     @property
     def is_chat(self) -> bool:
@@ -51,6 +57,13 @@ class ProgramFormat:
         Raises:
             PolicyError: the template is malformed.
         """
+        text = self._text(problem)
+        if self.completion.continues_prompt or _names_function(text, problem):
+            return text
+        named = f"{problem.prompt.rstrip()}\nThe program must define `{problem.entry_point}`."
+        return self._text(replace(problem, prompt=named))
+
+    def _text(self, problem: Problem) -> str:
         if self.prompt in _PUBLISHED:
             return _PUBLISHED[self.prompt](problem)
         template = (self.prompt.partition(":")[2] or _CHAT_TEMPLATE) if self.is_chat else self.prompt
@@ -120,6 +133,11 @@ def humaneval_text(problem: Problem) -> str:
 def shown_asserts(problem: Problem) -> str:
     """The public asserts of a problem, one on each line; empty for problems that show none."""
     return "\n".join(test.source for test in problem.public_tests if isinstance(test, AssertTest))
+
+
+def _names_function(text: str, problem: Problem) -> bool:
+    """Whether a text says what the function is called that the tests call, if they call one."""
+    return not problem.entry_point or re.search(rf"\b{re.escape(problem.entry_point)}\b", text) is not None
 
 
 def _encoded(text: str) -> bytes:

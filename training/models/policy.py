@@ -22,7 +22,7 @@ from training.errors import PolicyError
 from training.models.adapters import apply_adapter, base_of_adapter, new_adapter
 from training.models.families import check, prepare_checkpointing
 from training.models.formats import ProgramFormat
-from training.models.tokens import check_keeps_programs, end_ids, padding_id
+from training.models.tokens import begins_with_blank, check_keeps_programs, end_ids, padding_id
 from training.sections import ModelSection
 
 __all__ = ["Policy", "PolicyError", "load_policy", "set_threads"]
@@ -40,11 +40,13 @@ class Policy:
     pad_id: int
     section: ModelSection = field(default_factory=ModelSection)
     """How it was loaded, and in which format it reads and writes."""
+    leading_blank: bool = False
+    """Whether its tokenizer puts a blank before a text that stands alone."""
 
     @property
     def format(self) -> ProgramFormat:
         """What it reads and writes."""
-        return ProgramFormat.of(self.section)
+        return ProgramFormat.of(self.section, leading_blank=self.leading_blank)
 
     @property
     def device(self) -> torch.device:
@@ -134,8 +136,9 @@ def _policy(model: Any, tokenizer: Any, section: ModelSection, adapter: Path | N
         raise PolicyError(str(error)) from None
     check_keeps_programs(tokenizer, bytes_of)
     eos_ids = end_ids(model, tokenizer)
+    blank = begins_with_blank(tokenizer, bytes_of)
     if section.gradient_checkpointing:
         prepare_checkpointing(model)
     if section.lora_rank:
         model = (apply_adapter(model, adapter) if adapter else new_adapter(model, section)).eval()
-    return Policy(model, tokenizer, bytes_of, eos_ids, padding_id(tokenizer), section)
+    return Policy(model, tokenizer, bytes_of, eos_ids, padding_id(model, tokenizer), section, blank)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from engine import Problem
 from training.errors import PolicyError
 from training.models.families import is_encoder_decoder
+from training.models.spelled import encode_marked, set_apart
 from training.models.tokens import encode_continuation
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def encode_completion(policy: Policy, text: str) -> tuple[int, ...]:
     """Encode a completion as the policy should write it, with its end of sequence (`ProgramFormat.taught`)."""
     end = policy.tokenizer.eos_token_id
     if is_encoder_decoder(policy.model):  # with the special tokens such models write around their text
-        ids = tuple(policy.tokenizer(text)["input_ids"])
+        ids = tuple(policy.tokenizer(text, split_special_tokens=True, verbose=False)["input_ids"])
         return ids if ids[-1] == end else (*ids, end)
     return (*encode_continuation(policy.tokenizer, policy.bytes_of, text), end)
 
@@ -71,9 +72,13 @@ def program_of(policy: Policy, token_ids: Sequence[int], problem: Problem) -> by
 
 
 def _prompt_ids(policy: Policy, problem: Problem) -> tuple[int, ...]:
-    text = prompt_text(policy, problem)
+    marked, spelled = set_apart(problem, policy.tokenizer)
+    text = prompt_text(policy, marked)
     templated = policy.format.is_chat  # has its special tokens in it
-    ids = tuple(policy.tokenizer(text, add_special_tokens=not templated, verbose=False)["input_ids"])
+    if spelled:
+        ids = encode_marked(policy, text, spelled, add_special=not templated)
+    else:
+        ids = tuple(policy.tokenizer(text, add_special_tokens=not templated, verbose=False)["input_ids"])
     if not is_encoder_decoder(policy.model):
         while ids and ids[-1] in policy.eos_ids and not templated:  # a text that goes on has not ended
             ids = ids[:-1]

@@ -27,12 +27,23 @@ def end_ids(model: Any, tokenizer: Any) -> tuple[int, ...]:  # noqa: ANN401
     found = {tokenizer.eos_token_id, *(configured if isinstance(configured, list) else [configured])} - {None}
     if tokenizer.eos_token_id is None:
         raise PolicyError("its tokenizer has no end-of-sequence token")
+    embeddings = model.get_input_embeddings().weight.shape[0]
+    if tokenizer.eos_token_id >= embeddings:
+        raise PolicyError(
+            f"its end-of-sequence token {tokenizer.eos_token!r} has the id {tokenizer.eos_token_id}, and the model has"
+            f" {embeddings} embeddings; resize them and save the model again"
+        )
     return tuple(sorted(found))
 
 
-def padding_id(tokenizer: Any) -> int:  # noqa: ANN401
-    """What rows are filled up with; where a tokenizer has nothing for it, its end of sequence (masks know lengths)."""
-    return int(tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id)
+def padding_id(model: Any, tokenizer: Any) -> int:  # noqa: ANN401
+    """The id that rows are filled up with, which masks take out again.
+
+    It is the end of sequence where the tokenizer has no padding token, or one that was added to it and not to the
+    model's embeddings.
+    """
+    pad, embeddings = tokenizer.pad_token_id, model.get_input_embeddings().weight.shape[0]
+    return int(pad if pad is not None and pad < embeddings else tokenizer.eos_token_id)
 
 
 def encode_continuation(
@@ -42,18 +53,33 @@ def encode_continuation(
 ) -> tuple[int, ...]:
     """Token ids that stand for exactly this text in the middle of another one, without special tokens.
 
+    A special token that the text spells is text like any other: a reference that prints `</s>` teaches no end.
     Where the tokenizer alters the text itself (Unicode normal forms), its own encoding of it.
     """
     wanted = text.encode()
     for before in _BEFORE:
-        ids = tokenizer(before + text, add_special_tokens=False)["input_ids"]
+        ids = plain_ids(tokenizer, before + text)
         ends = list(accumulate((len(piece) for piece in bytes_of(ids)), initial=0))
         total = ends[-1] - len(wanted)
         if total >= 0 and total in ends:
             found = ids[ends.index(total) :]
             if b"".join(bytes_of(found)) == wanted:
                 return tuple(found)
-    return tuple(tokenizer(text, add_special_tokens=False)["input_ids"])
+    return tuple(plain_ids(tokenizer, text))
+
+
+def plain_ids(tokenizer: Any, text: str) -> list[int]:  # noqa: ANN401
+    """Encode a text as nothing but text."""
+    if (fill := getattr(tokenizer, "fill_token", None)) and fill in text:  # Code Llama's own call cuts the text there
+        backend = tokenizer.backend_tokenizer
+        backend.encode_special_tokens = True
+        return list(backend.encode(text, add_special_tokens=False).ids)
+    return list(tokenizer(text, add_special_tokens=False, split_special_tokens=True, verbose=False)["input_ids"])
+
+
+def begins_with_blank(tokenizer: Any, bytes_of: Callable[[Sequence[int]], list[bytes]]) -> bool:  # noqa: ANN401
+    """Whether the tokenizer puts a blank before a text that stands alone (SentencePiece, as in Llama 2)."""
+    return b"".join(bytes_of(plain_ids(tokenizer, "x"))).startswith(b" ")
 
 
 def check_keeps_programs(tokenizer: Any, bytes_of: Callable[[Sequence[int]], list[bytes]]) -> None:  # noqa: ANN401
