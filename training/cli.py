@@ -18,6 +18,7 @@ SUBCOMMANDS = {
     "train": "train a policy online, from unit-test and static feedback",
     "eval": "pass@k of a model on problems",
     "ablate": "train a grid of arms and seeds, and compare them",
+    "data": "problems as a model will read them, their tests, and what was left out",
     "audit": "what is wrong with a data set: references, duplicates, weak tests",
     "amplify": "more tests for a data set, that catch what its tests let pass",
     "feedback": "verdict, error spans and token rewards of programs",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from training.evaluation.results import Result, Sample
 
 PAPER = "paper"
+_READ = {"whole": "all of the completion", "fence": "its Markdown block"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,12 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-size", type=int, default=64, help="sequences generated together (default 64)")
     parser.add_argument(
         "--prompt-format",
-        default="{prompt}\n",
         help="what the model reads, as model.prompt_format: apps, mbpp, humaneval as published, chat, or a text"
-        " (default the prompt and a newline)",
+        " (default: what suits model and data; it says which)",
     )
     parser.add_argument("--show-prompt", action="store_true", help="print what the model reads for a problem, and end")
-    parser.add_argument("--extract", choices=["whole", "fence"], default="whole", help="the program in a completion")
+    parser.add_argument("--extract", choices=["whole", "fence"], help="the program in a completion (default: as suits)")
     parser.add_argument(
         "--stop", action="append", default=[], metavar="TEXT", help="ends a completion (several times for several)"
     )
@@ -150,7 +150,7 @@ def _problems(arguments: argparse.Namespace, console: Console) -> tuple[list[Pro
     from training.data import LoadReport, load_problems
 
     report = LoadReport()
-    problems = load_problems(arguments.data, arguments.limit, report)
+    problems = load_problems(arguments.data, arguments.limit, report, for_model=True)
     for line in report.lines():
         console.print(f"{arguments.data}: {line}", markup=False, highlight=False, soft_wrap=True)
     if arguments.comparison:
@@ -159,16 +159,29 @@ def _problems(arguments: argparse.Namespace, console: Console) -> tuple[list[Pro
     return problems, report.malformed
 
 
-def _plan(arguments: argparse.Namespace) -> EvaluationPlan:
+def _plan(arguments: argparse.Namespace, problems: list[Problem], console: Console) -> EvaluationPlan:
+    """The evaluation that is asked for; says which format it takes where none is given."""
     from training.evaluation.plan import EvaluationPlan
+    from training.models.suitable import suitable_format
     from training.sections import ModelSection
 
+    prompt_format, extract, stop = arguments.prompt_format, arguments.extract, tuple(arguments.stop)
+    if prompt_format is None:
+        suitable = suitable_format(arguments.model, problems)
+        prompt_format, extract, stop = suitable.prompt_format, extract or suitable.extract, stop or suitable.stop
+        console.print(
+            f"prompt format {prompt_format!r}, program: {_READ[extract]} ({suitable.why});"
+            " --prompt-format and --extract choose others",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
     return EvaluationPlan(
         ModelSection(
             name=arguments.model,
-            prompt_format=arguments.prompt_format,
-            extract=arguments.extract,
-            stop=tuple(arguments.stop),
+            prompt_format=prompt_format,
+            extract=extract or "whole",
+            stop=stop,
             dtype=arguments.dtype,
         ),
         samples=arguments.samples,
@@ -186,8 +199,9 @@ def _show_prompt(arguments: argparse.Namespace) -> int:
     from training.models.policy import load_policy
     from training.models.prompts import encode_prompt
 
-    problems, _ = _problems(arguments, Console(stderr=True))
-    policy = load_policy(_plan(arguments).model)
+    console = Console(stderr=True)
+    problems, _ = _problems(arguments, console)
+    policy = load_policy(_plan(arguments, problems, console).model)
     ids = encode_prompt(policy, problems[0])
     print(f"{problems[0].id}: {len(ids)} tokens", file=sys.stderr)
     sys.stdout.write(b"".join(policy.bytes_of(ids)).decode(errors="replace"))
@@ -205,7 +219,7 @@ def _evaluated(arguments: argparse.Namespace) -> tuple[int, Result]:
 
     console = Console()
     problems, malformed = _problems(arguments, console)
-    plan = _plan(arguments)
+    plan = _plan(arguments, problems, console)
     settings = {"data": arguments.data, **plan.settings(problems)}
     set_threads(0)
     with ResultFolder(arguments.out, settings) if arguments.out else nullcontext() as folder:
@@ -232,12 +246,37 @@ def _evaluated(arguments: argparse.Namespace) -> tuple[int, Result]:
     unfiltered = not any(sample.public is not None for sample in samples)
     if arguments.n and unfiltered:
         print("rltf eval: no problem has public tests to filter by: no n@k (it would be pass@n)", file=sys.stderr)
+    for line in _signs(samples, problems, plan.model.extract):
+        console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
     infra = sum(row.infra for row in found if row.difficulty == OVERALL)
     if infra:
         console.print(f"{infra} samples could not be judged, through our own fault; they are in no rate", style="red")
     if folder:
         folder.finish(found, seconds, drawn)
     return int(bool(infra or malformed)), Result(arguments.model, settings, samples)
+
+
+def _signs(samples: list[Sample], problems: list[Problem], extract: str) -> Iterator[str]:
+    """What the samples as a whole say about the settings: programs that are none, completions that were cut off."""
+    from feedback import CompletionFormat
+
+    counted = [sample for sample in samples if sample.counts]
+    cut = sum(sample.finish_reason == "length" for sample in counted)
+    if cut * 2 > len(counted):
+        yield f"{cut} of {len(counted)} completions were cut off at --max-new-tokens"
+    if not counted or any(sample.outcome != "syntax" for sample in counted):
+        return
+    yield f"all {len(counted)} programs are syntax errors: is the prompt format, or what is read as program, the model's?"
+    if extract == "whole":
+        by_id = {problem.id: problem for problem in problems}
+        fence = CompletionFormat(extract="fence")
+        texts = [
+            (sample.program.encode(), by_id[sample.problem_id]) for sample in counted if sample.problem_id in by_id
+        ]
+        fenced = sum(fence.program(text, problem).text != text for text, problem in texts)
+        yield f"{fenced} of them hold a Markdown block, which --extract fence would read as the program"
+    else:
+        yield "--extract whole would read all of a completion as the program"
 
 
 def _shown(samples: Iterator[Sample], total: int, before: int) -> Iterator[Sample]:

@@ -1,0 +1,98 @@
+"""`rltf data`: problems as a model will read them, what tests they have, and what was left out and why."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine import Problem, Test
+
+_LONGEST = 200
+"""Characters shown of a test."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `rltf data`."""
+    parser.add_argument("data", metavar="SPEC", help="problems, as data.train of `rltf train` (docs/data.md)")
+    parser.add_argument("--limit", type=int, default=0, help="read only the first so many problems (default: all)")
+    parser.add_argument("--problems", type=int, default=3, help="problems to show (default 3)")
+    parser.add_argument("--model", metavar="MODEL", help="whose format and tokenizer to show them with")
+    parser.add_argument("--prompt-format", help="as model.prompt_format (default: what suits model and data)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print; see `training.cli` for the exit status."""
+    from rich.console import Console
+
+    from training.data import DataError, LoadReport, load_problems
+    from training.models import PolicyError
+    from training.rendering import visible
+
+    for name in ("limit", "problems"):
+        if getattr(arguments, name) < 0:
+            print(f"rltf data: --{name} {getattr(arguments, name)}: must be at least 0", file=sys.stderr)
+            return 2
+    report = LoadReport()
+    try:
+        problems = load_problems(arguments.data, arguments.limit, report, for_model=True)
+        lines = list(_shown(arguments, problems))
+    except (DataError, PolicyError) as error:
+        print(f"rltf data: {error}", file=sys.stderr)
+        return 2
+    console = Console()
+    for line in "\n".join([*lines, *_sums(problems), *report.lines(shown=10)]).split("\n"):
+        console.print(visible(line), markup=False, highlight=False, soft_wrap=True)
+    return int(bool(report.malformed))
+
+
+def _shown(arguments: argparse.Namespace, problems: list[Problem]) -> Iterator[str]:
+    """The first problems, in the format."""
+    from training.config import ModelSection
+    from training.models.formats import ProgramFormat
+    from training.models.prompts import encode_prompt, prompt_text
+    from training.models.suitable import suitable_format
+    from training.policy import load_policy
+
+    prompt_format = arguments.prompt_format
+    if prompt_format is None:
+        suitable = suitable_format(arguments.model or "embedded:", problems)
+        prompt_format = suitable.prompt_format
+        yield f"prompt format {prompt_format!r}" + (f" ({suitable.why})" if arguments.model else "")
+    section = ModelSection(name=arguments.model or "", prompt_format=prompt_format)
+    policy = load_policy(section) if arguments.model else None
+    for problem in problems[: arguments.problems]:
+        text = prompt_text(policy, problem) if policy else ProgramFormat.of(section).text(problem)
+        tokens = f", {len(encode_prompt(policy, problem))} tokens" if policy else ""
+        yield f"\n--- {problem.id}: what the model reads ({len(text)} characters{tokens})"
+        yield text.rstrip("\n")
+        public = sum(test in problem.public_tests for test in problem.tests)
+        counts = f"{len(problem.tests)} tests, {public} of them public, {len(problem.references)} references"
+        yield f"--- {problem.id}: {counts}; the first test:"
+        yield _described(problem.tests[0], problem)
+
+
+def _described(test: Test, problem: Problem) -> str:
+    from engine import AssertTest, StdinTest
+
+    match test:
+        case StdinTest():
+            text = f"stdin {test.stdin!r} -> {test.expected!r}"
+        case AssertTest():
+            text = test.source.strip()
+        case _:
+            arguments = [*map(repr, test.args), *(f"{name}={value!r}" for name, value in test.kwargs.items())]
+            text = f"{problem.entry_point}({', '.join(arguments)}) -> {test.expected!r}"
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + " ..."
+
+
+def _sums(problems: list[Problem]) -> Iterator[str]:
+    """What all problems add up to."""
+    kinds = Counter(type(problem.tests[0]).__name__ for problem in problems)
+    names = {"StdinTest": "by standard input", "CallTest": "by calls", "AssertTest": "by assertions"}
+    parts = [f"{count} judged {names[kind]}" for kind, count in kinds.items()]
+    taught = sum(bool(problem.references) for problem in problems)
+    yield f"\n{len(problems)} problems: {', '.join(parts)}; {taught} with references"
