@@ -31,14 +31,14 @@ def load_data(config: TrainConfig, tell: Callable[[str], None] = lambda _: None)
 
 def _check_references(config: TrainConfig, problems: list[Problem], tell: Callable[[str], None]) -> None:
     """Refuse, or tell of, problems that a supervised loss can learn nothing from."""
-    if not (config.objective.supervised and config.training.supervised_batch):
+    if not (getattr(config.objective, "supervised", 0.0) and config.training.supervised_batch):
         return
     without = sum(not problem.references for problem in problems)
-    alone = config.objective.algorithm == "sft"
+    alone = not config.algorithm.samples
     if alone and without == len(problems):
         raise DataError(
             f"data.train {config.data.train!r}: none of its {len(problems)} problems has a reference solution, and"
-            f" 'sft' learns from nothing else; allowed fields: {', '.join(REFERENCE_FIELDS)}"
+            f" {config.objective.algorithm!r} learns from nothing else; allowed fields: {', '.join(REFERENCE_FIELDS)}"
         )
     if without:
         what = "are never learned from" if alone else "have no part in the supervised loss"

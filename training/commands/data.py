@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
     from training.data import DataError, LoadReport, load_problems
-    from training.models import PolicyError
+    from training.errors import PolicyError
     from training.rendering import visible
 
     for name in ("limit", "problems"):
@@ -51,11 +51,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _shown(arguments: argparse.Namespace, problems: list[Problem]) -> Iterator[str]:
     """The first problems, in the format."""
-    from training.config import ModelSection
     from training.models.formats import ProgramFormat
     from training.models.prompts import encode_prompt, prompt_text
     from training.models.suitable import suitable_format
     from training.policy import load_policy
+    from training.sections import ModelSection
 
     prompt_format = arguments.prompt_format
     if prompt_format is None:

@@ -266,7 +266,7 @@ def _signs(samples: list[Sample], problems: list[Problem], extract: str) -> Iter
         yield f"{cut} of {len(counted)} completions were cut off at --max-new-tokens"
     if not counted or any(sample.outcome != "syntax" for sample in counted):
         return
-    yield f"all {len(counted)} programs are syntax errors: is the prompt format, or what is read as program, the model's?"
+    yield f"all {len(counted)} programs are syntax errors: are --prompt-format and --extract the model's?"
     if extract == "whole":
         by_id = {problem.id: problem for problem in problems}
         fence = CompletionFormat(extract="fence")
