@@ -25,7 +25,7 @@ class Buffer:
     def __init__(self, config: TrainConfig, experiences: Iterable[Experience] = ()) -> None:
         self._config = config
         self._offline = config.training.rollouts == "offline"
-        self._experiences = deque(experiences, maxlen=None if self._offline else config.buffer.capacity)
+        self._experiences = deque(experiences, maxlen=None if self._offline else config.kept)
 
     def __len__(self) -> int:
         return len(self._experiences)
@@ -40,12 +40,12 @@ class Buffer:
     def older(self, step: int, new: int) -> list[Experience]:
         """Choose what a step learns from beside its `new` experiences, which are not added yet.
 
-        The newest, oldest of them first, so many that all together are `buffer.batch_size`. Offline a part of the store
-        in turn.
+        The newest, oldest of them first, so many that all together are `buffer.batch_size`. Samples that were left out
+        or could not be judged are not made up for with older ones. Offline a part of the store in turn.
         """
         if self._offline:
-            count = min(self._config.buffer.batch_size, len(self))
+            count = min(self._config.learned_per_step, len(self))
             chosen = in_turn(self._config.run.seed, OFFLINE, step * count, count, len(self))
             return [self._experiences[index] for index in chosen]
-        count = min(self._config.buffer.batch_size, self._config.buffer.capacity) - new
+        count = min(self._config.learned_per_step, self._config.kept) - max(new, self._config.samples_per_step)
         return list(self._experiences)[max(0, len(self) - max(0, count)) :]

@@ -98,6 +98,22 @@ class TrainConfig(Section):
         per_run = self.training.steps * sampler.problems_per_step * sampler.samples_per_problem
         return self.buffer.initial or (per_run if offline else 0)
 
+    @property
+    def samples_per_step(self) -> int:
+        """Samples that a step draws, repair turns and greedy ones left aside."""
+        return self.sampler.problems_per_step * self.sampler.samples_per_problem
+
+    @property
+    def learned_per_step(self) -> int:
+        """Experiences that a step learns from: its own and older ones, which only a ratio makes fit to learn from."""
+        reuse = self.algorithm.reuse if getattr(self.objective, "clip_high", 0) else 1
+        return self.buffer.batch_size or reuse * self.samples_per_step
+
+    @property
+    def kept(self) -> int:
+        """Experiences in the buffer."""
+        return self.buffer.capacity or max(self.learned_per_step, self.samples_per_step * self.sampler.turns)
+
     @model_validator(mode="before")
     @classmethod
     def _lay_over_algorithm(cls, given: object) -> object:
@@ -155,8 +171,8 @@ def _misfits(config: TrainConfig) -> Iterator[str]:
             if (found := getattr(getattr(config, section), key)) != wanted:
                 yield f"{section}.{key}: objective.algorithm {name!r} needs {wanted!r}, not {found!r}"
     yield from config.objective.misfits(sampler, config.training)
-    most = sampler.problems_per_step * sampler.samples_per_problem * sampler.turns
-    if config.samples_online and config.buffer.capacity < most:
+    most = config.samples_per_step * sampler.turns
+    if config.samples_online and config.kept < most:
         yield (
             f"buffer.capacity: {config.buffer.capacity} must be at least {most} (problems_per_step *"
             " samples_per_problem * turns), or a step's first samples fall out before they are learned from"

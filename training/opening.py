@@ -108,7 +108,7 @@ def open_parts(
         seed=config.run.seed,
         longest=config.sampler.max_new_tokens,
         supervised_batch=config.training.supervised_batch,
-        batch_size=config.buffer.batch_size,
+        batch_size=config.learned_per_step,
         rewards=config.feedback,
         critic=config.critic,
         micro_batch_tokens=config.optimizer.micro_batch_tokens,

@@ -171,14 +171,14 @@ class FeedbackSection(RewardSettings):
 class BufferSection(Section):
     """How many experiences are kept and learned from (paper section 3.1)."""
 
-    capacity: Positive = 384
-    """Experiences kept, first in, first out (offline: all); the paper: 6400."""
+    capacity: Count = 0
+    """Experiences kept, first in, first out (offline: all); 0: as many as a step learns from; the paper: 6400."""
     initial: Count = 0
     """Samples of the initial policy put in before the first step, for first baselines or a critic's warm-up; the paper:
     6400. Offline, 0 is as many as an online run would sample."""
-    batch_size: Positive = 384
-    """Experiences learned from in each step, newest first. problems_per_step * samples_per_problem learns from each
-    sample once, three times that number (the default) three times."""
+    batch_size: Count = 0
+    """Experiences learned from in each step, newest first, and all of the step's own at least. 0: the step's own, and
+    with rltf, whose ratio bounds them, those of the two steps before."""
 
 
 class CriticSection(Section):

@@ -210,7 +210,7 @@ def test_a_critic_of_values_has_one_output(tiny_policy):
     ("overrides", "said"),
     [
         ({"objective.kl_target": 1.0}, "objective.kl_target"),
-        ({"sampler.turns": 4}, "buffer.capacity: 384 must be at least 512"),
+        ({"sampler.turns": 4, "buffer.capacity": 384}, "buffer.capacity: 384 must be at least 512"),
     ],
 )
 def test_keys_that_do_not_go_together_are_named(overrides, said):

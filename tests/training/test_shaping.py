@@ -93,3 +93,29 @@ def test_contributions_still_add_up_to_the_rewards(objective):
 def test_length_costs_coarse_reward_on_every_token():
     before, after = GROUP[2], shaped(GROUP, section(overlong=6), SETTINGS, longest=8)[2]
     assert np.allclose(after.feedback.rewards["coarse"], before.feedback.rewards["coarse"] - 2 / 6)
+
+
+def failing(tokens):
+    """A program that fails its test, of so many tokens."""
+    execution = Execution(Verdict.FAILED, (), None, 0.0, "")
+    report = Report(b"x=1\n" * 16, execution, ())
+    offsets = np.array([[i, i + 1] for i in range(tokens)], np.int32)
+    rollout = Rollout("p", 0, (1,), tuple(range(tokens)), (0.0,) * tokens, FinishReason.STOP, 0)
+    return Sample(rollout, assess(report, offsets, settings=SETTINGS))
+
+
+@pytest.mark.parametrize("name", ["grpo", "dapo", "gspo", "dr_grpo"])
+def test_a_group_that_fails_alike_has_no_deviation_of_its_lengths(name):
+    keys = {"overlong": 20, "resampling": 0} if name == "dapo" else {"overlong": 20}
+    own = algorithm(name, keys=keys, longest=40)
+    group = Group("p", tuple(failing(tokens) for tokens in (10, 30, 32, 36)))
+    weights = [float(experience.weights[0]) for experience in own.credit(group)]
+    assert np.allclose(weights, [0.0, -10 / 20, -12 / 20, -16 / 20])  # the penalty itself, divided by nothing
+    assert not own.has_signal(group)
+
+
+def test_dynamic_sampling_filters_on_the_outcome_and_not_on_lengths():
+    own = algorithm("dapo", keys={"overlong": 20}, longest=40, problems={"p": None, "q": None})
+    group = Group("p", tuple(failing(tokens) for tokens in (10, 30, 32, 36)))
+    assert own.credit(group) == []
+    assert [request.problem_id for request in own.further([[group]], step=0)] == ["q"]

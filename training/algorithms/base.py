@@ -72,6 +72,8 @@ class Algorithm:
 
     samples: ClassVar[bool] = True
     """Whether it learns from samples at all."""
+    reuse: ClassVar[int] = 1
+    """Steps that learn from a sample, where the loss has a ratio that bounds what older ones do."""
     defaults: ClassVar[Mapping[str, Mapping[str, object]]] = {}
     """Defaults of other sections' keys: section -> key -> value."""
     needs: ClassVar[Mapping[str, Mapping[str, object]]] = {}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from training.algorithms.base import Batch, Parts
-from training.algorithms.policy_gradient import ONE_STEP, PolicyGradient
+from training.algorithms.policy_gradient import PolicyGradient
 from training.records import Experience
 from training.sections import Baselines, Clip, Weight
 from training.seeds import CRITIC_REFERENCES, CRITIC_WARM_UP, stream
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 class CodeRl(PolicyGradient):
     """A policy gradient whose weights a critic of outcomes scales; it learns along, in the run's first process."""
 
-    defaults: ClassVar = {"buffer": {**ONE_STEP, "initial": 1024}}
+    reuse: ClassVar[int] = 1
+    defaults: ClassVar = {"buffer": {"initial": 1024}}
     whole_step = True
 
     class Section(PolicyGradient.Section):

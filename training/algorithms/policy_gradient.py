@@ -37,8 +37,6 @@ _NO_SPREAD = 1e-6
 """Rewards are float32: a smaller deviation is rounding."""
 _GROUP = ("group_mean", "leave_one_out")
 """Baselines made of the problem's other samples in the step."""
-ONE_STEP: dict[str, object] = {"capacity": 128, "batch_size": 128}
-"""Of `buffer`: a step's samples are learned from once."""
 
 
 class Rewarded(Supervised):
@@ -104,10 +102,14 @@ class Rewarded(Supervised):
 
             self.reference = open_reference(parts.policy, parts.micro_batch_tokens)
 
-    def shaped(self, group: Group) -> tuple[list[Sample], Sample | None]:
-        """Give the group's samples and its greedy one with their program-level rewards as the section wants them."""
+    def shaped(self, group: Group, *, overlong: bool = True) -> tuple[list[Sample], Sample | None]:
+        """Give the group's samples and its greedy one with their program-level rewards as the section wants them.
+
+        Without `overlong` they are what the outcomes alone earn: a group's baseline, deviation and signal are theirs.
+        """
         samples = [*group.samples, *([group.greedy] if group.greedy else [])]
-        samples = shaped(samples, self.section, self.parts.rewards, self.parts.longest)
+        section = self.section if overlong else self.section.model_copy(update={"overlong": 0})
+        samples = shaped(samples, section, self.parts.rewards, self.parts.longest)
         return (samples[:-1], samples[-1]) if group.greedy else (samples, None)
 
     def loss(self) -> Loss:
@@ -118,6 +120,8 @@ class Rewarded(Supervised):
 
 class PolicyGradient(Rewarded):
     """RLTF with this project's rewards and mask, each sample learned from three times through the clipped ratio."""
+
+    reuse: ClassVar[int] = 3
 
     class Section(Rewarded.Section):
         """What the program-level rewards are compared with, and who is left out."""
@@ -171,22 +175,28 @@ class PolicyGradient(Rewarded):
             return []
         asked = {group.problem_id for groups in rounds for group in groups}
         others = [identifier for identifier in self.parts.problems if identifier not in asked]
-        missing = sum(not has_signal(self._experiences(group)) for group in rounds[-1])
+        missing = sum(not self.has_signal(group) for group in rounds[-1])
         order = stream(RESAMPLING, self.parts.seed, step, len(rounds) - 1).permutation(len(others))
         return [self.parts.request(others[index], step) for index in order[:missing]]
 
     def credit(self, group: Group) -> list[Experience]:
         """Compare with the baseline; the group's best program is known from then on."""
         experiences = self._experiences(group)
-        for experience in experiences:
-            new, old = outcome(experience.feedback), self.best.get(group.problem_id)
+        kept = not self.section.resampling or self.has_signal(group)
+        for sample in self.shaped(group, overlong=False)[0]:
+            new, old = outcome(sample.feedback), self.best.get(group.problem_id)
             if old is None or new.coarse + new.adaptive > old.coarse + old.adaptive:
                 self.best[group.problem_id] = new
-        return experiences if has_signal(experiences) or not self.section.resampling else []
+        return experiences if kept else []
 
-    def _experiences(self, group: Group) -> list[Experience]:
-        samples, greedy = self.shaped(group)
-        outcomes = [outcome(sample.feedback) for sample in samples]
+    def has_signal(self, group: Group) -> bool:
+        """Say whether the outcomes of a group leave anything to learn, whatever its lengths are."""
+        return has_signal(self._experiences(group, overlong=False))
+
+    def _experiences(self, group: Group, *, overlong: bool = True) -> list[Experience]:
+        judged, greedy = self.shaped(group, overlong=False)
+        samples = self.shaped(group)[0] if overlong else judged
+        outcomes = [outcome(sample.feedback) for sample in judged]
         match self.section.baseline:
             case "historical_best":
                 baselines = [self.best.get(group.problem_id, NO_BASELINE)] * len(samples)
@@ -224,7 +234,8 @@ class PolicyGradient(Rewarded):
 class RltfPaper(PolicyGradient):
     """RLTF, equations 2 to 10 exactly (Liu et al. 2023)."""
 
-    defaults: ClassVar = {"buffer": {**ONE_STEP, "initial": 1024}}
+    reuse: ClassVar[int] = 1
+    defaults: ClassVar = {"buffer": {"initial": 1024}}
     needs: ClassVar = {"feedback": {"mode": "paper"}}
 
     class Section(PolicyGradient.Section):
@@ -239,7 +250,7 @@ class RltfPaper(PolicyGradient):
 class RltfRelease(PolicyGradient):
     """What RLTF's published code computes: adaptive in place of coarse, no alpha, a greedy baseline."""
 
-    defaults: ClassVar = {"buffer": ONE_STEP}
+    reuse: ClassVar[int] = 1
     needs: ClassVar = {"feedback": {"mode": "release"}}
 
     class Section(RltfPaper.Section):
@@ -258,7 +269,7 @@ class RltfRelease(PolicyGradient):
 class Grpo(PolicyGradient):
     """GRPO (DeepSeekMath, eq. 3): rewards standardised within the group."""
 
-    defaults: ClassVar = {"buffer": ONE_STEP}
+    reuse: ClassVar[int] = 1
 
     class Section(PolicyGradient.Section):
         """Program-level rewards alone; `fine` and `static` above 0 add rewards on tokens."""

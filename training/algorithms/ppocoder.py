@@ -16,7 +16,7 @@ from engine import ErrorKind, Execution, Similarity
 from engine.extras import needs
 from training.algorithms.base import Batch, Parts
 from training.algorithms.coderl import critic_state, open_critic, warm_up_batches
-from training.algorithms.policy_gradient import ONE_STEP, Rewarded
+from training.algorithms.policy_gradient import Rewarded
 from training.errors import ConfigError
 from training.records import NO_BASELINE, Experience, Group, Row, WeightedSequence
 from training.sections import Normalisation, Weight
@@ -34,7 +34,7 @@ _HORIZON = 10_000
 class PpoCoder(Rewarded):
     """PPO with the reward of unit tests, compiler, and likeness to a reference."""
 
-    defaults: ClassVar = {"buffer": {**ONE_STEP, "initial": 1024}}
+    defaults: ClassVar = {"buffer": {"initial": 1024}}
     whole_step = True
 
     class Section(Rewarded.Section):
