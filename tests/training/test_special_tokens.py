@@ -9,8 +9,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from engine import AssertTest, Problem, StdinTest
 from tests.training.families import CHAT_TEMPLATE, build
+from training.errors import PolicyError
+from training.models.policy import load_policy
 from training.models.prompts import encode_completion, encode_prompt, program_of
-from training.policy import PolicyError, load_policy
 from training.sections import ModelSection
 
 FAMILIES = ("qwen2", "gpt2", "code_llama", "codet5")

@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from training.data import DataError, LoadReport, load_problems
     from training.errors import PolicyError
-    from training.rendering import visible
+    from training.run.rendering import visible
 
     for name in ("limit", "problems"):
         if getattr(arguments, name) < 0:
@@ -51,10 +51,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _shown(arguments: argparse.Namespace, problems: list[Problem]) -> Iterator[str]:
     """The first problems, in the format."""
+    from training.evaluation.suitable import suitable_format
     from training.models.formats import ProgramFormat
+    from training.models.policy import load_policy
     from training.models.prompts import encode_prompt, prompt_text
-    from training.models.suitable import suitable_format
-    from training.policy import load_policy
     from training.sections import ModelSection
 
     prompt_format = arguments.prompt_format

@@ -162,7 +162,7 @@ def _problems(arguments: argparse.Namespace, console: Console) -> tuple[list[Pro
 def _plan(arguments: argparse.Namespace, problems: list[Problem], console: Console) -> EvaluationPlan:
     """The evaluation that is asked for; says which format it takes where none is given."""
     from training.evaluation.plan import EvaluationPlan
-    from training.models.suitable import suitable_format
+    from training.evaluation.suitable import suitable_format
     from training.sections import ModelSection
 
     prompt_format, extract, stop = arguments.prompt_format, arguments.extract, tuple(arguments.stop)
