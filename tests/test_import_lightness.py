@@ -15,7 +15,7 @@ with contextlib.redirect_stdout(sys.stderr), contextlib.suppress(SystemExit):
 print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules} - sys.stdlib_module_names)))
 """
 STARTED_WITH = {"_distutils_hack", "_virtualenv", "__main__", "_sysconfigdata__linux_x86_64-linux-gnu"}
-OURS = {"engine", "feedback", "training"}
+OURS = {"engine", "feedback", "integrations", "training"}
 
 
 def loaded(*arguments):
