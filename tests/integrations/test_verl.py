@@ -1,0 +1,170 @@
+"""A step of a tiny model with verl's own batches, advantages and loss, on scores of the reward manager.
+
+verl samples on vLLM or SGLang servers with GPUs; here transformers draws in their place, and all else is verl's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from integrations.items import problem_of
+from tests.feedback.test_scorer import Failing
+
+pytest.importorskip("verl", reason="verl is not installed: pip install verl (docs/trainers.md)")
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+PROMPTS, GROUP = 6, 4
+
+
+@pytest.fixture(scope="module")
+def verl():
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from integrations import verl
+    return verl
+
+
+@pytest.fixture(scope="module")
+def manager(verl, tokenizer):
+    from omegaconf import OmegaConf
+
+    config = OmegaConf.create({"reward": {"reward_kwargs": {"workers": 1, "extract": "whole"}}})
+    made = verl.TokenRewardManager(config, tokenizer)
+    yield made
+    made._scorer.close()
+
+
+@pytest.fixture(scope="module")
+def model(model_folder):
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(model_folder, dtype=torch.float32)
+
+
+@pytest.fixture(scope="module")
+def batch(model, tokenizer, rows):
+    """Four responses to each of some prompts, as verl holds them: prompts padded left, responses right."""
+    from verl import DataProto
+
+    torch.manual_seed(0)
+    prompts = rows[:PROMPTS]
+    tokenizer.padding_side = "left"
+    read = tokenizer([row["prompt"] for row in prompts for _ in range(GROUP)], return_tensors="pt", padding=True)
+    width = read["input_ids"].shape[1]
+    ids = model.generate(
+        input_ids=read["input_ids"], attention_mask=read["attention_mask"], do_sample=True, max_new_tokens=64,
+        top_k=0, pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id,
+    )  # fmt: skip
+    responses = ids[:, width:]
+    ended = (responses == tokenizer.eos_token_id).cumsum(1)
+    mask = ((ended - (responses == tokenizer.eos_token_id).long()) == 0).long()
+    truths = [{"ground_truth": row["problem"]} for row in prompts for _ in range(GROUP)]
+    return DataProto.from_dict(
+        tensors={
+            "prompts": ids[:, :width],
+            "responses": responses,
+            "input_ids": ids,
+            "attention_mask": torch.cat([read["attention_mask"], mask], dim=1),
+            "response_mask": mask,
+        },
+        non_tensors={
+            "reward_model": np.array(truths, dtype=object),
+            "uid": np.array([name for name in range(PROMPTS) for _ in range(GROUP)], dtype=object),
+        },
+    )
+
+
+@pytest.fixture(scope="module")
+def scored(manager, batch):
+    async def all_of_them():
+        return await asyncio.gather(*(manager.run_single(batch[i : i + 1]) for i in range(len(batch))))
+
+    return manager.loop.run_until_complete(all_of_them())
+
+
+def test_each_response_token_has_a_score_and_the_last_one_the_programs(manager, batch, scored):
+    for row, result in enumerate(scored):
+        length = int(batch.batch["response_mask"][row].sum())
+        ids = batch.batch["responses"][row, :length].tolist()
+        problem = problem_of(batch.non_tensor_batch["reward_model"][row]["ground_truth"])
+        ended = ids[-1] == manager.tokenizer.eos_token_id
+        feedback = manager._scorer.submit(ids, problem, "stop" if ended else "length").result(60)
+        *tokens, program = result["reward_score"]
+        assert tokens == feedback.token_rewards[:-1].tolist()
+        assert program == pytest.approx(feedback.outcome("coarse") + feedback.outcome("adaptive"))
+        assert result["reward_extra_info"]["acc"] == float(feedback.report.execution.verdict == "passed")
+    assert {result["reward_extra_info"]["acc"] for result in scored} == {0.0, 1.0}
+
+
+def test_a_step_with_verls_own_advantages_and_loss_moves_the_model(verl, manager, batch, scored, model):
+    from verl.trainer.ppo.core_algos import compute_policy_loss_vanilla
+    from verl.trainer.ppo.ray_trainer import compute_advantage
+    from verl.workers.config import ActorConfig
+
+    scores = verl.TokenRewardManager.assemble_rm_scores(batch, [result["reward_score"] for result in scored])
+    assert scores.shape == batch.batch["responses"].shape
+    batch.batch["token_level_scores"] = batch.batch["token_level_rewards"] = scores
+    config = SimpleNamespace(get=lambda name, default: default)
+    advantages = compute_advantage(batch, "token_grpo", config=config).batch["advantages"]
+    mask = batch.batch["response_mask"].bool()
+    programs = torch.tensor([result["reward_score"][-1] for result in scored]).view(PROMPTS, GROUP)
+    expected = (programs - programs.mean(1, keepdim=True)) / (programs.std(1, keepdim=True) + 1e-6)
+    for row, value in enumerate(expected.flatten()):
+        own = torch.tensor([*scored[row]["reward_score"][:-1], 0.0])
+        assert torch.allclose(advantages[row][mask[row]], value + own, atol=1e-5)
+    assert not advantages[~mask].any()
+
+    optimizer = torch.optim.Adam(model.parameters(), 1e-4)
+    old = logprobs(model, batch).detach()
+    losses = []
+    for _ in range(2):
+        loss, _ = compute_policy_loss_vanilla(
+            old,
+            logprobs(model, batch),
+            advantages,
+            mask,
+            config=ActorConfig(strategy="fsdp", rollout_n=GROUP, ppo_micro_batch_size_per_gpu=1),
+        )
+        losses.append(float(loss.detach()))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert losses[1] < losses[0]
+
+
+def logprobs(model, batch):
+    """[B, T] of the responses; each row is read without its padding on the left."""
+    rows = []
+    width = batch.batch["responses"].shape[1]
+    for ids, attended in zip(batch.batch["input_ids"], batch.batch["attention_mask"].bool(), strict=True):
+        start = int(attended.long().argmax())
+        logits = model(ids[None, start:]).logits[0, -width - 1 : -1]
+        rows.append(torch.log_softmax(logits, -1).gather(-1, ids[-width:, None]).squeeze(-1))
+    return torch.stack(rows)
+
+
+def test_the_streaming_trainer_gets_every_tokens_score(verl):
+    from verl.experimental.agent_loop.agent_loop import AgentLoopMetrics
+
+    output = verl.TokenRewardOutput(
+        prompt_ids=[1, 2], response_ids=[5, 6, 7], response_mask=[1, 1, 1], metrics=AgentLoopMetrics()
+    )
+    assert "rm_scores" not in output.as_dict()
+    output.reward_score = [0.0, -0.25, 1.5]
+    assert output.as_dict()["rm_scores"].tolist() == [0.0, -0.25, 1.5]
+    assert output.reward_score == [0.0, -0.25, 1.5]
+
+
+def test_what_we_failed_to_judge_is_an_error_and_no_reward(verl, manager, batch, monkeypatch):
+    from feedback import Scorer
+
+    monkeypatch.setattr(manager, "_scorer", Scorer(manager.tokenizer, Failing(10**6)))
+    with pytest.raises(RuntimeError, match="not judged"):
+        manager.loop.run_until_complete(manager.run_single(batch[:1]))
