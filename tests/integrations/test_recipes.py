@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib.util
+import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from tests.integrations.service import served
+
 ROOT = Path(__file__).parents[2]
 RECIPES = ROOT / "examples" / "trainers"
+PROBLEM = {"inputs": ["3\n", "4\n"], "outputs": ["9\n", "16\n"]}
+PROGRAMS = ("print(int(input()) ** 2)", "print(int(input()) * 3)")
 PAGE = (ROOT / "docs" / "trainers.md").read_text(encoding="utf-8")
 
 
@@ -35,3 +43,82 @@ def test_trl_trains_from_an_empty_folder(tmp_path):
     rates = [float(rate) for rate in re.search(r"pass rate by step: ([\d. ]+)", said)[1].split()]
     assert len(rates) == 2
     assert 0 < rates[0] < 1
+
+
+# Over HTTP: each library's own class, on a real service
+
+
+@pytest.fixture(scope="module")
+def service(tokenizer):
+    pytest.importorskip("prometheus_client", reason="rltf serve needs: pip install 'rltf[serve]'")
+    from engine import Engine
+    from integrations.server import ScoreService
+
+    with served(ScoreService(Engine(trace_lines=True), tokenizer)) as url:
+        yield url
+
+
+@pytest.fixture
+def recipe(service, monkeypatch):
+    """Load a recipe as its library would."""
+    monkeypatch.setenv("RLTF_URL", service)
+
+    def load(name):
+        spec = importlib.util.spec_from_file_location(name, RECIPES / f"{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_openrlhf_scores_the_ids_that_its_engine_sampled(recipe, tokenizer):
+    pytest.importorskip("openrlhf", reason="OpenRLHF is not installed (docs/trainers.md)")
+    executor = recipe("openrlhf_agent").AgentExecutor()
+
+    class Sampled:
+        """One sample, as vLLM gives it."""
+
+        def __init__(self, text, finish_reason):
+            ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+            self.output = SimpleNamespace(token_ids=ids, finish_reason=finish_reason, logprobs=None, text=text)
+
+        async def generate(self, *_, **__):
+            return SimpleNamespace(outputs=[self.output])
+
+    def execute(text, finish_reason="stop"):
+        sampling = SimpleNamespace(max_tokens=64, logprobs=None)
+        return asyncio.run(
+            executor.execute("Square it.", json.dumps(PROBLEM), sampling, 256, tokenizer, Sampled(text, finish_reason))
+        )
+
+    right = execute("print(int(input()) ** 2)")
+    assert (right["reward"], right["scores"], right["extra_logs"]) == (2.0, 1.0, {"coarse": 1.0, "adaptive": 1.0})
+    assert execute("print(int(input()) * 3)", "length")["scores"] == 0.5
+    with pytest.raises(RuntimeError, match="not scored"):
+        asyncio.run(
+            executor.execute(
+                "", "{}", SimpleNamespace(max_tokens=1, logprobs=None), 64, tokenizer, Sampled("x", "stop")
+            )
+        )
+
+
+def test_skyrl_steps_an_environment_of_ours(recipe):
+    gym = pytest.importorskip("skyrl_gym", reason="SkyRL is not installed (docs/trainers.md)")
+    module = recipe("skyrl_env")
+    gym.register(id="rltf", entry_point=module.RltfEnv)
+    environment = gym.make("rltf", env_config={}, extras={"reward_spec": {"ground_truth": json.dumps(PROBLEM)}})
+    environment.init([{"role": "user", "content": "Square it."}])
+    step = environment.step("print(int(input()) * 3)")
+    assert (step["reward"], step["done"]) == (pytest.approx(0.05), True)
+    assert step["metadata"] == {"verdict": "failed", "pass_ratio": 0.5}
+
+
+def test_nemo_rl_steps_an_environment_of_ours(recipe, service):
+    pytest.importorskip("nemo_rl.environments", reason="NeMo-RL is not on the package index: install its repository")
+    environment = recipe("nemo_rl_env").RltfEnvironment({"url": service})
+    logs = [[{"role": "user", "content": "Square it."}, {"role": "assistant", "content": text}] for text in PROGRAMS]
+    step = environment.step(logs, [{"problem": json.dumps(PROBLEM)}] * 2)
+    assert step.rewards.tolist() == pytest.approx([2.0, 0.05])
+    assert step.terminateds.tolist() == [1.0, 1.0]
