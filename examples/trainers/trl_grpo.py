@@ -38,6 +38,7 @@ def main(steps: int = 30) -> None:
                 learning_rate=3e-4,
                 logging_steps=1,
                 report_to="none",
+                model_init_kwargs={"dtype": "float32"},
                 use_cpu=not torch.cuda.is_available(),
             ),
             train_dataset=Dataset.from_list(ROWS),
