@@ -9,7 +9,7 @@ PIP_INSTALL = PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.tx
   $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock newest oldest train warm-start test jail browser lint format types contracts clean
+.PHONY: help install lock newest oldest train warm-start test jail browser lint format types contracts trainers clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -94,5 +94,13 @@ contracts: install ## Check that imports point one way
 	@echo "==> import contracts"
 	@$(BIN)/lint-imports
 
+trainers: install ## Test the adapters of docs/trainers.md on the libraries themselves, in a .venv-trainers of its own
+	@[ -x .venv-trainers/bin/python ] || { echo "==> creating .venv-trainers" && $(BIN)/python -m venv .venv-trainers; }
+	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+	  > $$(.venv-trainers/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/shared.pth
+	@.venv-trainers/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/integrations/requirements.txt
+	@echo "==> pytest tests/integrations"
+	@.venv-trainers/bin/python -m pytest tests/integrations
+
 clean: ## Remove .venv and caches (runs/ stays)
-	rm -rf .venv .venv-lock .venv-newest .venv-oldest .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-lock .venv-trainers .venv-newest .venv-oldest .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

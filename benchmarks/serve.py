@@ -22,6 +22,7 @@ from typing import Any
 
 from integrations.client import ScoreClient
 from tests.engine.hostile.driver import program_of
+from tests.engine.hostile.test_hostile import allowed
 
 ATTACKS = Path("tests/engine/hostile/attacks.jsonl")
 PROBLEM = {"inputs": ["3\n", "10\n"], "outputs": ["9\n", "100\n"], "time_limit": 1.0}
@@ -52,10 +53,21 @@ def main(words: Sequence[str] | None = None) -> None:
     wrong = [name for name, result in results.items() if requests[name][1] not in ("", result["verdict"])]
     verdicts = Counter(result["verdict"] for result in results.values())
     attacks = Counter(results[name]["verdict"] for name, (_, expected) in requests.items() if not expected)
+    escaped = [
+        name
+        for name, (item, expected) in requests.items()
+        if not expected and not _as_the_corpus_allows(item, results[name])
+    ]
     print(f"{len(results)} of {len(requests)} answered in {seconds:.0f} s, {len(results) / seconds:.0f} a second")
-    print(f"verdicts {dict(verdicts)}; of hostile programs {dict(attacks)}; honest ones misjudged: {len(wrong)}")
+    print(f"verdicts {dict(verdicts)}; of hostile programs {dict(attacks)}")
+    print(f"honest programs misjudged: {len(wrong)}; hostile ones with a verdict that they may not get: {len(escaped)}")
     print(f"the service ended with status {status}")
-    sys.exit(int(len(results) != len(requests) or bool(wrong) or status != 0))
+    sys.exit(int(len(results) != len(requests) or bool(wrong or escaped) or status != 0))
+
+
+def _as_the_corpus_allows(item: dict[str, Any], result: dict[str, Any]) -> bool:
+    error = result["error"] or {"type": None, "kind": None}
+    return allowed(item["expect"], {"verdict": result["verdict"], "type": error["type"], "kind": error["kind"]})
 
 
 def _requests(count: int, hostile: float) -> dict[int, tuple[dict[str, Any], str]]:
@@ -68,7 +80,7 @@ def _requests(count: int, hostile: float) -> dict[int, tuple[dict[str, Any], str
             attack = chance.choice(attacks)
             program = program_of(attack).decode(errors="surrogateescape")
             problem = {**attack["problem"], "time_limit": 1.0}
-            requests[number] = {"id": number, "program": program, "problem": problem}, ""
+            requests[number] = {"id": number, "program": program, "problem": problem, "expect": attack["expect"]}, ""
         else:
             program, verdict = chance.choice(HONEST)
             requests[number] = {"id": number, "program": program.format(number), "problem": PROBLEM}, verdict

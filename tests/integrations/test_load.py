@@ -15,4 +15,4 @@ def test_nothing_is_lost_and_no_honest_program_misjudged(jail):  # noqa: F811
     finished = jail(Path(__file__).with_name("load.py"))
     assert finished.returncode == 0, finished.stdout[-2000:] + finished.stderr[-2000:]
     assert "400 of 400 answered" in finished.stdout
-    assert "honest ones misjudged: 0" in finished.stdout
+    assert "honest programs misjudged: 0; hostile ones with a verdict that they may not get: 0" in finished.stdout

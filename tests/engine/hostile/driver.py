@@ -120,4 +120,5 @@ def main() -> None:
     print(json.dumps({"id": "host", "changed": changed, "contacted": contacted}))
 
 
-main()
+if __name__ == "__main__":
+    main()
