@@ -15,15 +15,16 @@ import json
 import os
 import platform
 import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from tokenizers import Tokenizer
 
-from benchmarks.serve import HONEST, PROBLEM
 from benchmarks.tables import write_between_markers
 from engine import Engine
 from feedback import Scorer
@@ -32,6 +33,12 @@ from integrations.items import problem_of
 from training import minicode
 
 PROGRAMS, TURNS = 240, 5
+PROBLEM = {"inputs": ["3\n", "10\n"], "outputs": ["9\n", "100\n"]}
+MIXTURE = (
+    "print(int(input()) ** 2)  # {}\n",
+    "n = int(input())\nprint(n * 3)  # {}\n",
+    "n = int(input())\nprint(n * m)  # {}\n",
+)
 Adapter = Callable[[list[str]], None]
 
 
@@ -47,7 +54,7 @@ def main() -> None:
         number = 0
         for turn in range(TURNS + 1):  # the first warms up
             for name, score in adapters.items():
-                programs = [HONEST[n % len(HONEST)][0].format(number + n) for n in range(PROGRAMS)]
+                programs = [MIXTURE[n % len(MIXTURE)].format(number + n) for n in range(PROGRAMS)]
                 number += PROGRAMS
                 begin = time.perf_counter()
                 score(programs)
@@ -88,7 +95,7 @@ def _adapters(engine: Engine, tokenizer: Tokenizer, stack: ExitStack) -> dict[st
     if importlib.util.find_spec("verl"):
         adapters["verl's reward manager"] = _verl(scorer, ids_of, text)
     if importlib.util.find_spec("prometheus_client"):
-        client = ScoreClient(stack.enter_context(_served(engine, tokenizer)))
+        client = ScoreClient(stack.enter_context(_served()))
         adapters["`rltf serve`, 256 items a request"] = lambda programs: _all(
             client.score([{"token_ids": ids, "problem": PROBLEM} for ids in ids_of(programs)])
         )
@@ -126,13 +133,15 @@ def _verl(scorer: Scorer, ids_of: Callable[[list[str]], list[list[int]]], text: 
     return score
 
 
-def _served(engine: Engine, tokenizer: Tokenizer) -> Any:  # noqa: ANN401
-    from integrations.server import ScoreService
-    from tests.integrations.service import served
-
-    service = ScoreService(engine, tokenizer)
-    service._scorer.close = lambda: None  # type: ignore[method-assign] # the engine is closed here
-    return served(service)
+@contextmanager
+def _served() -> Iterator[str]:
+    """The service in a process of its own, with an engine like the one here."""
+    model = str(minicode.checkpoint("short"))
+    command = [sys.executable, "-m", "training", "serve", "--port", "0", "--workers", "1", "--tokenizer", model]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        yield server.stdout.readline().split()[4].rstrip(";")
+        server.terminate()
 
 
 def _table(rates: dict[str, list[float]]) -> str:
