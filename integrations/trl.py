@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from trl import GRPOTrainer
 
-from engine import Verdict
+from engine import Problem, Verdict
 from feedback import Feedback, FinishReason, Scorer
 from integrations.items import problem_of
 
@@ -44,8 +44,10 @@ class ScorerRewards:
         components: Sequence[str] = ("coarse", "adaptive"),
     ) -> None:
         self.functions: list[RewardFunction] = [self._function(name) for name in components]
+        self.problems: list[Problem] = []
+        """What the newest batch answers."""
         self.feedback: list[Feedback] = []
-        """Of the newest batch, in its order."""
+        """What it earned, in the same order."""
         self._scorer, self._end_ids, self._column = scorer, frozenset(end_ids), column
         self._scored: object = None
 
@@ -59,11 +61,11 @@ class ScorerRewards:
     def _score(self, completion_ids: Sequence[Sequence[int]], columns: Mapping[str, Any]) -> list[Feedback]:
         if completion_ids is self._scored:
             return self.feedback
-        problems = [problem_of(data) for data in columns[self._column]]
+        self.problems = [problem_of(data) for data in columns[self._column]]
         reasons = [
             FinishReason.STOP if ids and ids[-1] in self._end_ids else FinishReason.LENGTH for ids in completion_ids
         ]
-        self.feedback = self._scorer.score(completion_ids, problems, reasons)
+        self.feedback = self._scorer.score(completion_ids, self.problems, reasons)
         self._scored = completion_ids
         if log := columns.get("log_metric"):
             verdicts = [feedback.report.execution.verdict for feedback in self.feedback]

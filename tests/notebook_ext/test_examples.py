@@ -84,3 +84,12 @@ def test_compare_runs(execute, tmp_path):
     cells = execute("compare-runs.ipynb", f"folders = {folders!r}")
     assert text(cells[1]).splitlines()[0].startswith("one step")
     assert all("<iframe" in html(cell) for cell in cells[-2:])
+
+
+def test_grpo_with_token_rewards(execute, tmp_path):
+    pytest.importorskip("trl", reason="TRL is not installed: pip install 'rltf[trl]'")
+    cells = execute("grpo-token-rewards.ipynb", f"steps, folder = 2, {str(tmp_path / 'grpo')!r}")
+    assert len(text(cells[-1]).split(":")[1].split()) == 2
+    lines = text(cells[1]).splitlines()
+    assert any(line.startswith("-") for line in lines)
+    assert "NameError" in html(cells[2])
