@@ -14,6 +14,7 @@ import libcst as cst
 
 from engine.analysis.bindings import Use, descendants, uses
 from engine.analysis.calls import CALLABLE_BUILTINS, arity_fault, entry_function, shadowed_calls
+from engine.analysis.doubtful_names import names_bound_by_text, names_not_meant_to_run
 from engine.analysis.facts import ProblemFacts
 from engine.analysis.linter import bound_names
 from engine.analysis.paths import follow
@@ -44,6 +45,11 @@ _IMPLICIT = frozenset(dir(builtins)) | {
     "__builtins__",
     "__annotations__",
     "__class__",
+    "__module__",
+    "__qualname__",
+    "__package__",
+    "__loader__",
+    "__spec__",
 }
 
 
@@ -120,9 +126,13 @@ def _entry_point(tree: Tree, facts: ProblemFacts) -> Iterator[Finding]:
         return
     function, is_method = entry_function(tree.module, facts.entry_point)
     if function is None:
+        by_text = names_bound_by_text(tree.nodes)
         known = tree.has_star_import or facts.entry_point in tree.bound
+        known = known or by_text is None or facts.entry_point in by_text
         if not known and facts.entry_point not in set(bound_names(facts.prelude)):
             yield Finding("missing-entry-point", f"the tests call {facts.entry_point}(), which is not defined", None)
+        return
+    if not _is_defined_by(function, tree):
         return
     for call in facts.calls:
         if fault := arity_fault(function, call.positional, call.keywords, is_method=is_method):
@@ -131,6 +141,15 @@ def _entry_point(tree: Tree, facts: ProblemFacts) -> Iterator[Finding]:
     ends = follow(function.body, frozenset(), frozenset()).end_reachable
     if facts.wants_value and ends and not _gives_value(function):
         yield Finding("never-returns-value", f"{facts.entry_point}() never returns a value", function)
+
+
+def _is_defined_by(function: cst.FunctionDef, tree: Tree) -> bool:
+    """Whether the name of a function stands for functions alone: neither text nor an assignment binds it."""
+    name = function.name.value
+    by_text = names_bound_by_text(tree.nodes)
+    definitions = sum(other.name.value == name for other in tree.functions)
+    bindings = sum(use.kind == "bind" and use.name == name for use in tree.uses)
+    return by_text is not None and name not in by_text and bindings == definitions
 
 
 def _gives_value(function: cst.FunctionDef) -> bool:
@@ -148,9 +167,12 @@ def _local_calls(tree: Tree, _: ProblemFacts) -> Iterator[Finding]:
     top = {
         node.name.value: node for node in tree.module.body if isinstance(node, cst.FunctionDef) and not node.decorators
     }
-    once = {name: node for name, node in top.items() if binds.count(name) == 1}
+    once = {name: node for name, node in top.items() if binds.count(name) == 1 and _is_defined_by(node, tree)}
+    spared = names_not_meant_to_run(tree.module, tree.nodes, frozenset({"TypeError"})) if once else frozenset()
     for node in tree.nodes if once else ():
         if type(node) is not cst.Call or not isinstance(node.func, cst.Name) or node.func.value not in once:
+            continue
+        if id(node.func) in spared:
             continue
         if any(argument.star for argument in node.args):
             continue
@@ -161,12 +183,16 @@ def _local_calls(tree: Tree, _: ProblemFacts) -> Iterator[Finding]:
 
 def _undefined(tree: Tree, facts: ProblemFacts) -> Iterator[Finding]:
     """Names that nothing binds, in any scope of the program, its prelude or Python."""
-    dynamic = {"exec", "globals", "eval", "vars"} & {use.name for use in tree.uses}
-    if tree.has_star_import or dynamic:
-        return
     known = tree.bound | _IMPLICIT | set(bound_names(facts.prelude))
-    for use in tree.uses:
-        if use.kind == "read" and use.name not in known:
+    missing = [use for use in tree.uses if use.kind == "read" and use.name not in known]
+    if not missing or tree.has_star_import:
+        return
+    by_text = names_bound_by_text(tree.nodes)
+    if by_text is None:
+        return
+    spared = names_not_meant_to_run(tree.module, tree.nodes)
+    for use in missing:
+        if use.name not in by_text and id(use.node) not in spared:
             yield Finding("undefined-name", f"{use.name} is never bound", use.node)
 
 

@@ -28,7 +28,7 @@ class ProblemFacts:
     calls: tuple[Call, ...] = ()
     """Distinct calls of the entry point; empty where they are unknown."""
     wants_value: bool = False
-    """Some test compares the returned value with something other than None."""
+    """Some test does something with a returned value."""
     reads_input: bool = False
     """Every test feeds standard input that is not blank."""
     wants_output: bool = False
@@ -46,7 +46,7 @@ def facts_of(problem: Problem) -> ProblemFacts:
         entry_point=None if only_streams else problem.entry_point,
         calls=tuple(calls),
         wants_value=any(isinstance(test, CallTest) and test.expected is not None for test in problem.tests)
-        or any(isinstance(test, AssertTest) for test in problem.tests),
+        or any(isinstance(test, AssertTest) and _uses_value(test, problem.entry_point) for test in problem.tests),
         reads_input=only_streams and all(test.stdin.strip() for test in streams),
         wants_output=only_streams and all(test.expected.strip() for test in streams),
         prelude="\n".join([problem.prelude, *(f"class {name}: ..." for name in _given_classes(problem.setup))]),
@@ -62,13 +62,24 @@ def _given_classes(setup: str) -> Iterator[str]:
                 yield node.name
 
 
+def _uses_value(test: AssertTest, entry_point: str | None) -> bool:
+    """Whether an assertion does more with a call than make it: one that changes its argument may return nothing."""
+    tree = ast.parse(test.source)
+    bare = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    return any(_is_call(node, entry_point) and id(node) not in bare for node in ast.walk(tree))
+
+
+def _is_call(node: ast.AST, entry_point: str | None) -> bool:
+    """Whether a test calls the entry point: by its name, or as HumanEval's check calls its parameter."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in (entry_point, "candidate")
+
+
 def _calls(test: StdinTest | CallTest | AssertTest, entry_point: str | None) -> Iterator[Call]:
     if isinstance(test, CallTest):
         yield Call(len(test.args), tuple(sorted(test.kwargs)))
     elif isinstance(test, AssertTest):
-        names = {entry_point, "candidate"}  # HumanEval's check calls its parameter
         for node in ast.walk(ast.parse(test.source)):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names:
+            if isinstance(node, ast.Call) and _is_call(node, entry_point):
                 plain = not any(isinstance(argument, ast.Starred) for argument in node.args)
                 if plain and all(keyword.arg for keyword in node.keywords):
                     yield Call(len(node.args), tuple(sorted(str(keyword.arg) for keyword in node.keywords)))

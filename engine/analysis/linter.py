@@ -26,6 +26,7 @@ from pylint.reporters import BaseReporter
 from pylint.utils import ASTWalker, FileState
 
 from engine.analysis import inference
+from engine.analysis.doubts import Doubts
 from engine.logical import without_block
 from engine.records import Diagnostic, Source
 from engine.text import ProgramText
@@ -64,12 +65,26 @@ class _Collector(BaseReporter):  # type: ignore[misc]
         """Nothing is displayed."""
 
 
+class _Doubting(PyLinter):  # type: ignore[misc]
+    """Leaves out the messages that are not believed of the module that is read."""
+
+    doubts: Doubts | None = None
+
+    def add_message(
+        self, msgid: str, line: int | None = None, node: NodeNG | None = None, *rest: object, **more: object
+    ) -> None:
+        """Take a message from a checker, by its identifier or its name."""
+        codes = [definition.msgid for definition in self.msgs_store.get_message_definitions(msgid)]
+        if node is None or self.doubts is None or not any(self.doubts.about(code, node) for code in codes):
+            super().add_message(msgid, line, node, *rest, **more)
+
+
 class Linter:
     """A warm pylint, for any number of programs."""
 
     def __init__(self) -> None:
         self._reporter = _Collector()
-        self._linter = PyLinter((), reporter=self._reporter)
+        self._linter = _Doubting((), reporter=self._reporter)
         checkers.initialize(self._linter)
         self._linter.disable("all")
         self._linter.enable("E")
@@ -118,6 +133,7 @@ class Linter:
         self._linter.set_current_module(_NAME, _PATH)
         module = self._module_of(source)
         self._linter.file_state = FileState(_NAME, self._linter.msgs_store, module)
+        self._linter.doubts = Doubts(module)
         walker.walk(module)
         found = {_diagnostic(message, text) for message in self._reporter.messages}
         return tuple(sorted(found, key=lambda item: (item.span.start_byte if item.span else 0, item.code)))
