@@ -239,7 +239,10 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Similarity:
-    """Shares of a reference solution that are in a program too, 0..1 (CodeBLEU's syntax and data-flow match)."""
+    """Shares of a reference solution that are in a program too, 0..1 (CodeBLEU's syntax and data-flow match).
+
+    Where the program is larger than the reference, shares of the program.
+    """
 
     syntax: float = 0.0
     dataflow: float = 0.0

@@ -1,5 +1,8 @@
 """How alike a program and a reference are: CodeBLEU's syntax match and data-flow match (Ren et al. 2020, section 3).
 
+CodeBLEU asks how much of the reference is in the program and not what else is, so text from anywhere raises it.
+`similarity` divides by the larger of the two: a program that is no larger than the reference has CodeBLEU's numbers.
+
 Similarity rewards imitation, not correctness. Both numbers also exist for text that does not parse: tree-sitter
 recovers. What this module does not do: start processes (`engine.analysis.worker` calls it, in one that may die of
 hostile text), or n-gram matches. The `codebleu` package has no build for Python 3.13.
@@ -30,12 +33,12 @@ Flow = tuple[str, str, tuple[str, ...]]
 
 
 def similarity(program: bytes, references: Iterable[bytes]) -> Similarity:
-    """The best of each match over the references; zeros without one."""
+    """The best of each match over the references, as a share of the larger program; zeros without one."""
     tree, flows = _features(program)
     wanted = [_features(each) for each in references]
     return Similarity(
-        max((_clipped_share(tree, each) for each, _ in wanted), default=0.0),
-        max((_clipped_share(flows, each) for _, each in wanted), default=0.0),
+        max((_share_of_larger(tree, each) for each, _ in wanted), default=0.0),
+        max((_share_of_larger(flows, each) for _, each in wanted), default=0.0),
     )
 
 
@@ -78,6 +81,10 @@ def _features(program: bytes) -> tuple[Counter[object], Counter[object]]:
 
 def _clipped_share(found: Counter[object], wanted: Counter[object]) -> float:
     return (found & wanted).total() / wanted.total() if wanted else 0.0
+
+
+def _share_of_larger(found: Counter[object], wanted: Counter[object]) -> float:
+    return _clipped_share(found, wanted) * min(1.0, wanted.total() / max(found.total(), 1))
 
 
 def _subtrees(program: bytes) -> Counter[object]:

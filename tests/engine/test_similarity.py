@@ -66,6 +66,23 @@ def test_the_most_similar_reference_counts():
     assert similarity(ADD, []) == Similarity()
 
 
+def test_text_from_anywhere_makes_a_program_no_more_alike():
+    stub = b"def add(a, b):\n    return 0\n"
+    other = b"".join(
+        b"def f%d(x, y=1):\n    z = x + y\n    for i in z:\n        z = i\n    return z\n" % i for i in range(50)
+    )
+    assert dataflow_match(stub + other, ADD) == 0.5  # as CodeBLEU has it
+    farmed = similarity(stub + other, [ADD])
+    assert farmed.syntax < 0.05
+    assert farmed.dataflow < 0.05
+    assert similarity(ADD + other, [ADD]).syntax < similarity(ADD, [ADD]).syntax == 1.0
+
+
+def test_a_program_no_larger_than_the_reference_has_the_published_numbers():
+    reference = b"x = 1\nprint(x)\n"
+    assert similarity(b"y = 2\ny\n", [reference]).syntax == syntax_match(b"y = 2\ny\n", reference)
+
+
 def test_the_process_that_asks_never_loads_the_parser():
     check = "import engine, sys; assert 'tree_sitter' not in sys.modules"
     subprocess.run([sys.executable, "-c", check], check=True)
