@@ -1,12 +1,17 @@
-# `make help` lists what there is. Needs Python 3.11 to 3.13, make and git; everything else goes into .venv.
+# `make help` lists what there is. Needs Python 3.11 to 3.13, make and git; everything else goes into .venv (or VENV=FOLDER).
 PYTHON ?= python3
-BIN := .venv/bin
-LEAN := .venv/.installed
-ALL := .venv/.installed-all
+VENV ?= .venv
+BIN := $(VENV)/bin
+LEAN := $(VENV)/.installed
+ALL := $(VENV)/.installed-all
 SCRIPT_TESTS := tests/notebook_ext/js
 # The versions in constraints.txt hold for what is installed and for what builds it; pip takes the second name from 25.3 on.
 PIP_INSTALL = PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
   $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# Python up to 3.12 reads the path of an editable install in the locale's encoding.
+ifneq (,$(filter C POSIX,$(LC_ALL)))
+export LC_ALL := C.UTF-8
+endif
 
 .DEFAULT_GOAL := help
 .PHONY: help install lock newest oldest train warm-start test jail browser lint format types contracts trainers clean
@@ -15,11 +20,11 @@ help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(ALL) ## Create .venv with everything that training, the tests and the tools need (again only when requirements change)
-	@echo "==> rltf is installed in .venv"
+	@echo "==> rltf is installed in $(VENV)"
 
 $(LEAN): pyproject.toml constraints.txt
-	@echo "==> creating .venv with $$($(PYTHON) --version)"
-	@$(PYTHON) -m venv .venv
+	@echo "==> creating $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV)
 	@echo "==> installing rltf and what training needs (constraints.txt; about 1.2 GB the first time)"
 	@$(PIP_INSTALL) -e .
 	@touch $(LEAN)
@@ -103,4 +108,8 @@ trainers: install ## Test the adapters of docs/trainers.md on the libraries them
 	@.venv-trainers/bin/python -m pytest tests/integrations
 
 clean: ## Remove .venv and caches (runs/ stays)
+<<<<<<< HEAD
 	rm -rf .venv .venv-lock .venv-trainers .venv-newest .venv-oldest .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+=======
+	rm -rf $(VENV) .venv-lock .venv-newest .venv-oldest .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+>>>>>>> 87c0ec4 (Bound every requirement; let VENV name the environment's folder)
