@@ -1,6 +1,6 @@
-"""minicode: the embedded problem set, in both public shapes, and the tiny models warm-started on it.
+"""minicode is the embedded problem set, in both public shapes, with tiny models warm-started on it.
 
-What this package does not do: run model output, or train with rewards. See docs/minicode.md.
+docs/minicode.md describes the problems, the models and their planted mistakes.
 """
 
 from __future__ import annotations
@@ -28,12 +28,13 @@ TIERS: dict[str, Tier] = {"short": SHORT, "long": LONG}
 def problems(
     tier: Literal["short", "long"], split: Literal["train", "held_out"], count: int | None = None
 ) -> list[Problem]:
-    """The first `count` problems of a split (all where None), always the same ones.
+    """Return the first `count` problems of a split (None for all). They are the same ones at every call.
 
-    Train and held-out problems never share a family: the sequence of steps, whatever their parameters and wording.
+    Train and held-out problems never share a family. A family is a sequence of steps, whatever their parameters and
+    wording.
 
     Raises:
-        ValueError: For an unknown tier or split, or a count that is not positive.
+        ValueError: the tier or split is unknown, or the count is not positive.
     """
     if tier not in TIERS:
         raise ValueError(f"minicode tier {tier!r}: allowed are {', '.join(TIERS)}")
@@ -46,10 +47,10 @@ def problems(
 
 
 def checkpoint(tier: Literal["short", "long"]) -> Path:
-    """Folder of a tier's warm-started model and tokenizer, in the transformers format.
+    """Find the folder of a tier's warm-started model and tokenizer, in the transformers format.
 
     Raises:
-        FileNotFoundError: Where it has not been built (`python -m training.minicode warm-start`).
+        FileNotFoundError: it has not been built (`python -m training.minicode warm-start`).
     """
     folder = CHECKPOINTS / tier
     if not (folder / "model.safetensors").is_file():

@@ -1,7 +1,4 @@
-"""`python -m training.minicode`: write the problems, or build a warm-started checkpoint.
-
-What this module does not do: train with rewards (`rltf train`).
-"""
+"""`python -m training.minicode` writes the problems, or builds a warm-started checkpoint."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ from training.minicode.describe import mistakes
 
 
 def public_shape(problem: Problem) -> dict[str, object]:
-    """A problem in the APPS shape: `fn_name` for functions; inputs are then lists of arguments."""
+    """Write a problem in the APPS shape. A function's problem has `fn_name`, and its inputs are lists of arguments."""
     stdin = [test for test in problem.tests if isinstance(test, StdinTest)]
     calls = [test for test in problem.tests if isinstance(test, CallTest)]
     shape: dict[str, object] = {
@@ -35,7 +32,7 @@ def public_shape(problem: Problem) -> dict[str, object]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit status."""
+    """Run the command and return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m training.minicode", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     listing = commands.add_parser("problems", help="write a split as JSON lines in the APPS shape")

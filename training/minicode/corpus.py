@@ -1,7 +1,7 @@
-"""The warm-start corpus: prompts of the train split with programs that are right, or wrong in typical ways.
+"""The warm-start corpus pairs prompts of the train split with programs that are right, or wrong in typical ways.
 
-What this module does not do: touch held-out families, or check that a mistake changes an output.
-Every mistake comes from the tier's tables or from `ANYWHERE`; docs/minicode.md lists them all.
+Every mistake comes from the tier's tables or from `ANYWHERE`. docs/minicode.md lists them all. Nothing checks that a
+mistake changes an output.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ANYWHERE = {
     "a bracket or colon is lost (SyntaxError)": 0.03,
     "one use of a variable is misspelt (NameError)": 0.02,
 }
-"""Mistakes that any program may have, with their shares."""
+"""Mistakes that any program may have, with their shares of the corpus."""
 _LOST, _MISSPELT = ANYWHERE.values()
 _MISSPELLINGS = {"xs": "ys", "n": "m", "s": "t", "ws": "vs"} | {
     **{"values": "vals", "result": "results", "text": "txt", "words": "wrods", "scores": "scors"},
@@ -26,7 +26,7 @@ _MISSPELLINGS = {"xs": "ys", "n": "m", "s": "t", "ws": "vs"} | {
 
 
 def corpus(tier: Tier, count: int, seed: int) -> list[tuple[str, str]]:
-    """`count` pairs of prompt and program from the train split's families; the same seed gives the same corpus."""
+    """Draw `count` pairs of prompt and program from train families. The same seed gives the same corpus."""
     rng = random.Random(f"minicode corpus {tier.name} {seed}")  # noqa: S311 - reproducible, not secret
     part = -(-count // len(tier.corpus_steps))
     streams = [islice(drafts(tier, "train", steps, rng, tier.parameter_emphasis), part) for steps in tier.corpus_steps]
@@ -35,7 +35,7 @@ def corpus(tier: Tier, count: int, seed: int) -> list[tuple[str, str]]:
 
 
 def program_with_mistakes(draft: Draft, rng: random.Random) -> str:
-    """A program for the draft in which each mistake occurs as often as its share says."""
+    """Write a program for the draft in which each mistake occurs with the probability of its share."""
     first, last = edges(draft)
     blocks = [step.fill(_with_bugs(step.primitive.code, step.primitive.bugs, rng)) for step in draft.steps]
     program = assemble(draft, blocks, _with_bugs(first.code, first.bugs, rng), _with_bugs(last.code, last.bugs, rng))
@@ -48,7 +48,7 @@ def program_with_mistakes(draft: Draft, rng: random.Random) -> str:
 
 
 def with_bug(code: str, bug: Bug) -> str:
-    """`code` with one mistake put in, at the first place it fits."""
+    """Put one mistake into `code`, at the first place it fits."""
     return code.replace(bug.right, bug.wrong, 1)
 
 

@@ -1,7 +1,4 @@
-"""The planted mistakes as Markdown tables: the last part of docs/minicode.md.
-
-What this module does not do: measure how often a model makes them.
-"""
+"""Write the planted mistakes as Markdown tables, for the end of docs/minicode.md."""
 
 from __future__ import annotations
 
@@ -14,23 +11,29 @@ HEADING = "## Planted mistakes"
 
 
 def mistakes(tiers: Iterable[Tier]) -> str:
-    """Every mistake in the warm-start corpora with its effect and share, as Markdown."""
+    """List every mistake in the warm-start corpora with its effect and share, as Markdown."""
     return "\n".join(_lines(tiers)) + "\n"
 
 
 def _lines(tiers: Iterable[Tier]) -> Iterator[str]:
     yield HEADING
     yield ""
-    yield "Written by `python -m training.minicode mistakes` from the tables that make the warm-start corpus."
-    yield "Share: how often the corpus has the wrong form where the step occurs; `⏎` is a line end, `{k}` a parameter."
-    yield "In any program, besides: " + ", ".join(f"{what} in {share:.0%}" for what, share in ANYWHERE.items()) + "."
+    yield "`python -m training.minicode mistakes` writes this section from the tables that make the warm-start corpus."
+    yield "The share says how often the corpus has the wrong form where the step occurs."
+    yield "`⏎` is a line end, and `{k}` is a parameter."
+    yield (
+        "Any program may also have others: "
+        + ", ".join(f"{what} in {share:.0%}" for what, share in ANYWHERE.items())
+        + "."
+    )
     for tier in tiers:
         bugs = [bug for primitive in tier.primitives for bug in primitive.bugs]
         dominant = sum(any(bug.share > 0.5 for bug in primitive.bugs) for primitive in tier.primitives)
         yield ""
         yield f"### {tier.name}"
         yield ""
-        yield f"{len(tier.primitives)} steps, {len(bugs)} mistakes; {dominant} steps are wrong more often than right."
+        yield f"There are {len(tier.primitives)} steps and {len(bugs)} mistakes."
+        yield f"{dominant} steps are wrong more often than right."
         yield ""
         yield "| step | right | wrong | effect | share |"
         yield "|---|---|---|---|---|"

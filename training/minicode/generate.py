@@ -1,7 +1,7 @@
-"""Problems of a tier: steps drawn and piped, worded, and given tests by running the reference solution.
+"""Draw the problems of a tier: chain steps, word them, and make tests by running the reference solution.
 
-What this module does not do: run anything but this package's own reference code, or add mistakes (`corpus`).
-Train and held-out problems never share a family (the names of the steps in their order), whatever the parameters.
+Nothing but this package's own reference code runs here. Train and held-out problems never share a family, which is the
+names of the steps in their order.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ Split = Literal["train", "held_out"]
 Shape = Literal["stdin", "call"]
 
 TESTS = 6
-"""Hidden tests of a problem."""
+"""Number of hidden tests of a problem."""
 TIME_LIMIT = 0.2
-"""CPU seconds for one test; references need well under a millisecond."""
+"""CPU seconds for one test. References need well under a millisecond."""
 _HELD_OUT_PERCENT = 20
 _NAMES = ("solve", "compute", "process", "answer")
 _WORD_LIST = (
@@ -40,7 +40,7 @@ _DRAFTS_PER_PROBLEM = 50
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A problem before it is worded: what to do, and in which shape."""
+    """A problem before it is worded. It says what to do, and in which shape."""
 
     tier: Tier
     steps: tuple[Step, ...]
@@ -49,36 +49,37 @@ class Draft:
 
     @property
     def takes(self) -> Kind:
-        """The kind of the input."""
+        """Return the kind of the input."""
         return self.steps[0].primitive.takes
 
     @property
     def gives(self) -> Kind:
-        """The kind of the output."""
+        """Return the kind of the output."""
         return self.steps[-1].primitive.gives
 
     @property
     def header(self) -> str | None:
-        """First line of the function to write; None for a program that reads standard input."""
+        """Return the first line of the function to write, or None for a program that reads standard input."""
         return edges(self)[0].code.replace("{name}", self.entry_point) if self.shape == "call" else None
 
     @property
     def family(self) -> str:
-        """What decides the split: the steps' names in order, without parameters, shape or wording."""
+        """Return the steps' names in order, which decide the split. Parameters, shape and wording do not count."""
         return " | ".join(step.primitive.name for step in self.steps)
 
 
 def split_of(family: str) -> Split:
-    """Train or held-out: a hash of the family; single steps are always train."""
+    """Decide between train and held-out by a hash of the family. Single steps are always train."""
     if " | " not in family:
         return "train"
     return "held_out" if hashlib.sha256(family.encode()).digest()[0] * 100 // 256 < _HELD_OUT_PERCENT else "train"
 
 
 def drafts(tier: Tier, split: Split, counts: tuple[int, ...], rng: random.Random, emphasis: int = 1) -> Iterator[Draft]:
-    """Endless drafts of one split, of `counts` steps; train begins with every single step where 1 is among them.
+    """Yield drafts of one split without end, with numbers of steps from `counts`.
 
-    Steps with a parameter are `emphasis` times likelier than others.
+    Train begins with every single step where 1 is among the counts. Steps with a parameter are `emphasis` times as
+    likely as others.
     """
     pool = [primitive for primitive in tier.primitives for _ in range(emphasis if primitive.parameters else 1)]
     if split == "train" and 1 in counts:
@@ -92,10 +93,10 @@ def drafts(tier: Tier, split: Split, counts: tuple[int, ...], rng: random.Random
 
 
 def problems(tier: Tier, split: Split, count: int) -> list[Problem]:
-    """The first `count` problems of a split, always the same ones.
+    """Return the first `count` problems of a split. They are the same ones at every call.
 
     Raises:
-        ValueError: If the split has fewer.
+        ValueError: the split has fewer.
     """
     rng = random.Random(f"minicode {tier.name} {split}")  # noqa: S311 - reproducible, not secret
     found: list[Problem] = []
@@ -114,20 +115,20 @@ def problems(tier: Tier, split: Split, count: int) -> list[Problem]:
 
 
 def reference(draft: Draft) -> str:
-    """The right program."""
+    """Write the right program."""
     first, last = edges(draft)
     return assemble(draft, [step.fill(step.primitive.code) for step in draft.steps], first.code, last.code)
 
 
 def edges(draft: Draft) -> tuple[Edge, Edge]:
-    """How the draft's programs begin and end."""
+    """Return how the draft's programs begin and end."""
     if draft.shape == "stdin":
         return draft.tier.readers[draft.takes], draft.tier.printers[draft.gives]
     return draft.tier.headers[draft.takes], draft.tier.returns[draft.gives]
 
 
 def assemble(draft: Draft, blocks: list[str], first: str, last: str) -> str:
-    """A program from its parts, each with or without mistakes."""
+    """Put a program together from its parts, each with or without mistakes."""
     if draft.shape == "stdin":
         return "\n".join((first, *blocks, last)) + "\n"
     body = "\n".join((*blocks, last))
@@ -135,7 +136,7 @@ def assemble(draft: Draft, blocks: list[str], first: str, last: str) -> str:
 
 
 def make_tests(draft: Draft, rng: random.Random) -> tuple[StdinTest | CallTest, ...] | None:
-    """Tests from running the steps; None if too few inputs suit them or a step makes no difference."""
+    """Make tests by running the steps. Return None if too few inputs suit them or a step makes no difference."""
     whole = _compile(draft.steps)
     shorter = [_compile(steps) for steps in _with_one_step_left_out(draft.steps)]
     variable, result = draft.tier.variables[draft.takes], draft.tier.variables[draft.gives]
@@ -159,7 +160,7 @@ def make_tests(draft: Draft, rng: random.Random) -> tuple[StdinTest | CallTest, 
 
 
 def draw_input(kind: Kind, rng: random.Random) -> object:
-    """A random input value, small enough that no step can grow it out of hand."""
+    """Draw a random input value that is small enough for every step."""
     if kind is Kind.NUMBERS:
         return [rng.randint(-9, 20) for _ in range(rng.randint(4, 8))]
     if kind is Kind.NUMBER:
@@ -173,7 +174,7 @@ def draw_input(kind: Kind, rng: random.Random) -> object:
 
 
 def _printed(draft: Draft, output: object) -> str:
-    """What the tier's printer writes for a value."""
+    """Return what the tier's printer writes for a value."""
     lines: list[str] = []
     names = {draft.tier.variables[draft.gives]: output, "print": lambda *items: lines.append(" ".join(map(str, items)))}
     exec(draft.tier.printers[draft.gives].code, names)  # noqa: S102 - the tables' code, never a model's
@@ -197,7 +198,7 @@ def _with_parameter(primitive: Primitive, rng: random.Random) -> Step:
 
 
 def _with_one_step_left_out(steps: tuple[Step, ...]) -> list[tuple[Step, ...]]:
-    """The same steps without one of them, wherever the rest still fits together."""
+    """Yield the steps without one of them, wherever the rest still fits together."""
     if len(steps) == 1:
         return []
     return [steps[:i] + steps[i + 1 :] for i, step in enumerate(steps) if step.primitive.takes is step.primitive.gives]
@@ -208,7 +209,7 @@ def _compile(steps: tuple[Step, ...]) -> CodeType:
 
 
 def _run(code: CodeType, variable: str, value: object, result: str) -> object | None:
-    """The result of this package's own code on one input; None if the code has none or it is too large."""
+    """Run this package's own code on one input. Return None if it has no result or one that is too large."""
     names: dict[str, object] = {variable: copy.copy(value)}
     try:
         exec(code, names)  # noqa: S102 - the tables' code, never a model's

@@ -1,6 +1,6 @@
-"""The `long` tier: programs of 10 to 30 lines, a block of statements for each step, several of which can fail.
+"""The `long` tier has programs of 10 to 30 lines. Each step is a block of statements, and several of them can fail.
 
-What this module does not do: anything; it is a table. docs/minicode.md is written from it.
+docs/minicode.md is written from this table.
 """
 
 from __future__ import annotations

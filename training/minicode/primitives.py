@@ -1,6 +1,6 @@
-"""What minicode problems are made of: primitives with their wordings, their code and their typical mistakes.
+"""Primitives are what minicode problems are made of: wordings, code and typical mistakes of one step.
 
-What this module does not do: hold the tables (`short`, `long`), draw problems (`generate`), apply mistakes (`corpus`).
+The tables are in `short` and `long`. `generate` draws problems from them, and `corpus` applies the mistakes.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from enum import StrEnum
 DOMINANT = 0.65
 """Share of the warm-start corpus in which a dominant wrong idiom replaces the right one."""
 FREQUENT = 0.2
-"""The same for a mistake that is common, but rarer than the right idiom."""
+"""Share of a mistake that is common, but rarer than the right idiom."""
 SLIP = 0.04
-"""The same for an occasional mistake."""
+"""Share of an occasional mistake."""
 
 
 class Kind(StrEnum):
-    """What a variable holds between two steps of a program; the value is what a prompt calls it."""
+    """The kind of value that a variable holds between two steps. The enum's value is its name in a prompt."""
 
     NUMBERS = "integers"
     NUMBER = "integer"
@@ -31,31 +31,31 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Bug:
-    """A typical mistake: `right` in the code becomes `wrong`."""
+    """A typical mistake that turns `right` in the code into `wrong`."""
 
     right: str
     wrong: str
     effect: str
-    """What it leads to: an exception's name, `wrong answer` or `timeout`."""
+    """The mistake's effect: an exception's name, `wrong answer` or `timeout`."""
     share: float = SLIP
-    """How often the warm-start corpus has it, 0..1."""
+    """How often the warm-start corpus has it, from 0 to 1."""
 
 
 def often(right: str, wrong: str, effect: str) -> tuple[Bug, ...]:
-    """The dominant wrong idiom of a primitive."""
+    """Make the dominant wrong idiom of a primitive."""
     return (Bug(right, wrong, effect, DOMINANT),)
 
 
 def rarely(right: str, wrong: str, effect: str) -> tuple[Bug, ...]:
-    """An occasional mistake of a primitive."""
+    """Make an occasional mistake of a primitive."""
     return (Bug(right, wrong, effect),)
 
 
 @dataclass(frozen=True, slots=True)
 class Primitive:
-    """One step of a problem: how prompts word it, and the statements that carry it out.
+    """One step of a problem. It has wordings for prompts, and the statements that carry it out.
 
-    `{k}` in wordings, code and bugs stands for the parameter, drawn from `parameters`.
+    `{k}` in wordings, code and bugs stands for the parameter, which is drawn from `parameters`.
     """
 
     name: str
@@ -69,19 +69,19 @@ class Primitive:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A primitive with its parameter (empty where it has none)."""
+    """A primitive with its parameter, which is empty where it has none."""
 
     primitive: Primitive
     parameter: str = ""
 
     def fill(self, template: str) -> str:
-        """`template` with the parameter put in."""
+        """Put the parameter into `template`."""
         return template.replace("{k}", self.parameter)
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """How a program of one shape takes in or gives out a value of one kind."""
+    """The statements by which a program of one shape takes in or gives out a value of one kind."""
 
     code: str
     bugs: tuple[Bug, ...] = ()
@@ -89,14 +89,14 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """All that tells one tier from another."""
+    """Everything in which tiers differ."""
 
     name: str
     primitives: tuple[Primitive, ...]
     variables: dict[Kind, str]
     """Name of the variable that holds a value between two steps."""
     inputs: dict[Kind, tuple[str, ...]]
-    """What prompts call the input: of a function first, then others for standard input."""
+    """Names of the input in prompts. The first is for functions, and the others are for standard input."""
     stdin: Callable[[object], str]
     """The input as the readers expect it (`one_line`, `rows`)."""
     readers: dict[Kind, Edge]
@@ -114,18 +114,18 @@ class Tier:
     corpus_steps: tuple[tuple[int, ...], ...]
     """Numbers of steps in the warm-start corpus, one tuple for each equal part of it."""
     parameter_emphasis: int
-    """How many times likelier the corpus draws a step with a parameter: copying it is what a tiny model learns last."""
+    """How many times as likely the corpus draws a step with a parameter. A tiny model learns last to copy it."""
     train_count: int
     held_out_count: int
 
 
 def one_line(value: object) -> str:
-    """A value on one line, list items between blanks."""
+    """Write a value on one line, with blanks between list items."""
     return (" ".join(map(str, value)) if isinstance(value, list) else str(value)) + "\n"
 
 
 def rows(value: object) -> str:
-    """A list or dictionary as a count and then one line for each item; anything else on one line."""
+    """Write a list or dictionary as a count and then one line for each item, and anything else on one line."""
     if isinstance(value, dict):
         return "\n".join([str(len(value)), *(f"{name} {score}" for name, score in value.items())]) + "\n"
     if isinstance(value, list):
@@ -134,5 +134,5 @@ def rows(value: object) -> str:
 
 
 def indent(code: str) -> str:
-    """`code` one level deeper."""
+    """Indent `code` by one level."""
     return re.sub(r"^(?=.)", "    ", code, flags=re.MULTILINE)

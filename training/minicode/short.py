@@ -1,6 +1,6 @@
-"""The `short` tier: programs of two to twelve lines, mostly one statement for each step.
+"""The `short` tier has programs of two to twelve lines, mostly with one statement for each step.
 
-What this module does not do: anything; it is a table. docs/minicode.md is written from it.
+docs/minicode.md is written from this table.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Primitives of the `short` tier that start from integers.
-
-What this module does not do: anything; it is a table. docs/minicode.md is written from it.
-"""
+"""Primitives of the `short` tier that start from integers. docs/minicode.md is written from this table."""
 
 from __future__ import annotations
 

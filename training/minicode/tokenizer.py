@@ -1,7 +1,4 @@
-"""The tiny models' byte-level BPE tokenizers.
-
-What this module does not do: change text; decoding gives back the very bytes (no clean-up, no added blanks).
-"""
+"""Train the tiny models' byte-level BPE tokenizers. Decoding gives back the exact bytes, without clean-up or blanks."""
 
 from __future__ import annotations
 
@@ -12,18 +9,18 @@ from transformers import PreTrainedTokenizerFast
 
 PAD, EOS = "<|pad|>", "<|eos|>"
 PHRASES = r"\n *|; |, |[.] ?|[0-9]"
-"""Tokens may span words up to a line end or a comma: very short programs, quick to sample (the `short` tier)."""
+"""Tokens may span words up to a line end or a comma, so programs of the `short` tier are quick to sample."""
 WORDS = r"\n *| ?[A-Za-z_]+| ?[0-9]| ?[^\sA-Za-z0-9_]+|\s+"
-"""An ordinary code BPE: no token spans two words (the `long` tier)."""
+"""An ordinary code BPE in which no token spans two words, for the `long` tier."""
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int, pattern: str, longest: int) -> PreTrainedTokenizerFast:
-    """A byte-level BPE tokenizer of at most `vocabulary` tokens; a line end with its indent is one piece.
+    """Train a byte-level BPE tokenizer of at most `vocabulary` tokens. A line end with its indent is one piece.
 
     Args:
-        texts: What to learn merges from.
+        texts: Texts to learn merges from.
         vocabulary: Number of tokens, special ones included.
-        pattern: What merges may not cross: matches stand alone.
+        pattern: Matches stand alone, and merges never cross them.
         longest: Longest sequence the model takes, in tokens.
     """
     tokenizer = Tokenizer(models.BPE())

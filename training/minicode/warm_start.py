@@ -1,7 +1,6 @@
-"""Builds a tier's checkpoint: tokenizer and tiny Llama, supervised on the corpus with its mistakes.
+"""Build a tier's checkpoint: a tokenizer and a tiny Llama, trained by supervised learning on the corpus.
 
-What this module does not do: use rewards or tests; reinforcement learning starts where it ends.
-The same seed on the same machine and torch build gives the same weights.
+No rewards and no tests are used. The same seed on the same machine and torch build gives the same weights.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from training.minicode.tokenizer import PHRASES, WORDS, train_tokenizer
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Sizes and schedule of one warm start."""
+    """The sizes and the schedule of one warm start."""
 
     pattern: str
     vocabulary: int
@@ -85,7 +84,7 @@ def _new_model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> LlamaForCa
 def _batches(
     pairs: list[tuple[str, str]], tokenizer: PreTrainedTokenizerFast, recipe: Recipe, rng: random.Random
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Token ids and labels, int64 [batch, T] each; labels are -100 on prompts and padding."""
+    """Yield token ids and labels, int64 [batch, T] each. Labels are -100 on prompts and padding."""
     prompts = tokenizer([PROMPT_FORMAT.format(prompt=prompt) for prompt, _ in pairs])["input_ids"]
     programs = tokenizer([program for _, program in pairs])["input_ids"]
     rows = [(prompt, [*program, tokenizer.eos_token_id]) for prompt, program in zip(prompts, programs, strict=True)]
@@ -106,7 +105,7 @@ def _batches(
 
 
 def _train(model: LlamaForCausalLM, batches: Iterator[tuple[torch.Tensor, torch.Tensor]], recipe: Recipe) -> None:
-    """Causal language modelling of the programs; padding is on the right, where causal attention never looks."""
+    """Train by causal language modelling of the programs. Causal attention never sees padding on the right."""
     optimiser = torch.optim.AdamW(model.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.95), weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, recipe.learning_rate, total_steps=recipe.steps, pct_start=0.05, final_div_factor=20

@@ -1,7 +1,4 @@
-"""Prompts: the same task said in several ways.
-
-What this module does not do: know which split or shape rules apply; it words what it is given.
-"""
+"""Word the same task in several ways."""
 
 from __future__ import annotations
 
@@ -16,12 +13,12 @@ _CALL_CLOSERS = ("Return the result.", "The function returns the result.")
 
 
 def prompt_for(steps: tuple[Step, ...], inputs: tuple[str, ...], header: str | None, rng: random.Random) -> str:
-    """One wording of a problem.
+    """Write one wording of a problem.
 
     Args:
-        steps: What to do, in order.
-        inputs: Names for the input; a function's prompt takes the first.
-        header: First line of the function to write; None where the program reads standard input.
+        steps: The steps, in order.
+        inputs: Names for the input. A function's prompt takes the first.
+        header: First line of the function to write, or None where the program reads standard input.
         rng: Chooses among the wordings.
     """
     described = rng.choice(inputs[:1] if header else inputs)
