@@ -1,4 +1,4 @@
-"""More tests for problems, from the references and programs that the tests let pass.
+"""Add tests to problems, made from the references and from programs that the present tests let pass.
 
-What this package does not do: say whether a data set is sound (`training.audit`), or change a test that is there.
+No existing test is changed. `rltf audit` says whether a data set is sound.
 """

@@ -1,7 +1,4 @@
-"""What came back from the sandbox, read for amplifying: do references agree, did a test catch a program.
-
-What this module does not do: run anything.
-"""
+"""Read the sandbox's results for amplifying: whether references agree, and whether a test catches a program."""
 
 from __future__ import annotations
 
@@ -22,7 +19,7 @@ from training.amplify.shapes import Given
 
 
 def disagreement(problem: Problem, outputs: Sequence[Output]) -> str:
-    """Why the references' outputs for one input give no test; empty if they do."""
+    """Say why the references' outputs for one input give no test. The text is empty if they give one."""
     if any(output.infra_reason for output in outputs):
         return "not run (our own failure)"
     errors = [output.error for output in outputs if output.error is not None]
@@ -40,12 +37,12 @@ def disagreement(problem: Problem, outputs: Sequence[Output]) -> str:
 
 
 def passed(execution: Execution, index: int) -> bool:
-    """Whether a program passed a test."""
+    """Say whether a program passed a test."""
     return index < len(execution.tests) and execution.tests[index].verdict is Verdict.PASSED
 
 
 def catches(execution: Execution, index: int) -> bool:
-    """Whether a program was seen to go wrong on a test; one that was not run for time-outs before it was not."""
+    """Say whether a program went wrong on a test. A test that was not run, after timeouts, catches nothing."""
     if execution.verdict is Verdict.INFRA or index >= len(execution.tests):
         return False
     result = execution.tests[index]
@@ -53,10 +50,10 @@ def catches(execution: Execution, index: int) -> bool:
 
 
 def given_up(error: ProgramError | None) -> bool:
-    """Whether an input was not tried, because of a time-out before it (`engine.steps.not_run`)."""
+    """Say whether an input was not tried because of a timeout before it (`engine.steps.not_run`)."""
     return error is not None and error.kind is ErrorKind.TIMEOUT and error.message.startswith("not run")
 
 
 def key_of(given: Given) -> str:
-    """An input as text, for telling inputs apart and for their size."""
+    """Write an input as text, to tell inputs apart and to measure their size."""
     return given.stdin if isinstance(given, StdinTest) else repr(given.args)

@@ -1,13 +1,13 @@
-"""More tests for a problem: new inputs, outputs that all references agree on, kept where they catch a wrong program.
+"""Add tests to a problem. A new test is kept where all references agree on its output and it catches a wrong program.
 
-    inputs      like those of the tests (`arguments`, `stdin`), or from a model's text, if they look like them
-    outputs     every right reference, run twice with different seeds, must give the same; an input with an error, a
-                time-out, or an answer of a kind that no test expects is left out
-    catching    mutants of the reference and given programs that pass the old tests, judged on the new ones
-    keeping     a greedy cover, small inputs first; then all references must pass the whole problem again
+    inputs      like those of the tests (`arguments`, `stdin`), or from a model's text if they look like them
+    outputs     every right reference, run twice with different seeds, must give the same output. An input with an
+                error, a timeout, or an answer of a kind that no test expects is left out
+    catching    mutants of the reference, and given programs that pass the old tests, are judged on the new ones
+    keeping     a greedy cover takes small inputs first. Then all references must pass the whole problem again
 
-What this module does not do: know that an input is one that the problem allows. References that agree on a wrong or
-meaningless answer make a wrong test: audit the references first, and prefer problems with several.
+Nothing here knows whether the problem allows an input. References that agree on a wrong or meaningless answer make a
+wrong test. Audit the references first, and prefer problems with several.
 """
 
 from __future__ import annotations
@@ -44,18 +44,18 @@ from training.audit.reading import ReadingError
 OUR_FAILURE = "our own failure"
 _CALLS_OF_A_TEXT = 50
 _TOO_SLOW = 1.0
-"""CPU seconds of a reference from which trying many inputs costs more than new tests are worth."""
+"""CPU seconds of a reference beyond which trying many inputs costs more than new tests are worth."""
 _TIMEOUTS = 3
-"""Inputs that a reference may take too long for before the rest is given up."""
+"""Number of inputs that may time out in a reference before the rest is given up."""
 _SLOWEST = 0.25
-"""CPU seconds that a reference may take for a new input, where it takes less for the old ones."""
+"""CPU seconds that a reference may take for a new input, if it takes less for the old ones."""
 
 
 class Amplifier:
-    """Amplifies problems; use it as a context manager."""
+    """Amplifies problems. Use it as a context manager."""
 
     def __init__(self, settings: AmplifySettings) -> None:
-        """Starts the workers.
+        """Start the workers.
 
         Raises:
             SandboxError: this machine cannot confine programs.
@@ -70,13 +70,13 @@ class Amplifier:
         texts: Mapping[str, Sequence[str]] | None = None,
         mutants: Mapping[str, Sequence[Mutant]] | None = None,
     ) -> Iterator[Amplified]:
-        """Yields each problem, in order, with the tests that were found for it.
+        """Yield each problem, in order, with the tests that were found for it.
 
         Args:
-            problems: their references must be right; wrong ones are not asked.
-            programs: for ids of problems, programs that may be wrong.
-            texts: for ids of problems, what a model said when asked for more tests.
-            mutants: for ids of problems, mutants to catch in place of those made here.
+            problems: Problems with right references. A wrong reference is not asked.
+            programs: Programs that may be wrong, by problem id.
+            texts: A model's answers to the request for more tests, by problem id.
+            mutants: Mutants to catch in place of those made here, by problem id.
         """
 
         def work(problem: Problem) -> Amplified:
@@ -101,7 +101,7 @@ class Amplifier:
             found = self._tried(problem, programs, texts, mutants)
         except LeftOutError as error:
             found = Amplified(problem, str(error))
-        except Exception as error:  # one odd problem must not cost the others' work; it is named and counted
+        except Exception as error:  # one odd problem must not cost the others' work, so it is named and counted
             found = Amplified(problem, f"{OUR_FAILURE} ({type(error).__name__}: {error})")
         return replace(found, seconds=time.perf_counter() - started)
 
@@ -158,7 +158,7 @@ class Amplifier:
     def _passing(
         self, problem: Problem, mutants: Sequence[Mutant], programs: Sequence[str], slowest: float
     ) -> list[Suspect]:
-        """What the old tests let pass."""
+        """Collect the programs that the old tests let pass."""
         suspects = [
             Suspect(each.program, f"{each.operator} in line {each.line}: {each.change}", True) for each in mutants
         ]
@@ -169,7 +169,7 @@ class Amplifier:
         return [each for each, done in zip(suspects, executions, strict=True) if done.verdict is Verdict.PASSED]
 
     def _candidates(self, problem: Problem, given: Sequence[Given], texts: Sequence[str]) -> list[Candidate]:
-        """New inputs, smallest first."""
+        """Propose new inputs, smallest first."""
         chance = Random(f"{self._settings.seed}:{problem.id}")
         found: list[Candidate] = []
         stdins = [each.stdin for each in given if isinstance(each, StdinTest)]
@@ -210,7 +210,7 @@ class Amplifier:
         slowest: float,
         rejected: Counter[str],
     ) -> list[tuple[Candidate, Test]]:
-        """Tests with outputs that all references agree on, whatever the seed."""
+        """Make tests with outputs that all references agree on, whatever the seed."""
         limit = max(_SLOWEST, 10 * slowest)
         asked = replace(problem, tests=tuple(each.given for each in candidates), time_limit=limit)
         answers = [self._outputs(source, reseeded(asked, run), run) for source in references for run in (0, 1)]
@@ -230,7 +230,7 @@ class Amplifier:
         return found
 
     def _outputs(self, reference: str, asked: Problem, run: int) -> list[Output]:
-        """What a reference answers to all inputs; goes on behind the first ones that it takes too long for."""
+        """Collect a reference's answers to all inputs, and go on after the first ones that time out."""
         found: list[Output] = []
         for _ in range(_TIMEOUTS):
             rest = replace(asked, tests=asked.tests[len(found) :])
@@ -249,7 +249,7 @@ class Amplifier:
         references: Sequence[str],
         rejected: Counter[str],
     ) -> tuple[list[Added], set[Suspect]]:
-        """The tests to keep, and what they catch."""
+        """Choose the tests to keep, with what they catch."""
         if not tests:
             return [], set()
         asked = replace(problem, tests=tuple(test for _, test in tests))

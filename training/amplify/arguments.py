@@ -1,7 +1,4 @@
-"""New arguments for calls, like those of the existing tests: mutated, mixed and drawn anew.
-
-What this module does not do: know what a call should return.
-"""
+"""Propose arguments for calls that look like those of the existing tests, by mutating, mixing and drawing anew."""
 
 from __future__ import annotations
 
@@ -14,17 +11,17 @@ from training.amplify.domains import Domain, learn
 from training.amplify.relations import learn_relations, repaired
 
 _FRUITLESS = 100
-"""Attempts in a row that bring nothing new, after which the domain is taken to be used up."""
+"""Attempts in a row without anything new after which the domain counts as used up."""
 
 
 class Calls:
-    """What the arguments of the existing calls look like.
+    """A model of the arguments of the existing calls.
 
-    Examples of different types (lists of numbers, lists of words) are learned from apart, so that they do not mix.
+    Examples of different types, such as lists of numbers and lists of words, are learned apart so that they do not mix.
     """
 
     def __init__(self, examples: Sequence[tuple[Any, ...]]) -> None:
-        """Learns from calls; only those with the most usual number of arguments are looked at."""
+        """Learn from the calls that have the most common number of arguments."""
         arities = [len(each) for each in examples]
         self.arity = max(sorted(set(arities)), key=arities.count)
         examples = [each for each in examples if len(each) == self.arity]
@@ -36,7 +33,7 @@ class Calls:
         return [learn([each[place] for each in examples]) for place in range(self.arity)]
 
     def admits(self, arguments: tuple[Any, ...]) -> bool:
-        """Whether a call looks like the examples."""
+        """Say whether a call looks like the examples."""
         if len(arguments) != self.arity:
             return False
         if not any(
@@ -47,7 +44,7 @@ class Calls:
         return repaired(list(deepcopy(arguments)), self._relations) == list(arguments)
 
     def propose(self, chance: Random) -> Iterator[tuple[Any, ...]]:
-        """New calls, each once, none of the examples; ends where nothing new is found."""
+        """Yield new calls, each once and none of the examples, until nothing new is found."""
         seen = set(self._seen)
         fruitless = 0
         while fruitless < _FRUITLESS and self.arity:
@@ -78,14 +75,14 @@ class Calls:
 
 
 def _unshared(value: Any) -> Any:
-    """A copy in which no container stands twice: written into a test, the two would be apart."""
+    """Copy a value so that no container occurs twice, because two written into a test would be separate objects."""
     if isinstance(value, dict):
         return {key: _unshared(item) for key, item in value.items()}
     return type(value)(map(_unshared, value)) if type(value) in (list, tuple) else value
 
 
 def _grouped(examples: Sequence[tuple[Any, ...]]) -> list[list[tuple[Any, ...]]]:
-    """The examples by their types all the way down; those with empty containers go to the first that may fit."""
+    """Group the examples by their nested types. Those with empty containers go to the first group that may fit."""
     groups: dict[object, list[tuple[Any, ...]]] = {}
     unclear = []
     for each in examples:
@@ -102,7 +99,7 @@ def _grouped(examples: Sequence[tuple[Any, ...]]) -> list[list[tuple[Any, ...]]]
 
 
 def _types(value: Any) -> object:
-    """The types in a value, numbers all one; None where a container is empty."""
+    """Return the nested types of a value, with one type for all numbers and None for an empty container."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return "number"
     if not isinstance(value, list | tuple | set | frozenset | dict):

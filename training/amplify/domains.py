@@ -1,10 +1,8 @@
-"""What values look like, learned from examples: types, ranges, alphabets, lengths, order; and new values that look so.
+"""Learn from examples what values look like (types, ranges, alphabets, lengths, order), and draw new ones.
 
-An invariant that all examples share is kept where chance alone would hardly make it (sorted lists); lengths go from
-half of the least to a third more than the greatest; a range is widened only where it stays on the same side of zero.
-
-What this module does not do: know the problem. A value that looks like the examples may still be one that the problem
-forbids.
+An invariant that all examples share, such as sorted lists, is kept if chance would hardly make it. Lengths go from half
+of the least to a third more than the greatest. A range is widened only where it stays on the same side of zero. A value
+that looks like the examples may still be one that the problem forbids.
 """
 
 from __future__ import annotations
@@ -20,7 +18,7 @@ from typing import Any, Protocol
 from training.amplify.scalars import Floats, Seen, Texts, Whole
 
 _CHANCE = 0.05
-"""An invariant that chance would make less often than this is taken to be meant."""
+"""An invariant counts as intended if chance would make it less often than this."""
 _MOST_ITEMS = 12
 
 
@@ -28,17 +26,17 @@ class Domain(Protocol):
     """A set of values."""
 
     def draw(self, chance: Random, size: float) -> Any:
-        """A new value; `size` from 0 (smallest) to 1 (somewhat larger than the examples)."""
+        """Draw a new value. `size` goes from 0 (smallest) to 1 (somewhat larger than the examples)."""
 
     def vary(self, value: Any, chance: Random) -> Any:
-        """A value near `value`."""
+        """Draw a value near `value`."""
 
     def admits(self, value: Any) -> bool:
-        """Whether a value is of the right kind; ranges are not looked at."""
+        """Say whether a value is of the right kind. Ranges do not count."""
 
 
 def learn(values: Sequence[Any]) -> Domain:
-    """The domain of examples, of which there is at least one."""
+    """Learn the domain of one or more examples."""
     kinds = {type(value) for value in values}
     if kinds == {int, float}:
         return Floats.of([float(value) for value in values])
@@ -70,7 +68,7 @@ def _learn_items(kind: type, values: Sequence[Any]) -> Domain:
 
 
 def _is_record(kind: type, values: Sequence[Any]) -> bool:
-    """Whether places have types of their own, or are few and always as many, as in tuples."""
+    """Say whether places have types of their own, or are few and always as many, as in tuples."""
     types = [{type(value[i]) for value in values} for i in range(len(values[0]))]
     return any(each != types[0] for each in types) or (kind is tuple and len(values) >= 4 and len(values[0]) <= 3)
 
@@ -100,18 +98,18 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """Lists, tuples and sets of items of one domain."""
+    """Lists, tuples and sets whose items have one domain."""
 
     kind: type
     item: Domain
     low: int
     high: int
-    """Lengths; equal where all examples have one length."""
+    """Least and greatest length, equal where all examples have one length."""
     order: int = 0
-    """1 where items never fall, -1 where they never rise, 0 where neither was meant."""
+    """1 where items never fall, -1 where they never rise, 0 where neither is intended."""
     distinct: bool = False
     even_rows: bool = False
-    """Whether the items of one value have one length (a matrix)."""
+    """Whether the items of one value have equal lengths, as in a matrix."""
 
     @classmethod
     def of(cls, kind: type, values: Sequence[Any]) -> Items:
@@ -168,7 +166,7 @@ class Items:
         return (self.low != self.high or len(value) == self.low) and self.keep(list(value), Random(0)) == value
 
     def keep(self, items: list[Any], chance: Random) -> Any:
-        """The items with the invariants that the examples share."""
+        """Give the items the invariants that the examples share."""
         if self.even_rows and items:
             width = len(items[chance.randrange(len(items))])
             items = [self._as_wide(item, width, chance) for item in items]
@@ -201,7 +199,7 @@ def _sized(items: Sequence[Any]) -> bool:
 
 
 def _order(rows: Sequence[Sequence[Any]]) -> int:
-    """Whether all rows are sorted, and chance would hardly make them so."""
+    """Say in which order all rows are sorted, if chance would hardly sort them."""
     if math.prod(1 / _orders(row) for row in rows) > _CHANCE:
         return 0
     try:
@@ -214,13 +212,13 @@ def _order(rows: Sequence[Sequence[Any]]) -> int:
 
 
 def _orders(row: Sequence[Any]) -> int:
-    """In how many different orders its items can stand."""
+    """Count the different orders of a row's items."""
     again = Counter(repr(item) for item in row[:20]).values()
     return math.factorial(min(len(row), 20)) // math.prod(map(math.factorial, again))
 
 
 def _is_distinct(rows: Sequence[Sequence[Any]]) -> bool:
-    """Whether no row has an item twice, and chance would hardly make it so."""
+    """Say whether no row has an item twice, and chance would hardly make that so."""
     pool = len({repr(item) for row in rows for item in row})
     likely = 1.0
     for row in rows:

@@ -1,14 +1,12 @@
-"""The grammar of standard inputs, inferred from examples: counts, rows, grids and blocks that a count repeats.
+"""Infer the grammar of standard inputs from examples: counts, rows, grids and blocks that a count repeats.
 
-One grammar must explain every line of every example; the first one that does, in the order below, is taken. So few
-examples leave room for wrong guesses, and a shape that no rule below describes has no grammar.
+One grammar must explain every line of every example. The first one that does, in the order below, is taken. Few
+examples therefore leave room for wrong guesses, and a shape that no rule below describes has no grammar.
 
     count      a whole number that says how many tokens, letters, lines or blocks of up to four lines follow
                (as it is, one less, or one more)
     fields     a line with the same number of tokens in every example
-    row        a line with as many tokens as a count says; any number of them only where nothing else explains it
-
-What this module does not do: write new inputs (`training.amplify.stdin`).
+    row        a line with as many tokens as a count says, or with any number where nothing else explains it
 """
 
 from __future__ import annotations
@@ -26,16 +24,16 @@ _DECIMAL = re.compile(r"-?[0-9]+\.[0-9]+")
 _LONGEST_BLOCK = 4
 _OFFSETS = (0, -1, 1)
 _MOST_LINES, _MOST_EXAMPLES, _MOST_STEPS = 100, 8, 3000
-"""Longer examples, more of them, and more attempts to explain them are not looked at."""
+"""Longer examples, more examples and more attempts to explain them are ignored."""
 
 Line = tuple[str, ...]
 Env = dict[int, int]
-"""Values of the counts read so far, by their numbers in the order of the text."""
+"""Values of the counts read so far, numbered in the order of the text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many: the number read earlier, and what to add to it."""
+    """A count of items: a number that was read earlier, and what to add to it."""
 
     variable: int
     offset: int
@@ -50,18 +48,18 @@ class Field:
 
     domain: Domain
     variable: int | None
-    """The number of the count that it may be, where it is a whole number."""
+    """The number of the count that a whole number may be."""
     bound: Count | None = None
-    """A count that it never exceeds and often meets (labels from 1 to n)."""
+    """A count that it never exceeds and often meets, as for labels from 1 to n."""
     length: Count | None = None
-    """What its length is."""
+    """The count that its length equals."""
     distinct: bool = False
-    """Whether a label is never said twice in the block that repeats it."""
+    """Whether no label occurs twice in the block that repeats it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """A line of so many tokens."""
+    """A line with a fixed number of tokens."""
 
     fields: tuple[Field, ...]
     examples: tuple[Line, ...]
@@ -78,7 +76,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """A block of lines, several times."""
+    """A block of lines that is repeated."""
 
     count: Count
     body: tuple[Item, ...]
@@ -88,7 +86,7 @@ Item = Fields | Row | Repeat
 
 
 def infer(texts: Sequence[str]) -> tuple[Item, ...] | None:
-    """The grammar of the examples, of the shortest of them if they are many; None where there is none."""
+    """Infer the grammar of the examples, from the shortest of them if they are many. None means that there is none."""
     cases = [[tuple(line.split()) for line in text.rstrip("\n").split("\n")] for text in sorted(texts, key=len)]
     cases = [case for case in cases if len(case) <= _MOST_LINES][:_MOST_EXAMPLES]
     if not cases or any(not line for case in cases for line in case):
@@ -101,7 +99,7 @@ def infer(texts: Sequence[str]) -> tuple[Item, ...] | None:
 
 
 class _Search:
-    """Looks for a grammar, depth first."""
+    """A depth-first search for a grammar."""
 
     def __init__(self, loose: bool) -> None:
         self._loose = loose
@@ -109,7 +107,7 @@ class _Search:
         self._steps = 0
 
     def explain(self, cases: Sequence[list[Line]], envs: Sequence[Env], depth: int) -> Iterator[tuple[Item, ...]]:
-        """Grammars of what is left of the cases, best first."""
+        """Yield grammars of the rest of the cases, best first."""
         self._steps += 1
         if self._steps > _MOST_STEPS:
             return
@@ -127,7 +125,7 @@ class _Search:
     def _first_items(
         self, cases: Sequence[list[Line]], envs: Sequence[Env], depth: int
     ) -> Iterator[tuple[Item, list[int], Sequence[Env]]]:
-        """What the cases may begin with, how many lines of each it takes, and the counts known after it."""
+        """Yield what the cases may begin with, the lines of each that it takes, and the counts known after it."""
         for count in _counts(envs):
             times = [count.of(env) for env in envs]
             if depth < 2 and min(times) >= 0 and max(times) > 1:
@@ -215,7 +213,7 @@ def _domain(column: Sequence[str]) -> Domain:
 
 
 def _bound(pairs: Sequence[tuple[int, Env]]) -> Count | None:
-    """The count that no value exceeds and one meets at least; None for fewer values than say anything."""
+    """Find the count that no value exceeds and at least one meets. Too few values give None."""
     if len(pairs) < 3 or any(value < 0 for value, _ in pairs):
         return None
     for count in _counts([env for _, env in pairs]):
@@ -225,7 +223,7 @@ def _bound(pairs: Sequence[tuple[int, Env]]) -> Count | None:
 
 
 def _is_distinct(column: Sequence[str], envs: Sequence[Env]) -> bool:
-    """Whether no two lines of one block, which have their counts in common, have the same token."""
+    """Say whether no two lines of one block, which share their counts, have the same token."""
     blocks: dict[int, list[str]] = {}
     for token, env in zip(column, envs, strict=True):
         blocks.setdefault(id(env), []).append(token)

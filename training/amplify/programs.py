@@ -1,7 +1,4 @@
-"""Programs that passed once and may be wrong: from a file of samples, or from a run's database.
-
-What this module does not do: judge them; amplifying does, on the old tests and on the new.
-"""
+"""Load programs that passed once and may be wrong, from a file of samples or from a run's database."""
 
 from __future__ import annotations
 
@@ -13,12 +10,12 @@ from training.run import Run
 
 
 def load_programs(path: Path) -> dict[str, list[str]]:
-    """Programs by problem id: those that passed, of a run's folder; or lines `{"problem_id", "program", "verdict"?}`.
+    """Load programs by problem id from a run's folder, or from lines `{"problem_id", "program", "verdict"?}`.
 
-    Such lines are what `rltf eval --out` writes; where they have a verdict, only `passed` is taken.
+    `rltf eval --out` writes such lines. Only programs that passed are taken, or all where lines have no verdict.
 
     Raises:
-        DataError: no such file, or a line that is none.
+        DataError: there is no such file, or a line has another form.
     """
     return _of_run(path) if path.is_dir() else _of_file(path)
 

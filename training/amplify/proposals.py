@@ -1,7 +1,7 @@
-"""Inputs that a language model proposes: what it is asked, and where inputs stand in what it says.
+"""Ask a language model for inputs, and find them in its answer.
 
-What this module does not do: parse calls (a process that may die does, `training.audit.reading`), or believe an output
-that the model names: only inputs are taken.
+Only inputs are taken, because an output that the model names proves nothing. A process that may die parses calls
+(`training.audit.reading`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _BLOCK = re.compile(r"^Input[^\n]*\n(.*?)(?=^(?:Output|Input|Example|#)|\Z)", re
 
 
 def request(problem: Problem) -> str:
-    """The text that a model is to go on from: the task, some tests, and the beginning of one more."""
+    """Write the text that a model continues: the task, some tests, and the beginning of one more."""
     shown = problem.tests[:_SHOWN]
     if any(isinstance(test, StdinTest) for test in shown):
         blocks = [f"Input\n{test.stdin.rstrip()}\n\n" for test in shown if isinstance(test, StdinTest)]
@@ -39,7 +39,7 @@ def request(problem: Problem) -> str:
 
 
 def inputs_in(texts: Sequence[str]) -> list[str]:
-    """Standard inputs in what a model said after `request`."""
+    """Find the standard inputs in a model's answer to `request`."""
     found: dict[str, None] = {}
     for text in texts:
         for block in _BLOCK.findall("Input\n" + text[:20_000]):
@@ -51,7 +51,7 @@ def inputs_in(texts: Sequence[str]) -> list[str]:
 def proposals(
     policy: Policy, sampler: Sampler, problems: Sequence[Problem], samples: int, seed: int
 ) -> Iterator[tuple[str, list[str]]]:
-    """What a model says to each problem's `request`: its id and texts, each with the beginning that it goes on from."""
+    """Yield each problem's id with the model's answers to its `request`, each with the beginning that it continues."""
     from training.records import SampleRequest
 
     begun = {

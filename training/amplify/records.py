@@ -1,7 +1,4 @@
-"""What amplifying is told and what it gives back.
-
-What this module does not do: amplify.
-"""
+"""The settings and the results of amplifying."""
 
 from __future__ import annotations
 
@@ -14,29 +11,29 @@ from training.amplify.shapes import Given
 
 @dataclass(frozen=True, slots=True)
 class AmplifySettings:
-    """How much is tried and kept for each problem."""
+    """Limits on what is tried and kept for each problem."""
 
     workers: int = 1
     candidates: int = 100
-    """New inputs to try."""
+    """Number of new inputs to try."""
     mutants: int = 40
-    """Most mutants of the reference."""
+    """Maximum number of mutants of the reference."""
     most: int = 10
-    """New tests to keep."""
+    """Maximum number of new tests to keep."""
     seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """Where a new test comes from and what for."""
+    """A new test's origin, and what it is good for."""
 
     test: Test
     origin: str
     """`mutation` (of arguments), `grammar` (of standard input) or `model`."""
     references: int
-    """How many references agree on its output."""
+    """Number of references that agree on its output."""
     catches: tuple[str, ...]
-    """Mutants (operator, line, change) and programs that the old tests let pass."""
+    """Mutants (operator, line, change) and programs that it catches and the old tests let pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +41,20 @@ class Amplified:
     """One problem with what was added."""
 
     problem: Problem
-    """With the new tests after the old ones."""
+    """The problem with the new tests after the old ones."""
     left_out: str
-    """Why nothing was tried; empty where something was."""
+    """Why nothing was tried, or an empty text."""
     added: tuple[Added, ...] = ()
     candidates: int = 0
     rejected: tuple[tuple[str, int], ...] = ()
-    """Inputs that no test was made of, by reason."""
+    """Number of inputs that became no test, by reason."""
     mutants: int = 0
     caught_before: int = 0
     caught_after: int = 0
     programs: int = 0
-    """Given programs that pass the old tests."""
+    """Number of given programs that pass the old tests."""
     programs_caught: int = 0
-    """Of them, those that a new test catches."""
+    """Number of those that a new test catches."""
     seconds: float = 0.0
 
 
@@ -66,7 +63,7 @@ class Candidate(NamedTuple):
 
     given: Given
     origin: str
-    """As in `Added`."""
+    """Its origin, as in `Added`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,5 +72,5 @@ class Suspect:
 
     program: str
     name: str
-    """For display."""
+    """A short text for display."""
     mutant: bool

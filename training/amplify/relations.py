@@ -1,8 +1,7 @@
-"""What arguments of one call have to do with each other, learned from the calls of the existing tests, and kept.
+"""Learn how the arguments of one call depend on each other in the existing tests, and keep new calls that way.
 
-An `n` that always is the length of a list stays it; an index stays inside; `low <= high` stays so.
-
-What this module does not do: find relations inside of containers, or any that no kind below names.
+An `n` that is always the length of a list stays its length, an index stays inside, and `low <= high` stays true. Only
+the kinds below are found, and none inside of containers.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ _SIZED = (list, tuple, str)
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """One that holds between the arguments at two places in all examples."""
+    """A relation that holds between the arguments at two places in all examples."""
 
     kind: str
     first: int
@@ -25,7 +24,7 @@ class Relation:
 
 
 def learn_relations(examples: Sequence[Sequence[Any]]) -> tuple[Relation, ...]:
-    """All that hold in every example; of those on one pair of places, the tightest."""
+    """Learn all relations that hold in every example. Of several on one pair of places, take the tightest."""
     found: list[Relation] = []
     for first, second in permutations(range(min(map(len, examples))), 2):
         for kind, (holds, _) in _KINDS.items():
@@ -36,7 +35,7 @@ def learn_relations(examples: Sequence[Sequence[Any]]) -> tuple[Relation, ...]:
 
 
 def repaired(arguments: list[Any], relations: Sequence[Relation]) -> list[Any] | None:
-    """The arguments with the relations restored by changing the first of each pair; None where that fails."""
+    """Restore the relations by changing the first argument of each pair. Return None where that fails."""
     for _ in range(2):  # one repair may undo another
         for relation in relations:
             holds, repair = _KINDS[relation.kind]
@@ -85,7 +84,7 @@ def _is_item(one: Any, items: Any) -> bool:
 
 
 def _fitted(one: Any, other: Any) -> Any:
-    """`one` cut or repeated to the length of `other`."""
+    """Cut or repeat `one` to the length of `other`."""
     if not len(one):
         return one
     return (one * (len(other) // len(one) + 1))[: len(other)]
@@ -102,4 +101,4 @@ _KINDS: dict[str, tuple[Callable[[Any, Any], bool], _Repair]] = {
     "less": (_less, lambda number, other: min(number, other - 1)),
     "no more": (_no_more, lambda _, other: other),
 }
-"""From the tightest on: whether it holds, and the first argument changed so that it does."""
+"""By kind, from the tightest on: a test whether it holds, and a change to the first argument so that it does."""

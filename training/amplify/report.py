@@ -1,7 +1,4 @@
-"""What amplifying brought: lines for the new set, numbers for programs, a table for people.
-
-What this module does not do: amplify.
-"""
+"""Write the results of amplifying as lines of the new set, as numbers, and as a table."""
 
 from __future__ import annotations
 
@@ -17,11 +14,11 @@ from training.audit.writing import problem_record
 from training.run.rendering import visible
 
 _NAMED = 5
-"""Caught programs that a test's provenance names."""
+"""Maximum number of caught programs that a test's provenance names."""
 
 
 def amplified_record(result: Amplified) -> dict[str, object]:
-    """The problem as a line, with `provenance`: null for each old test, for each new one where it comes from."""
+    """Write the problem as a record. `provenance` has null for each old test and the origin of each new one."""
     old = len(result.problem.tests) - len(result.added)
     provenance: list[object] = [None] * old
     for each in result.added:
@@ -33,7 +30,7 @@ def amplified_record(result: Amplified) -> dict[str, object]:
 
 
 def summary(results: Sequence[Amplified], seconds: float) -> dict[str, Any]:
-    """Counts over all problems, and the time it took."""
+    """Count over all problems, with the time it took."""
     tried = [each for each in results if not each.left_out]
     rejected: Counter[str] = Counter()
     for each in tried:
@@ -58,7 +55,7 @@ def summary(results: Sequence[Amplified], seconds: float) -> dict[str, Any]:
 
 
 def render(figures: dict[str, Any]) -> RenderableType:
-    """The summary as tables."""
+    """Write the summary as tables."""
     table = Table("", "before", "after", show_edge=False)
     before, after = figures["tests_before"], figures["tests_before"] + figures["tests_added"]
     table.add_row("tests", str(before), str(after))

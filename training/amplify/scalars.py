@@ -1,7 +1,4 @@
-"""Domains of single values: numbers, texts, and whatever is only repeated.
-
-What this module does not do: containers (`training.amplify.domains`).
-"""
+"""Domains of single values: numbers, texts, and values that are only repeated."""
 
 from __future__ import annotations
 
@@ -15,14 +12,14 @@ from typing import Any
 
 _CLASSES = (string.ascii_lowercase, string.ascii_uppercase, string.digits)
 _ENOUGH = 4
-"""Different characters of a class from which the whole class is taken to be allowed."""
+"""Number of different characters of a class from which the whole class counts as allowed."""
 _LITTLE = 3
-"""How far small numbers may go beyond the examples."""
+"""Distance that small numbers may go beyond the examples."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Only the examples themselves: bools, None, and what is not understood."""
+    """The examples themselves and nothing else: bools, None, and values of unknown form."""
 
     values: tuple[Any, ...]
     kind: type
@@ -49,7 +46,7 @@ class Whole:
     def of(cls, values: Sequence[int]) -> Whole:
         low, high = min(values), max(values)
         if (low, high) in ((0, 1), (0, 0)) and len(values) > 1:
-            return cls(low, high)  # flags stay flags, and what is always 0 is where a recursion begins
+            return cls(low, high)  # flags stay flags, and a constant 0 is where a recursion begins
         if low < 0:
             reach = max(-low, high, 2)
             return cls(-reach - reach // 2, reach + reach // 2)
@@ -102,14 +99,14 @@ class Floats:
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """Text over an alphabet; where all examples have one pattern (`2024-01-31`), only its numbers change."""
+    """Text over an alphabet. Where all examples have one pattern (`2024-01-31`), only its numbers change."""
 
     alphabet: str
     low: int
     high: int
-    """Lengths."""
+    """Least and greatest length."""
     pattern: tuple[tuple[str, int, int, int], ...] = ()
-    """Of each piece: fixed text, or least and greatest number and its width."""
+    """For each piece, its fixed text, or the least and greatest number and its width."""
 
     @classmethod
     def of(cls, values: Sequence[str]) -> Texts:
@@ -159,7 +156,7 @@ _DIGITS = re.compile(r"[0-9]+")
 
 
 def _pattern(values: Sequence[str]) -> tuple[tuple[str, int, int, int], ...]:
-    """The pieces of texts that differ in their numbers alone; empty where they differ otherwise or are numbers."""
+    """Split texts that differ in their numbers alone into pieces. Others, and plain numbers, give none."""
     shapes = {_DIGITS.sub("0", value) for value in values}
     if len(shapes) > 1 or len(values) < 2 or "0" not in (shape := shapes.pop()) or shape == "0":
         return ()

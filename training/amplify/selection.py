@@ -1,7 +1,4 @@
-"""Which new tests to keep: few and small ones that catch what the old tests let pass.
-
-What this module does not do: run anything.
-"""
+"""Choose the new tests to keep: few and small ones that catch what the old tests let pass."""
 
 from __future__ import annotations
 
@@ -9,12 +6,12 @@ from collections.abc import Sequence
 
 
 def covering(catches: Sequence[frozenset[int]], sizes: Sequence[int], most: int) -> list[int]:
-    """Greedy set cover: indices of tests, each the one that catches most that is not caught yet; the smaller of two.
+    """Choose indices of tests by greedy set cover. Each next test catches most of the rest, the smaller of equals first.
 
     Args:
-        catches: for each test, the programs that it catches.
-        sizes: for each test, how large it is.
-        most: tests to keep at most.
+        catches: The programs that each test catches.
+        sizes: The size of each test.
+        most: Maximum number of tests to keep.
     """
     chosen: list[int] = []
     caught: set[int] = set()
@@ -28,7 +25,7 @@ def covering(catches: Sequence[frozenset[int]], sizes: Sequence[int], most: int)
 
 
 def _without_spare(chosen: list[int], catches: Sequence[frozenset[int]]) -> list[int]:
-    """The tests without those that later ones made needless."""
+    """Drop tests that later ones made redundant."""
     for index in list(chosen):
         others = frozenset[int]().union(*(catches[other] for other in chosen if other != index))
         if catches[index] <= others:

@@ -1,7 +1,4 @@
-"""From tests to the inputs they give, and from an input and its output to a test of the same shape.
-
-What this module does not do: run anything.
-"""
+"""Turn tests into the inputs they give, and an input with its output into a test of the same shape."""
 
 from __future__ import annotations
 
@@ -15,12 +12,12 @@ from engine import AssertTest, CallTest, Problem, StdinTest, Test
 from engine.assertions import equality
 
 _LONGEST = 2000
-"""Characters of an output that are written into a test."""
+"""Maximum number of characters of an output that is written into a test."""
 _TOLERANCE = 1e-6
 
 
 class LeftOutError(ValueError):
-    """A problem or an input that no test can be made for; the message says why."""
+    """No test can be made for a problem or an input. The message says why."""
 
 
 Given = StdinTest | CallTest
@@ -28,10 +25,10 @@ Given = StdinTest | CallTest
 
 
 def given_inputs(problem: Problem) -> list[Given]:
-    """The inputs of all tests.
+    """Collect the inputs of all tests.
 
     Raises:
-        LeftOutError: a test is more than an input and what must come out.
+        LeftOutError: a test is more than an input and its expected output.
     """
     given: list[Given] = []
     for test in problem.tests:
@@ -47,7 +44,7 @@ def given_inputs(problem: Problem) -> list[Given]:
 
 
 def _equalities(source: str, problem: Problem) -> list[tuple[tuple[Any, ...], Any]]:
-    """Arguments and expected values of all assertions in a test."""
+    """Find the arguments and expected values of all assertions in a test."""
     found = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Assert):
@@ -61,7 +58,7 @@ def _equalities(source: str, problem: Problem) -> list[tuple[tuple[Any, ...], An
 
 
 def called(problem: Problem) -> str:
-    """The function under test; where the problem does not say it, the one that the first assertion calls."""
+    """Return the function under test. If the problem does not name it, the first assertion's call does."""
     if problem.entry_point or not isinstance(problem.tests[0], AssertTest):
         return problem.entry_point or ""
     plain = equality(problem.tests[0].source)
@@ -69,7 +66,7 @@ def called(problem: Problem) -> str:
 
 
 def as_test(problem: Problem, given: Given, output: object) -> Test:
-    """A test that gives the input and expects the output, in the shape of the problem's other tests.
+    """Make a test that gives the input and expects the output, in the shape of the problem's other tests.
 
     Raises:
         LeftOutError: the output cannot be written exactly.
@@ -97,7 +94,7 @@ def _assertion(problem: Problem, given: CallTest, output: object) -> str:
 
 
 def _is_literal(value: object, depth: int = 0) -> bool:
-    """Whether `value` can be written so that reading gives the same; floats only alone, where a tolerance fits."""
+    """Say whether `value` can be written and read back. A float counts only alone, where a tolerance applies."""
     kind = type(value)
     if value is None or kind in (bool, int, str, bytes):
         return not isinstance(value, int) or abs(value) < 10**1000
@@ -121,11 +118,11 @@ def _as_json(output: object) -> object:
 
 
 def unusual(expected: Sequence[object], output: object) -> bool:
-    """Whether an output is of a kind that no test expects: often a program's word for an input that has no answer.
+    """Say whether an output is of a kind that no test expects. It often means that the input has no answer.
 
-    That is another type, or a negative number or nothing (`-1`, `""`, `[]`) where no test expects such.
+    Such kinds are another type, or a negative or empty value (`-1`, `""`, `[]`) where no test expects one.
     """
-    wrapped = [each[0] for each in expected if isinstance(each, list) and len(each) == 1]  # as APPS wraps results
+    wrapped = [value[0] for value in expected if isinstance(value, list) and len(value) == 1]  # APPS wraps results
     alike = [each for each in (*expected, *wrapped) if _kind(each) == _kind(output)]
     return not alike or (_is_no_answer(output) and not any(map(_is_no_answer, alike)))
 

@@ -1,7 +1,4 @@
-"""New standard inputs of an inferred grammar: counts stay what they count.
-
-What this module does not do: infer the grammar (`training.amplify.grammar`), or know what a program should print.
-"""
+"""Propose standard inputs of an inferred grammar. Every count stays equal to what it counts."""
 
 from __future__ import annotations
 
@@ -14,18 +11,18 @@ from training.amplify.grammar import Count, Env, Field, Fields, Item, Repeat, Ro
 _FRUITLESS = 100
 _ATTEMPTS = 10
 _MOST = 12
-"""Lines and tokens that a count may ask for, where the examples do not have more."""
+"""Maximum number of lines and tokens that a count may ask for, unless the examples have more."""
 
 
 class _DeadEndError(Exception):
-    """A count came out that cannot be kept."""
+    """A count was drawn that cannot be kept."""
 
 
 class Inputs:
-    """What the existing standard inputs look like."""
+    """A model of the existing standard inputs."""
 
     def __init__(self, examples: Sequence[str]) -> None:
-        """Learns from texts; `understood` says whether they have a grammar."""
+        """Learn from texts. `understood` says whether they have a grammar."""
         self._examples = tuple(examples)
         self._grammar = infer(examples)
         self._newline = "\n" if any(text.endswith("\n") for text in examples) else ""
@@ -36,14 +33,14 @@ class Inputs:
         return self._grammar is not None
 
     def admits(self, text: str) -> bool:
-        """Whether a text is of the grammar: whether the examples and it have one of the same shape."""
+        """Say whether a text fits the grammar, which means that the examples with it have one of the same shape."""
         if self._grammar is None:
             return False
         with_it = infer([*self._examples, text])
         return with_it is not None and _shape(with_it) == _shape(self._grammar)
 
     def propose(self, chance: Random) -> Iterator[str]:
-        """New texts, each once, none of the examples; ends where nothing new is found."""
+        """Yield new texts, each once and none of the examples, until nothing new is found."""
         seen = {text.strip() for text in self._examples}
         fruitless = 0
         while fruitless < _FRUITLESS and self._grammar is not None:
@@ -61,7 +58,7 @@ class Inputs:
     def _lines(
         self, items: Sequence[Item], env: Env, chance: Random, size: float, said: dict[int, set[int]]
     ) -> list[str]:
-        """Lines of some items; `said` has the labels that this block has said already, by field."""
+        """Write the lines of some items. `said` has the labels that this block already used, by field."""
         lines: list[str] = []
         for item in items:
             if isinstance(item, Repeat):
@@ -114,7 +111,7 @@ class Inputs:
                 values = [chance.randint(1, most) for _ in range(count)]
             else:
                 values = [item.items.item.draw(chance, size) for _ in range(count)]
-            if count and chance.random() < 0.3:  # equal neighbours are where faults are
+            if count and chance.random() < 0.3:  # equal neighbours reveal faults
                 values[chance.randrange(count)] = values[0]
             kept: list[Any] = item.items.keep(values, chance)
             if len(kept) == count:
@@ -135,7 +132,7 @@ def _exactly(field: Field, length: int, chance: Random) -> str:
 
 
 def _counting(items: Sequence[Item]) -> set[int]:
-    """The numbers of the counts that something depends on."""
+    """Return the numbers of the counts that something depends on."""
     found: set[int] = set()
     for item in items:
         if isinstance(item, Repeat):
@@ -149,7 +146,7 @@ def _counting(items: Sequence[Item]) -> set[int]:
 
 
 def _shape(items: Sequence[Item]) -> object:
-    """A grammar without its values."""
+    """Return a grammar without its values."""
     shapes: list[object] = []
     for item in items:
         if isinstance(item, Repeat):
