@@ -162,7 +162,7 @@ class _Search:
 
 
 def _counts(envs: Sequence[Env]) -> Iterator[Count]:
-    """Counts known in all cases, the latest first."""
+    """List the counts known in all cases, the latest first."""
     for variable in sorted(set.intersection(*(set(env) for env in envs)), reverse=True):
         for offset in _OFFSETS:
             yield Count(variable, offset)

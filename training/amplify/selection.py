@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 
 def covering(catches: Sequence[frozenset[int]], sizes: Sequence[int], most: int) -> list[int]:
-    """Choose indices of tests by greedy set cover. Each next test catches most of the rest, the smaller of equals first.
+    """Choose indices of tests by greedy set cover. Each next test catches most of the rest.
 
     Args:
         catches: The programs that each test catches.
-        sizes: The size of each test.
+        sizes: The size of each test. Of two equals the smaller is taken.
         most: Maximum number of tests to keep.
     """
     chosen: list[int] = []

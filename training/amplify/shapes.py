@@ -21,7 +21,7 @@ class LeftOutError(ValueError):
 
 
 Given = StdinTest | CallTest
-"""An input; what it expects is not looked at."""
+"""An input, whose expected output does not matter."""
 
 
 def given_inputs(problem: Problem) -> list[Given]:

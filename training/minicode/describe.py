@@ -21,11 +21,8 @@ def _lines(tiers: Iterable[Tier]) -> Iterator[str]:
     yield "`python -m training.minicode mistakes` writes this section from the tables that make the warm-start corpus."
     yield "The share says how often the corpus has the wrong form where the step occurs."
     yield "`⏎` is a line end, and `{k}` is a parameter."
-    yield (
-        "Any program may also have others: "
-        + ", ".join(f"{what} in {share:.0%}" for what, share in ANYWHERE.items())
-        + "."
-    )
+    anywhere = ", ".join(f"{what} in {share:.0%}" for what, share in ANYWHERE.items())
+    yield f"Any program may also have others: {anywhere}."
     for tier in tiers:
         bugs = [bug for primitive in tier.primitives for bug in primitive.bugs]
         dominant = sum(any(bug.share > 0.5 for bug in primitive.bugs) for primitive in tier.primitives)
