@@ -88,6 +88,8 @@ def _same_value(expected: object, actual: object, depth: int) -> bool:
         return depth > 0 and expected is actual
     if isinstance(expected, int | float) and isinstance(actual, int | float | Decimal | Fraction):
         return expected == actual or (isinstance(expected, float) and _close_number(expected, actual))
+    if isinstance(expected, int | float) and isinstance(actual, complex):
+        return expected == actual
     if isinstance(expected, list | tuple):
         return isinstance(actual, list | tuple) and _same_items(expected, actual, depth)
     if isinstance(expected, Mapping):

@@ -1,12 +1,11 @@
 """What is told about an exception: its type, its text and the places in the program it passed through.
-
-What this module does not do: format tracebacks, or turn positions into byte offsets of the program as it was written
-(`engine.positions` does, outside).
+Positions become byte offsets of the program as it was written outside, in `engine.positions`.
 """
 
 from __future__ import annotations
 
 import builtins
+import contextlib
 import itertools
 import sys
 from collections.abc import Mapping
@@ -14,10 +13,12 @@ from functools import cache
 from types import CodeType, TracebackType
 from typing import Any
 
-from engine.sandbox.values import decode
+from engine.sandbox.values import decode, encode
 
 PROGRAM_NAME = "<program>"
 """File name of the code compiled from the program."""
+_MEMBERS, _DEEPEST = 10, 3
+"""Exceptions of a group that are told of, and groups within groups."""
 _FIRST, _LAST = 8, 24
 """Frames kept of a long traceback, at its two ends."""
 _TEXT = 500
@@ -120,13 +121,40 @@ def nearest_builtin(bases: object) -> type[Exception] | None:
     return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Exception)), None)
 
 
-def made_exception(kind: type[Exception], failure: Mapping[str, Any]) -> Exception:
-    """An exception of that type with the arguments described, or else the text."""
+def made_exception(kind: type[Exception], failure: Mapping[str, Any], depth: int = _DEEPEST) -> Exception:
+    """An exception of that type with the arguments described, or else the text; never raises."""
     arguments = decode(failure.get("args"))
-    try:
-        return kind(*arguments) if isinstance(arguments, tuple) else kind(str(failure.get("message")))
-    except (TypeError, ValueError):
+    text = str(failure.get("message"))
+    members = failure.get("members")
+    if issubclass(kind, BaseExceptionGroup) and isinstance(members, list) and depth:
+        told = [one for one in members[:_MEMBERS] if isinstance(one, dict)]
+        inner = [made_exception(nearest_builtin(one.get("bases")) or RuntimeError, one, depth - 1) for one in told]
+        text = arguments[0] if isinstance(arguments, tuple) and arguments and type(arguments[0]) is str else text
+        arguments = (text, inner)
+    with contextlib.suppress(Exception):  # a type may want arguments that cannot cross
+        return kind(*arguments) if isinstance(arguments, tuple) else kind(text)
+    with contextlib.suppress(Exception):
         return kind.__new__(kind)
+    return RuntimeError(text)
+
+
+def members_of(error: BaseException, depth: int = _DEEPEST) -> list[Failure]:
+    """The reports of the exceptions in a group, the first of them where there are many."""
+    if not isinstance(error, BaseExceptionGroup) or not depth:
+        return []
+    inner = BaseExceptionGroup.__dict__["exceptions"].__get__(error)[:_MEMBERS]
+    return [
+        {**describe(one), "frames": [], "args": arguments_of(one), "members": members_of(one, depth - 1)}
+        for one in inner
+    ]
+
+
+def arguments_of(error: BaseException) -> object:
+    """The arguments of an exception as data; None where they cannot be read."""
+    try:
+        return encode(error.args)
+    except BaseException:
+        return None
 
 
 def _text_of(error: BaseException) -> str:

@@ -3,8 +3,7 @@
 Plain data are copied. What is no plain data stays where it is and is known on the other side as a `Remote`. A list, set
 or dict that was passed to a call and changed there is changed here, too, as if both had it.
 
-What this module does not do: start processes, or trust the other end. It says which of one's own objects the other end
-may touch (`Peer.may`).
+The other end is not trusted. `Peer.may` says which of one's own objects it may touch.
 """
 
 from __future__ import annotations
@@ -15,10 +14,11 @@ import itertools
 import operator
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from types import AsyncGeneratorType, CoroutineType
 from typing import Any
 
 from engine.sandbox.channel import Channel, Lost
-from engine.sandbox.remote import Remote
+from engine.sandbox.remote import Remote, RemoteAsyncIterator, RemoteCoroutine
 from engine.sandbox.values import Opaque, decode, encode, fill, kind_name
 
 _MOST_AHEAD = 1024
@@ -133,13 +133,15 @@ class Peer(ABC):
         if number is None:
             number = self._numbers[id(value)] = len(self._kept)
             self._kept.append(value)
-        return {"t": "object", "v": kind_name(value), "h": number, "i": hasattr(type(value), "__next__")}
+        steps = next((name for kind, name in _STEPPED.items() if type(value) is kind), hasattr(type(value), "__next__"))
+        return {"t": "object", "v": kind_name(value), "h": number, "i": steps}
 
     def remote(self, number: int, data: dict[str, Any]) -> object:
         """The one stand-in here for the other end's object of that number."""
         if number not in self._remotes:
             kind = str(data.get("v"))[:200]
-            self._remotes[number] = (RemoteIterator if data.get("i") is True else Remote)(self, kind, number)
+            stand_in = _STAND_INS.get(str(data.get("i")), Remote)
+            self._remotes[number] = stand_in(self, kind, number)
         return self._remotes[number]
 
 
@@ -160,7 +162,33 @@ def _next(target: Any, count: int, describe: Any) -> object:
     return items, False, None
 
 
+def _await(target: Any) -> object:
+    """Run a coroutine to its end, in the one loop of this process."""
+    import asyncio
+
+    if not _runners:
+        _runners.append(asyncio.Runner())
+    return _runners[0].run(target)
+
+
+def _anext(target: Any) -> tuple[bool, object]:
+    """Whether an asynchronous generator has ended, else its next item."""
+
+    async def step() -> tuple[bool, object]:
+        try:
+            return False, await anext(target)
+        except StopAsyncIteration:
+            return True, None
+
+    outcome: Any = _await(step())
+    return bool(outcome[0]), outcome[1]
+
+
+_runners: list[Any] = []
+_STEPPED: dict[type, str] = {CoroutineType: "coroutine", AsyncGeneratorType: "asynchronous"}
 _OPERATIONS: dict[str, Any] = {
+    "await": _await,
+    "anext": _anext,
     "call": _call,
     "get": getattr,
     "set": setattr,
@@ -203,6 +231,13 @@ class RemoteIterator(Remote):
             ahead = min(2 * ahead, _MOST_AHEAD)
         if isinstance(failure, dict):
             raise self._peer.exception(failure)
+
+
+_STAND_INS: dict[str, type[Remote]] = {
+    "True": RemoteIterator,
+    "coroutine": RemoteCoroutine,
+    "asynchronous": RemoteAsyncIterator,
+}
 
 
 class _Crossing:

@@ -17,11 +17,11 @@ from types import CodeType
 from typing import Any
 
 from engine.sandbox.channel import Channel, Lost
-from engine.sandbox.failures import describe, made_exception, nearest_builtin
+from engine.sandbox.failures import arguments_of, describe, made_exception, members_of, nearest_builtin
 from engine.sandbox.peer import Peer
 from engine.sandbox.recorder import Recorder
 from engine.sandbox.remote import Remote
-from engine.sandbox.values import encode, is_iterator, kind_name
+from engine.sandbox.values import is_iterator, kind_name
 from engine.sandbox.wire import CHANNEL, Task
 
 _SHOWN = 500
@@ -177,7 +177,7 @@ class _Client(Peer):
         return _is_open(target) and not name.startswith("_")
 
     def describe(self, error: BaseException) -> dict[str, Any]:
-        return {**describe(error), "args": encode(error.args)}
+        return {**describe(error), "args": arguments_of(error), "members": members_of(error)}
 
     def exception(self, failure: dict[str, Any]) -> BaseException:
         kinds = failure.get("kinds")

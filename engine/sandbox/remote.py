@@ -2,13 +2,11 @@
 
 Never asked for: comparisons, arithmetic and hashes. A stand-in equals nothing but itself, so that an object of a
 program cannot claim to be the answer, and what a test compares it with is never sent.
-
-What this module does not do: know how the asking is done.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Coroutine, Generator, Iterator
 from typing import Any, Protocol
 
 from engine.sandbox.values import Opaque
@@ -98,3 +96,38 @@ class Remote(Opaque):
 
     def __exit__(self, *_: object) -> None:
         self._ask("exit")
+
+
+class RemoteCoroutine(Remote):
+    """A coroutine that stays in the other process: the first step here runs it to its end there."""
+
+    def send(self, _: object) -> object:
+        """Raises StopIteration with the result, as every coroutine does at its end."""
+        raise StopIteration(self._ask("await"))
+
+    def throw(self, error: BaseException, *_: object) -> object:
+        """Raises `error`: nothing is under way here that could catch it."""
+        raise error
+
+    def close(self) -> None:
+        """Lets go of it."""
+
+    def __await__(self) -> Generator[object, None, object]:
+        yield from ()
+        return self._ask("await")
+
+
+Coroutine.register(RemoteCoroutine)
+
+
+class RemoteAsyncIterator(Remote):
+    """An asynchronous generator that stays in the other process."""
+
+    def __aiter__(self) -> RemoteAsyncIterator:
+        return self
+
+    async def __anext__(self) -> object:
+        ended, item = self._ask("anext")
+        if ended:
+            raise StopAsyncIteration
+        return item

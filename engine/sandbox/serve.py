@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from engine.sandbox import program
 from engine.sandbox.channel import Channel, Lost
-from engine.sandbox.failures import builtin_bases, builtin_exception, describe
+from engine.sandbox.failures import arguments_of, builtin_bases, builtin_exception, describe, members_of
 from engine.sandbox.peer import Peer
-from engine.sandbox.values import encode
 from engine.sandbox.wire import CHANNEL, STDOUT
 
 if TYPE_CHECKING:
@@ -95,12 +94,8 @@ class _Session(Peer):
         return {"out": os.pread(STDOUT, min(self._printed - start, _PRINTED), start).decode(errors="replace")}
 
     def describe(self, error: BaseException) -> dict[str, Any]:
-        try:
-            arguments = encode(error.args)
-        except BaseException:
-            arguments = None
         kinds = [self._numbers[id(kind)] for kind in type(error).__mro__ if id(kind) in self._numbers]
-        return {**describe(error), "args": arguments, "kinds": kinds}
+        return {**describe(error), "args": arguments_of(error), "members": members_of(error), "kinds": kinds}
 
     def keep(self, value: object) -> dict[str, object]:
         kept = super().keep(value)

@@ -353,3 +353,100 @@ def test_a_metaclass_that_equals_everything_is_never_asked_and_the_answer_is_wro
 def test_a_keyword_may_have_any_name(judge, name):
     program = f"def f(values, {name}=0): return values.index({name})"
     assert run(judge, program, f"value = f([1, 2], {name}=2)\nassert value == 1").verdict is Verdict.PASSED
+
+
+AWAITED = {
+    "a coroutine": ("async def f(x): return x * 2", "import asyncio\nassert asyncio.run(f(2)) == 4"),
+    "without an import": ("async def f(x): return [x]", "assert asyncio.run(f(2)) == [2]"),
+    "its sleep": (
+        "import asyncio\nasync def f(x):\n    await asyncio.sleep(0.01)\n    return x",
+        "import asyncio\nassert asyncio.run(f(2)) == 2 and asyncio.run(f(3)) == 3",
+    ),
+    "gathered": (
+        "async def f(x): return x + 1",
+        "import asyncio\nasync def main(): return await asyncio.gather(f(1), f(2), asyncio.wait_for(f(3), 5))\nassert asyncio.run(main()) == [2, 3, 4]",
+    ),
+    "a loop": (
+        "async def f(x): return x",
+        "import asyncio\nloop = asyncio.new_event_loop()\nassert loop.run_until_complete(f(5)) == 5\nloop.close()",
+    ),
+    "a task": (
+        "async def f(x): return x",
+        "import asyncio\nasync def main():\n    task = asyncio.create_task(f(7))\n    return await task\nassert asyncio.run(main()) == 7",
+    ),
+    "an exception": (
+        "async def f(x): raise ValueError(x)",
+        "import asyncio\ntry:\n    asyncio.run(f(2))\nexcept ValueError as error: assert str(error) == '2'\nelse: assert False",
+    ),
+    "a generator": (
+        "async def f(n):\n    for x in range(n): yield x",
+        "import asyncio\nasync def main(): return [x async for x in f(3)]\nassert asyncio.run(main()) == [0, 1, 2]",
+    ),
+    "state": (
+        "import asyncio\nclass Box:\n    def __init__(self): self.queue = asyncio.Queue()\n    async def put(self, x): await self.queue.put(x)\n    async def get(self): return await self.queue.get()",
+        "import asyncio\nbox = Box()\nasync def main():\n    await box.put(3)\n    return await box.get()\nassert asyncio.run(main()) == 3",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", AWAITED)
+def test_what_is_awaited_in_a_test_runs_in_the_program(judge, what):
+    program, test = AWAITED[what]
+    execution = run(judge, program, test)
+    assert execution.verdict is Verdict.PASSED, execution
+
+
+def test_an_error_of_a_coroutine_is_the_programs_and_has_its_place(judge):
+    error = run(judge, "async def f(x):\n    return 1 // x", "import asyncio\nassert asyncio.run(f(0)) == 1").error
+    assert (error.type, error.span.line) == ("ZeroDivisionError", 2)
+    assert (
+        run(judge, "async def f(x): return x", "import asyncio\nassert asyncio.run(f(0)) == 1").verdict
+        is Verdict.FAILED
+    )
+    assert run(judge, "def f(x): return x", "import asyncio\nassert asyncio.run(f(0)) == 0").verdict is Verdict.FAILED
+
+
+RAISE_GROUP = "def f(): raise ExceptionGroup('several', [ValueError(1), ExceptionGroup('more', [KeyError('k'), OSError(2, 'no')])])"
+GROUPS = {
+    "caught": "try: f(); assert False\nexcept ExceptionGroup as group: assert group.message == 'several' and len(group.exceptions) == 2",
+    "its members": "try: f(); assert False\nexcept ExceptionGroup as group:\n    first, second = group.exceptions\n    assert first.args == (1,) and [type(e) for e in second.exceptions] == [KeyError, FileNotFoundError]",
+    "except*": "seen = []\ntry: f()\nexcept* ValueError: seen.append('value')\nexcept* (KeyError, OSError) as rest: seen.append(len(rest.exceptions))\nassert seen == ['value', 1]",
+    "raises": "import contextlib\n@contextlib.contextmanager\ndef raises(kind):\n    try: yield\n    except kind: return\n    assert False, 'nothing was raised'\nwith raises(ExceptionGroup): f()",
+    "unittest": "import unittest\nwith unittest.TestCase().assertRaises(ExceptionGroup): f()",
+    "split": "try: f()\nexcept ExceptionGroup as group: match, rest = group.split(ValueError)\nassert len(match.exceptions) == 1 and rest is not None",
+}
+
+
+@pytest.mark.parametrize("what", GROUPS)
+def test_a_group_of_exceptions_crosses_with_its_members(judge, what):
+    execution = run(judge, RAISE_GROUP, GROUPS[what])
+    assert execution.verdict is Verdict.PASSED, execution
+
+
+ODD_EXCEPTIONS = {
+    "group": ("raise ExceptionGroup('x', [ValueError(1)])", "ExceptionGroup"),
+    "own group": ("class Several(ExceptionGroup): pass\n    raise Several('x', [ValueError(1)])", "Several"),
+    "unicode": ("raise UnicodeDecodeError('utf-8', b'x', 0, 1, 'no')", "UnicodeDecodeError"),
+    "own arguments": (
+        "class Own(OSError):\n        def __init__(self, a, b, *, c): super().__init__(a)\n    raise Own(1, 2, c=3)",
+        "Own",
+    ),
+    "group of many": ("raise ExceptionGroup('x', [ValueError(n) for n in range(1000)])", "ExceptionGroup"),
+    "group of itself": (
+        "g = ExceptionGroup('x', [ValueError(1)])\n    for _ in range(200): g = ExceptionGroup('x', [g])\n    raise g",
+        "ExceptionGroup",
+    ),
+    "group of the base": ("raise BaseExceptionGroup('x', [KeyboardInterrupt()])", "BaseExceptionGroup"),
+}
+
+
+@pytest.mark.parametrize("what", ODD_EXCEPTIONS)
+def test_an_exception_that_cannot_be_made_anew_is_the_programs_error_all_the_same(judge, what):
+    body, kind = ODD_EXCEPTIONS[what]
+    for source, test in (
+        (f"def f(x):\n    {body}", "assert f(1) in [1]"),
+        (f"def f(x):\n    {body}", "assert sorted(f(1)) == [1]"),
+        (f"def f(x):\n    yield 1\n    {body}", "assert list(f(1)) == [1]"),
+    ):
+        execution = run(judge, source, test)
+        assert (execution.verdict, execution.error and execution.error.type) == (Verdict.ERROR, kind), execution
