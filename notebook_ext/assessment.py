@@ -8,22 +8,17 @@ from __future__ import annotations
 import atexit
 import contextvars
 import json
-import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from engine import Engine, Problem, SandboxError, parse_problem
-from feedback import RewardSettings, assess, token_offsets
-from training.models.tokenization import Tokenization, TokenizerError
+from feedback import FinishReason, RewardSettings, assess
+from notebook_ext.edited import offsets_of_edit
 from training.page import compact, shown_record
-
-_WORDS = re.compile(rb"\n|[^\S\n]+|\w+|[^\w\s]")
+from training.models.tokenization import Tokenization
 
 
 def as_problem(problem: Problem | Mapping[str, object] | str | Path) -> Problem:
@@ -46,6 +41,7 @@ def assess_program(
     *,
     settings: RewardSettings | None = None,
     tokenization: Tokenization | None = None,
+    sampled: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The record of one program, as `SampleView` shows it.
 
@@ -54,19 +50,17 @@ def assess_program(
         problem: What it should solve.
         settings: Rewards and mode.
         tokenization: The tokens that rewards are laid on; None for words.
+        sampled: The record of the sample that this program is an edit of: what was not changed keeps its tokens.
+
+    Returns:
+        The record, with `laid_on`: `tokens`, `words` or `mixed` (`notebook_ext.edited`).
     """
     data = program.encode(errors="replace")
     report = _engine().submit(data, problem).result()
-    return shown_record(assess(report, _offsets(data, tokenization), settings=settings), problem, problem.id)
-
-
-def _offsets(program: bytes, tokenization: Tokenization | None) -> NDArray[np.int32]:
-    if tokenization is not None:
-        try:
-            return tokenization.offsets(program)
-        except TokenizerError:  # it does not keep this text: words are better than nothing to look at
-            pass
-    return token_offsets(_WORDS.findall(program), slice(0, len(program)))
+    offsets, laid_on = offsets_of_edit(sampled or {}, data, tokenization)
+    reason = (sampled or {}).get("finish_reason") or FinishReason.STOP
+    feedback = assess(report, offsets, finish_reason=reason, settings=settings)
+    return {**shown_record(feedback, problem, problem.id), "laid_on": laid_on}
 
 
 @cache
@@ -82,12 +76,14 @@ class Counterfactuals:
 
     Args:
         send: Sends a message to the view.
-        assess_edited: Gives the record of an edited program of a problem, by the problem's id; None if there is no such
-            problem.
+        assess_edited: Gives the record of an edited program, by the problem's id, the program, and the number of the
+            sample it was (None outside a run); None if there is no such problem.
     """
 
     def __init__(
-        self, send: Callable[[dict[str, Any]], None], assess_edited: Callable[[str, str], dict[str, Any] | None]
+        self,
+        send: Callable[[dict[str, Any]], None],
+        assess_edited: Callable[[str, str, int | None], dict[str, Any] | None],
     ) -> None:
         self._send = send
         self._assess_edited = assess_edited
@@ -96,7 +92,7 @@ class Counterfactuals:
         self._waiting: Future[None] | None = None
 
     def receive(self, message: Mapping[str, Any]) -> None:
-        """Take `{kind: "edit", view, edit, problem_id, program}`; a question that still waits is overtaken."""
+        """Take `{kind: "edit", view, edit, seq, problem_id, program}`; a question that still waits is overtaken."""
         if self._waiting is not None:
             self._waiting.cancel()
         self._waiting = self._executor.submit(self._context.run, self._answer, message)
@@ -104,7 +100,9 @@ class Counterfactuals:
     def _answer(self, message: Mapping[str, Any]) -> None:
         reply = {"kind": "edited", "to": message.get("view"), "edit": message.get("edit")}
         try:
-            record = self._assess_edited(str(message.get("problem_id")), str(message.get("program")))
+            record = self._assess_edited(
+                str(message.get("problem_id")), str(message.get("program")), message.get("seq")
+            )
         except SandboxError as error:
             self._send({**reply, "failure": f"This machine cannot confine programs: {error}"})
             return

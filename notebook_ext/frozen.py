@@ -28,6 +28,11 @@ def frozen_sample(record: Mapping[str, Any]) -> str:
     return _framed(build_sample_page(record, host="frame"), record_line(record), record_table(record), 600)
 
 
+def folded(line: str, html: str) -> str:
+    """What stands below a live view: shut, one line; opened where no kernel shows the view any more, what it showed."""
+    return f"<details><summary>{escape(line)} (kept for when no kernel shows the view above)</summary>{html}</details>"
+
+
 def _framed(page: str, line: str, table: str, height: int) -> str:
     # scripts run in an origin of their own: what a model wrote could not reach the notebook even if it were run
     attributes = 'sandbox="allow-scripts allow-downloads" allow="clipboard-write" loading="lazy"'

@@ -53,6 +53,8 @@ class RltfMagics(Magics):
         problem: Any = self.shell.user_ns.get(words[0], words[0])
         try:
             known = as_problem(problem)
+        except FileNotFoundError:
+            raise UsageError(f"%%rltf_feedback: {words[0]}: there is no variable and no file of that name") from None
         except (ProblemError, OSError, ValueError, TypeError) as error:
             raise UsageError(f"%%rltf_feedback: {words[0]}: {error}") from None
         return SampleView(assess_program(cell, known), problem=known)

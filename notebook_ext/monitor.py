@@ -174,7 +174,11 @@ class Monitor:
 
     def _about(self) -> Message:
         siblings = [run.name for run in runs_in(self._run.path.parent) if run.name != self._run.name]
-        return {"about": run_about(self._run), "siblings": siblings, "notes": notes_by_seq(self._run)}
+        return {
+            "about": {**run_about(self._run), "path": str(self._run.path)},
+            "siblings": siblings,
+            "notes": notes_by_seq(self._run),
+        }
 
     def _noted(self, message: Message) -> Message:
         try:

@@ -5,25 +5,28 @@ What this module does not do: draw (the script of `training.page` does), train, 
 
 from __future__ import annotations
 
+import sqlite3
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from IPython.display import display
+from tokenizers import Tokenizer
 
 from engine import Problem
-from feedback import Feedback, to_json
+from feedback import Feedback, RewardSettings, to_json
 from notebook_ext.assessment import Counterfactuals, assess_program
-from notebook_ext.frozen import frozen_run, frozen_sample
+from notebook_ext.frozen import folded, frozen_run, frozen_sample
 from notebook_ext.monitor import ENDED, Monitor
 from training import ConfigError, Run, watch
 from training.data import DataError, LoadReport, load_problems
+from training.page import build_page, build_sample_page, compact, record_line, record_table, run_line, run_table
+from training.run.recorder import Exist, Recorder, Scored, scored_record
 from training.models.tokenization import Tokenization, TokenizerError
-from training.page import build_page, build_sample_page, compact, run_table
-from training.run.recorder import Recorder, Scored
 
 if TYPE_CHECKING:
     from notebook_ext.still import StillView as _View
@@ -34,18 +37,38 @@ else:
         from notebook_ext.still import StillView as _View
 
 
+KEEP_FIRST = 10.0
+"""Seconds before the run as it is then is kept in the notebook for the first time."""
+KEEP_EVERY = 120.0
+KEEP_SHARE = 30.0
+"""Between two times lie at least so many seconds, and so many times what one takes: a thirtieth of a core at most."""
+
+
 class SampleView(_View):
     """One program's feedback: code, error spans and the reward of every token. No run needed.
 
     Args:
-        record: A `Feedback`, a line of `rltf feedback`, or a sample's record (`Run.record`).
-        problem: With it the program can be edited in the view, and is judged anew as you type.
+        record: A `Feedback`, a `Scored` (with token ids, log-probabilities, advantages), a line of `rltf feedback`, or
+            a sample's record (`Run.record`).
+        problem: With it the program can be edited in the view, and is judged anew as you type. A `Scored` has one.
+        settings: The rewards that the feedback was made with; an edited program is judged with them too.
+        tokenizer: Cuts what is edited, a `tokenizers.Tokenizer` or a fast one of transformers; words without it. What
+            is not edited keeps its tokens.
     """
 
-    def __init__(self, record: Feedback | Mapping[str, Any], *, problem: Problem | None = None) -> None:
+    def __init__(
+        self,
+        record: Feedback | Scored | Mapping[str, Any],
+        *,
+        problem: Problem | None = None,
+        settings: RewardSettings | None = None,
+        tokenizer: object = None,
+    ) -> None:
         self.record = _as_record(record)
-        self.problem = problem
-        super().__init__(data={"record": compact(self.record), "editable": problem is not None})
+        self.problem = problem or (record.problem if isinstance(record, Scored) else None)
+        self._settings = settings
+        self._tokenization = None if tokenizer is None else _tokenization(tokenizer)
+        super().__init__(data={"record": compact(self.record), "editable": self.problem is not None})
         self._counterfactuals = Counterfactuals(self.send, self._assess_edited)
         self.on_msg(self._on_message)
 
@@ -53,8 +76,11 @@ class SampleView(_View):
         if content.get("kind") == "edit":
             self._counterfactuals.receive(content)
 
-    def _assess_edited(self, _: str, program: str) -> dict[str, Any] | None:
-        return None if self.problem is None else assess_program(program, self.problem)
+    def _assess_edited(self, _: str, program: str, __: int | None) -> dict[str, Any] | None:
+        if self.problem is None:
+            return None
+        settings, tokenization = self._settings, self._tokenization
+        return assess_program(program, self.problem, settings=settings, tokenization=tokenization, sampled=self.record)
 
     def export_html(self, path: str | Path) -> Path:
         """Write the view as a page of its own; returns its path."""
@@ -65,14 +91,30 @@ class SampleView(_View):
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
         return self.bundle(frozen_sample(self.record))
 
+    def _ipython_display_(self) -> None:
+        if self.live:
+            show(*self.bundle(record_table(self.record)))
+            show({"text/html": folded(record_line(self.record), frozen_sample(self.record)), "text/plain": repr(self)})
+        else:
+            show(*self.bundle(frozen_sample(self.record)))
+
     def __repr__(self) -> str:
         return f"SampleView({self.record.get('problem_id') or self.record.get('id')!r}, {self.record.get('verdict')})"
 
 
-def _as_record(record: Feedback | Mapping[str, Any]) -> dict[str, Any]:
+def _as_record(record: Feedback | Scored | Mapping[str, Any]) -> dict[str, Any]:
+    if isinstance(record, Scored):
+        return scored_record(record)
     if isinstance(record, Feedback):
         return {**to_json(record, None), "program": record.report.program.decode(errors="replace")}
     return dict(record)
+
+
+def _tokenization(tokenizer: object) -> Tokenization:
+    backend = getattr(tokenizer, "backend_tokenizer", tokenizer)
+    if not isinstance(backend, Tokenizer):
+        raise TypeError(f"tokenizer: a tokenizers.Tokenizer or a fast tokenizer of transformers, not {type(tokenizer)}")
+    return Tokenization(backend, "of this view")
 
 
 class TrainingView(_View):
@@ -93,7 +135,8 @@ class TrainingView(_View):
         self.run = run if isinstance(run, Run) else watch(run)
         super().__init__(data={"name": self.run.name, "loop": self.in_this_kernel})
         self._freeze_at_end = freeze
-        self._outputs: list[Any] = []
+        self._closed = threading.Event()
+        self._outputs: list[tuple[Any, Any]] = []  # the view, and below it what is kept for when no kernel is there
         self.frozen = False
         """Whether the outputs have been replaced by their static form."""
         self._counterfactuals = Counterfactuals(self.send, self._assess_edited)
@@ -106,11 +149,13 @@ class TrainingView(_View):
         else:
             self._monitor.receive(dict(content))
 
-    def _assess_edited(self, problem_id: str, program: str) -> dict[str, Any] | None:
+    def _assess_edited(self, problem_id: str, program: str, seq: int | None) -> dict[str, Any] | None:
         problem = self._problems.get(problem_id)
         if problem is None:
             return None
-        return assess_program(program, problem, settings=self.run.config.feedback, tokenization=self._tokenization)
+        sampled = None if seq is None else self.run.record(seq)
+        settings, tokenization = self.run.config.feedback, self._tokenization()
+        return assess_program(program, problem, settings=settings, tokenization=tokenization, sampled=sampled)
 
     @cached_property
     def _problems(self) -> dict[str, Problem]:
@@ -120,8 +165,8 @@ class TrainingView(_View):
         except (DataError, ConfigError):  # the data the run was trained on is not on this machine
             return {}
 
-    @cached_property
     def _tokenization(self) -> Tokenization | None:
+        """The newest checkpoint's tokenizer; none before the first."""
         checkpoints = sorted((self.run.path / "checkpoints").glob("step-*/tokenizer.json"))
         try:
             return Tokenization.load(str(checkpoints[-1])) if checkpoints else None
@@ -131,8 +176,10 @@ class TrainingView(_View):
     def freeze(self) -> None:
         """Replace every output of this view by its static form as the run is now."""
         html = frozen_run(self.run)
-        for output in self._outputs:
-            output.update({"text/html": html, "text/plain": repr(self)}, raw=True)
+        for shown, kept in self._outputs:
+            shown.update({"text/html": html, "text/plain": repr(self)}, raw=True)
+            if kept is not None:
+                kept.update({"text/html": "", "text/plain": ""}, raw=True)
         self.frozen = True
 
     def export_html(self, path: str | Path) -> Path:
@@ -143,19 +190,45 @@ class TrainingView(_View):
 
     def close(self) -> None:
         """Stop following the run."""
+        self._closed.set()
         self._monitor.close()
         super().close()
 
     def _ended(self) -> None:
-        if self._freeze_at_end:  # in a thread without a cell's context: nbclient heeds the running cell's outputs only
-            threading.Thread(target=self.freeze, name=f"rltf-freeze-{self.run.name}", daemon=True).start()
+        self._closed.set()
+        if self._freeze_at_end:
+            self._in_thread(self.freeze)
+
+    def _in_thread(self, act: Callable[[], None]) -> None:
+        # a thread without a cell's context: nbclient heeds the running cell's outputs only
+        threading.Thread(target=act, name=f"rltf-output-{self.run.name}", daemon=True).start()
+
+    def _keep(self, kept: Any) -> None:  # noqa: ANN401 - IPython's handle, untyped
+        """Keep the run as it is now in the notebook: what is saved, and opened without a kernel, shows that."""
+        pause = KEEP_FIRST
+        while not self._closed.wait(pause):
+            began = time.monotonic()
+            try:
+                html = folded(run_line(self.run), frozen_run(self.run))
+            except sqlite3.Error:  # the store is being made, or locked
+                continue
+            if not self._closed.is_set():
+                kept.update({"text/html": html, "text/plain": repr(self)}, raw=True)
+            pause = max(KEEP_EVERY, KEEP_SHARE * (time.monotonic() - began))
 
     def _ipython_display_(self) -> None:
         if self._freeze_at_end and self.run.state.get("state") in ENDED:
-            _show({"text/html": frozen_run(self.run), "text/plain": repr(self)})
-        else:
+            show({"text/html": frozen_run(self.run), "text/plain": repr(self)})
+            return
+        if not self.live:
             self._monitor.start()
-            self._outputs.append(_show(*self.bundle(run_table(self.run) if self.live else frozen_run(self.run))))
+            self._outputs.append((show(*self.bundle(frozen_run(self.run))), None))
+            return
+        shown = show(*self.bundle(run_table(self.run)))
+        kept = show({"text/html": folded(run_line(self.run), run_table(self.run)), "text/plain": repr(self)})
+        self._outputs.append((shown, kept))
+        self._monitor.start()
+        self._in_thread(lambda: self._keep(kept))
 
     def __repr__(self) -> str:
         state = self.run.state
@@ -175,18 +248,22 @@ class LoopView(TrainingView):
     runs, the view shows what is pushed and says that clicks wait for the kernel; Interrupt stops the loop.
 
     Args:
-        folder: The run's directory; there must be no run in it yet.
+        folder: The run's directory.
         steps: How many steps there will be, if that is known.
         freeze: Whether to replace the output by its static form when the loop ends.
+        exist: What to do if there is a run in the folder already: `error`, `new` (the next free name, such as `mine-2`;
+            `view.run.path` says which) or `replace`. A notebook that is run twice wants one of the latter.
 
     Raises:
-        RunError: there is a run in the folder already.
+        RunError: there is a run in the folder already, and `exist` is `error`.
     """
 
     in_this_kernel = True
 
-    def __init__(self, folder: str | Path, *, steps: int | None = None, freeze: bool = True) -> None:
-        self._recorder = Recorder(folder, steps=steps)
+    def __init__(
+        self, folder: str | Path, *, steps: int | None = None, freeze: bool = True, exist: Exist = "error"
+    ) -> None:
+        self._recorder = Recorder(folder, steps=steps, exist=exist)
         super().__init__(self._recorder.run, freeze=freeze)
 
     def push(self, step: int, samples: Sequence[Scored] = (), metrics: Mapping[str, float] | None = None) -> bool:
@@ -204,6 +281,6 @@ class LoopView(TrainingView):
         self._recorder.__exit__(kind, error, trace)
 
 
-def _show(data: Mapping[str, Any], metadata: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - IPython's handle, untyped
+def show(data: Mapping[str, Any], metadata: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - IPython's handle, untyped
     """Display in the running cell; returns the handle that can put something else there later."""
     return display(dict(data), metadata=dict(metadata or {}), raw=True, display_id=True)  # type: ignore[no-untyped-call]

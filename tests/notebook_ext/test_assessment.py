@@ -1,9 +1,12 @@
 import queue
 
+import numpy as np
 import pytest
 
 from engine import ProblemError
-from notebook_ext.assessment import Counterfactuals, as_problem, assess_program
+from feedback import RewardSettings, assess
+from notebook_ext.assessment import Counterfactuals, _engine, as_problem, assess_program
+from training.page import shown_record
 
 PROBLEM = {"id": "double", "prompt": "Double it.", "fn_name": "solve", "inputs": [[2], [5]], "outputs": [4, 10]}
 
@@ -32,7 +35,7 @@ def test_no_problem_is_said_to_be_none(tmp_path):
 def test_questions_that_wait_are_overtaken_by_newer_ones():
     sent, entered, go_on = queue.SimpleQueue(), queue.SimpleQueue(), queue.SimpleQueue()
 
-    def slow(problem_id, program):
+    def slow(problem_id, program, seq):
         entered.put(program)
         go_on.get()
         return {"program": program} if problem_id == "known" else None
@@ -52,3 +55,21 @@ def test_questions_that_wait_are_overtaken_by_newer_ones():
         answers.append(sent.get())
     assert "second" not in [answer.get("record", {}).get("program") for answer in answers]
     assert "not at hand" in answers[-1]["failure"]
+
+
+def test_an_unedited_program_keeps_its_tokens_and_rewards_without_any_tokenizer():
+    problem = as_problem(PROBLEM)
+    program = b"def solve(n):\n    return m * 2\n"
+    pieces = [b"def", b" sol", b"ve(n", b"):\n   ", b" ret", b"urn m", b" * 2", b"\n", b""]
+    ends = np.cumsum([len(piece) for piece in pieces])
+    offsets = np.array([*zip(ends - [len(piece) for piece in pieces], ends, strict=True)], np.int32)
+    settings = RewardSettings(fine_penalty=-0.7)
+    feedback = assess(_engine().submit(program, problem).result(), offsets, finish_reason="length", settings=settings)
+    sampled = {**shown_record(feedback, problem, "x"), "finish_reason": "length"}
+    again = assess_program(program.decode(), problem, settings=settings, sampled=sampled)
+    assert again["tokens"] == sampled["tokens"]
+    assert again["laid_on"] == "tokens"
+    edited = assess_program(program.decode().replace("m", "n"), problem, settings=settings, sampled=sampled)
+    assert (edited["laid_on"], edited["verdict"]) == ("mixed", "passed")
+    assert [token["text"] for token in edited["tokens"]][:4] == ["def", " sol", "ve(n", "):\n   "]
+    assert edited["tokens"][-1]["start_byte"] == edited["tokens"][-1]["end_byte"] == len(program)

@@ -96,6 +96,22 @@ def test_hostile_text_stays_text_in_a_frozen_sample():
     assert inner.count["script"] == 2  # the data and the view's own
 
 
+SCORED = """
+import numpy as np
+from engine import Engine, parse_problem
+from feedback import assess
+from training import Scored
+problem = parse_problem({"id": "p", "fn_name": "f", "inputs": [[1]], "outputs": [1]})
+with Engine() as engine:
+    report = engine.submit(b"def f(x): return y", problem).result()
+feedback = assess(report, np.array([(0, 3), (3, 18)], np.int32))
+view = SampleView(Scored(problem, feedback, [11, 12], [-0.5, -0.6], [1.5, 2.5]))
+display(view)
+tokens = view.record["tokens"]
+print([token["id"] for token in tokens], tokens[0]["logprob"], tokens[0]["advantage"], view.problem is problem)
+"""
+
+
 @pytest.fixture
 def executed(tmp_path, monkeypatch):
     """Executes the cells of a notebook in a kernel of its own and returns them."""
@@ -113,15 +129,22 @@ def executed(tmp_path, monkeypatch):
 def test_views_show_in_a_notebook_without_errors(tmp_path, executed):
     make_run(tmp_path / "done", steps=3)
     make_run(tmp_path / "going", steps=3, state="running")
-    done, going, sample = executed(
+    done, going, sample, scored = executed(
         f"from notebook_ext import SampleView, TrainingView\nfrom training import watch\nTrainingView(watch({str(tmp_path / 'done')!r}))",
         f"view = TrainingView({str(tmp_path / 'going')!r})\nview",
         "SampleView(watch(view.run.path).record(view.run.samples()[0]['seq']))",
+        SCORED,
     )
     assert "srcdoc" in done.outputs[0]["data"]["text/html"]
     assert "application/vnd.jupyter.widget-view+json" in going.outputs[0]["data"]
     assert "srcdoc" not in going.outputs[0]["data"]["text/html"]
-    assert "application/vnd.jupyter.widget-view+json" in sample.outputs[0]["data"]
+    kept = Elements(going.outputs[1]["data"]["text/html"])  # what a reader without this kernel sees
+    assert "rltf run going: running at step 3 of 3" in kept.text
+    assert kept.count["table"] == 2
+    for cell in (sample, scored):
+        assert "application/vnd.jupyter.widget-view+json" in cell.outputs[0]["data"]
+        assert "srcdoc" in cell.outputs[1]["data"]["text/html"]
+    assert "[11, 12] -0.5 1.5 True" in scored.outputs[2]["text"]
     assert not [
         output
         for cell in (done, going, sample)

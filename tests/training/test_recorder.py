@@ -107,3 +107,19 @@ def test_a_command_that_there_is_not_is_ignored(tmp_path):
         (recorder.run.path / "control.json").write_text(json.dumps({"command": "dance", "id": 3}))
         assert recorder.push(1)
     assert recorder.run.state["state"] == "finished"
+
+
+def test_a_loop_that_is_run_again_takes_the_next_name_or_replaces_the_run_when_told_so(tmp_path):
+    def run(**given):
+        with Recorder(tmp_path / "mine", **given) as recorder:
+            recorder.push(1, [scored("passed")])
+        return recorder.run
+
+    first = run()
+    first.note(first.samples()[0]["seq"], "old")
+    with pytest.raises(RunError, match='exist="new" or exist="replace"'):
+        run()
+    assert [run(exist="new").name for _ in range(2)] == ["mine-2", "mine-3"]
+    again = run(exist="replace")
+    assert (again.name, len(again.samples()), again.notes) == ("mine", 1, {})
+    assert run(exist="new").name == "mine-4"

@@ -246,13 +246,27 @@ def _is_earlier(path: Path) -> bool:
     return path.is_dir() and path.name.removeprefix("earlier-").isdecimal()
 
 
-def launch(config: TrainConfig, *, resume: bool = False) -> Run:
+def _in_notebook() -> bool:
+    """Whether this process is a Jupyter kernel."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return getattr(shell, "kernel", None) is not None
+
+
+def launch(config: TrainConfig, *, resume: bool = False, detach: bool | None = None) -> Run:
     """Start training in a process of its own and return at once.
 
-    With `resume` it goes on with the run of its name, if there is one, and with this configuration. The process is in
-    its own session, so interrupting a notebook's kernel does not end it; it stops with a checkpoint when the process
-    that launched it is gone. Its output goes to `trainer.log` in the run directory.
+    The process is in its own session, so interrupting a notebook's kernel does not end it. Its output goes to
+    `trainer.log` in the run directory.
+
+    Args:
+        config: What to train.
+        resume: Whether to go on with the run of its name, if there is one, and with this configuration.
+        detach: Whether training goes on when the launching process ends. If not, it then stops with a checkpoint. None:
+            it goes on if that process is a notebook's kernel, since people restart those all day; stop it from a view,
+            from JupyterLab's side panel, or by `watch(path).send("stop")`.
     """
+    detach = _in_notebook() if detach is None else detach
     path = Path(config.run.folder) / config.run.name
     resume = resume and bool(config.run.name) and (path / "run.db").exists()
     if not resume:
@@ -263,7 +277,12 @@ def launch(config: TrainConfig, *, resume: bool = False) -> Run:
     else:
         write_text(path / "config.toml", config.to_toml())
     command = [sys.executable, "-m", "training", "train", str(path / "config.toml"), "--run", path.name]
-    command += ["--run.folder", str(path.parent), "--stop-with-parent", *(["--resume"] if resume else [])]
+    command += [
+        "--run.folder",
+        str(path.parent),
+        *([] if detach else ["--stop-with-parent"]),
+        *(["--resume"] if resume else []),
+    ]
     with (path / "trainer.log").open("wb") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
     return Run(path, process)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 from engine import Problem, Verdict
 from feedback import Feedback
@@ -18,7 +19,19 @@ from training.run.directory import Run
 from training.run.rows import feedback_metrics, feedback_row
 from training.run.store import NoStore, RunStore, SampleRow
 
+Exist = Literal["error", "new", "replace"]
 _OBEYED = {"pause": "paused", "resume": "running", "stop": "stopping"}
+_FILES = (
+    "run.db",
+    "run.db-wal",
+    "run.db-shm",
+    "about.json",
+    "control.json",
+    "notes.json",
+    "summary.json",
+    "report.html",
+)
+"""What a run of one's own leaves in its folder."""
 _PAUSE = 0.1
 """Seconds between two looks for a command while paused."""
 
@@ -45,18 +58,24 @@ class Recorder:
         folder: The run's directory, such as `runs/mine`; made if there is none.
         steps: How many steps there will be, if that is known.
         store: Our trainer's, which owns the folder already and may go on with a run.
+        exist: What to do if there is a run in it already: `error`, `new` (the next free name, such as `mine-2`) or
+            `replace`, which deletes that run.
 
     Raises:
-        RunError: there is a run in it already.
+        RunError: there is a run in it already, and `exist` is `error`.
     """
 
     def __init__(
-        self, folder: str | Path, *, steps: int | None = None, store: RunStore | NoStore | None = None
+        self,
+        folder: str | Path,
+        *,
+        steps: int | None = None,
+        exist: Exist = "error",
+        store: RunStore | NoStore | None = None,
     ) -> None:
-        path = Path(folder)
-        if store is None and (path / "run.db").exists():
-            raise RunError(f"{path}: there is a run already; choose another folder")
+        path = Path(folder) if store is not None else _free(Path(folder), exist)
         self._store = store or RunStore(path)
+        self._pushed = time.monotonic()
         self.run = Run(path)
         self._steps = steps
         self._step = 0
@@ -79,7 +98,9 @@ class Recorder:
         """
         judged = [each.feedback for each in samples if each.feedback.report.execution.verdict != Verdict.INFRA]
         summed = feedback_metrics(judged, len(samples) - len(judged)) if samples else {}
-        self.write(step, samples, {**summed, **(metrics or {})})
+        now, before = time.monotonic(), self._pushed
+        self._pushed = now
+        self.write(step, samples, {**summed, "time/step": now - before, **(metrics or {})})
         self._obey()
         return self._state != "stopping"
 
@@ -145,6 +166,27 @@ class Recorder:
             self.close("stopped")
         else:
             self.close("finished" if error is None else "failed")
+
+
+def _free(path: Path, exist: Exist) -> Path:
+    """The folder that a new run goes into."""
+    if not (path / "run.db").exists():
+        return path
+    match exist:
+        case "new":
+            names = (path.with_name(f"{path.name}-{number}") for number in count(2))
+            return next(name for name in names if not (name / "run.db").exists())
+        case "replace":
+            for name in _FILES:
+                (path / name).unlink(missing_ok=True)
+            return path
+    raise RunError(f'{path}: there is a run already; choose another folder, or exist="new" or exist="replace"')
+
+
+def scored_record(scored: Scored) -> dict[str, Any]:
+    """The record of one program outside any run."""
+    row = feedback_row(scored.feedback, scored.problem, step=0, sample=0, columns=_columns(scored))
+    return {name: value for name, value in row.record.items() if name not in ("step", "sample")}
 
 
 def _columns(scored: Scored) -> dict[str, Sequence[Any]]:

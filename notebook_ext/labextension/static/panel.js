@@ -2,10 +2,12 @@
 // somebody called a folder.
 // Not here: asking the server (runs), JupyterLab's widgets and commands (plugin).
 
+import { INVISIBLE } from "./invisible.js";
 import { ACTIVE, activeRuns, GLYPHS, progressText, resultText } from "./runs.js";
 
-// C0 and C1 controls, zero-width, bidirectional and separator characters: spelled out, as the view does.
-const HIDDEN = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
+// What shows as nothing or reorders text is spelled out, as the view does, by the same list; here line ends and tabs too.
+const HIDDEN = new RegExp(`[${[[9, 10], ...INVISIBLE].map(([first, last]) => `\\u{${first.toString(16)}}-\\u{${last.toString(16)}}`).join("")}]`, "gu");
+const TAIL = 12; // characters of a name that stay whole at its end: names of runs differ there
 
 export function visible(text) {
   return String(text).replace(HIDDEN, (character) => `⟦U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟧`);
@@ -38,6 +40,12 @@ export function paintPanel(root, state, actions) {
   if (focused) [...root.querySelectorAll("[data-key]")].find((each) => each.dataset.key === focused)?.focus(); // painting anew keeps the focus
 }
 
+/** A name in two parts, of which the first is cut where there is no room. */
+function middleCut(name) {
+  const letters = [...name];
+  return [element("span", { class: "rltf-head-of-name" }, letters.slice(0, -TAIL).join("")), element("span", {}, letters.slice(-TAIL).join(""))];
+}
+
 function runItem(run, actions) {
   const name = visible(run.name);
   const button = (label, act) => element("button", { type: "button", "aria-label": `${label} ${name}`, "data-key": `${label} ${run.path}`, onclick: () => act(run) }, label);
@@ -47,7 +55,7 @@ function runItem(run, actions) {
   else if (ACTIVE.includes(run.state)) buttons.push(command("Pause", "pause"));
   if (ACTIVE.includes(run.state)) buttons.push(command("Stop", "stop"));
   return element("li", { class: "rltf-run", "data-path": run.path },
-    element("div", { class: "rltf-name", title: visible(run.path) }, name),
+    element("div", { class: "rltf-name", title: visible(run.path) }, ...middleCut(name)),
     element("div", { class: "rltf-state", "data-state": run.state }, element("span", { "aria-hidden": "true" }, GLYPHS[run.state] ?? "●"), ` ${visible(run.state)} · ${progressText(run)}`),
     run.steps ? element("progress", { value: run.step, max: run.steps, "aria-label": `progress of ${name}` }) : null,
     element("div", { class: "rltf-said" }, resultText(run)),

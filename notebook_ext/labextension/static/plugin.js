@@ -34,9 +34,10 @@ function actionsOf({ app, model, widgets, apputils }) {
   return {
     look: () => model.look(),
     command: (run, command) => model.command(run, command).catch(tell),
-    report: (run) => model.report(run, document.body.dataset.jpThemeLight === "false" ? "dark" : "light").then((html) => showReport({ app, widgets, apputils }, run, html)).catch(tell),
+    report: (run) => showReport({ app, widgets, apputils }, run, model.report(run, document.body.dataset.jpThemeLight === "false" ? "dark" : "light")).catch(tell),
     // in Notebook, every document is a page of its own: a new one cannot be filled from here
     watch: app.name === "JupyterLab" ? (run) => watchInNotebook(app, run).catch(tell) : null,
+    watchTab: app.name === "JupyterLab" ? (run) => watchInNotebook(app, run).then((panel) => outputInTab(app, panel)).catch(tell) : null,
   };
 }
 
@@ -79,24 +80,41 @@ function addCommands({ app, model, palette, open, actions }) {
     ["stop", "Stop the running job (with a checkpoint)", () => actions.command(activeRuns(model.get().runs)[0], "stop"), () => activeRuns(model.get().runs).length > 0],
   ];
   if (actions.watch) commands.push(["watch", "Watch the newest run in a new notebook", () => actions.watch(newest()), () => Boolean(newest())]);
-  for (const [name, label, execute, isEnabled] of commands) {
+  if (actions.watchTab) commands.push(["watch-tab", "Watch the newest run in a tab of its own", () => actions.watchTab(newest()), () => Boolean(newest())]);
+  for (const [name, words, execute, isEnabled] of commands) {
+    const label = `rltf: ${words}`; // so that typing "rltf" finds it, whatever else the palette holds
     app.commands.addCommand(`rltf:${name}`, { label, caption: label, execute, isEnabled });
     palette?.addItem({ command: `rltf:${name}`, category });
   }
   model.watch(() => app.commands.notifyCommandChanged());
 }
 
-/** The run's page in a tab, in a frame whose scripts have an origin of their own. */
-function showReport({ app, widgets, apputils }, run, html) {
+/** The run's page in a tab, in a frame whose scripts have an origin of their own; the tab opens at once and says what it waits for. */
+async function showReport({ app, widgets, apputils }, run, html) {
   const content = new widgets.Widget();
+  const waiting = element("p", { class: "rltf-waiting", role: "status" }, `The page of ${visible(run.name)} is being made…`);
   const frame = element("iframe", { title: `report of ${visible(run.name)}`, sandbox: "allow-scripts allow-downloads", class: "rltf-report" });
-  frame.srcdoc = html;
-  content.node.append(frame);
+  content.node.append(waiting);
   const widget = new apputils.MainAreaWidget({ content });
   widget.title.label = visible(run.name);
   widget.title.closable = true;
   app.shell.add(widget, "main");
   app.shell.activateById(widget.id);
+  try {
+    frame.srcdoc = await html;
+    waiting.replaceWith(frame);
+  } catch (error) {
+    widget.close();
+    throw error;
+  }
+}
+
+/** The output of a notebook's first cell in a tab of its own, beside the notebook's. */
+async function outputInTab(app, panel) {
+  panel.content.activeCellIndex = 0;
+  await app.commands.execute("notebook:create-output-view");
+  const view = app.shell.currentWidget;
+  if (view && view !== panel) app.shell.add(view, "main", { mode: "tab-after", ref: panel.id });
 }
 
 /** A new notebook with the live view of a run. */
@@ -110,4 +128,5 @@ async function watchInNotebook(app, run) {
   const source = `from notebook_ext import TrainingView\nTrainingView(${JSON.stringify(run.path)})`;
   panel.content.activeCell.model.sharedModel.setSource(source);
   await app.commands.execute("notebook:run-cell");
+  return panel;
 }

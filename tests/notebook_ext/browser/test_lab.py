@@ -90,6 +90,40 @@ def test_a_real_trainer_holds_still_goes_on_and_leaves_a_checkpoint_when_told_so
     assert (run.path / "checkpoints" / f"step-{run.state['step']}").is_dir()
 
 
+def test_a_kernel_that_restarts_is_said_to_be_gone_and_the_run_goes_on(lab, page, paced_run):
+    folder = paced_run("restarted", 2000)
+    show_run(lab, page, "restarted", folder)
+    wait_for_steps(page, 2)
+    page.evaluate("() => { jupyterapp.shell.currentWidget.sessionContext.restartKernel() }")
+    page.wait_for_selector(".rltf .notice:has-text('restarted or shut down')")
+    assert "gone" in page.locator(".rltf .status").inner_text()
+    assert "TrainingView(" in page.locator(".rltf .notice").inner_text()
+    for name in ("Pause", "Stop"):
+        assert button(page, name).is_disabled()
+    page.locator(".rltf .row").nth(2).click()  # throws nothing
+    assert page.errors == []
+    before = Run(folder).samples()[-1]["step"]
+    wait_until(lambda: Run(folder).samples()[-1]["step"] > before)
+
+
+def test_a_notebook_saved_while_live_shows_the_run_when_it_is_opened_without_its_kernel(lab, page, paced_run):
+    lab.write(
+        "saved",
+        "import notebook_ext.views\nnotebook_ext.views.KEEP_FIRST = 0.5\n" + SHOW.format(str(paced_run("saved", 2000))),
+    )
+    lab.open(page, "saved")
+    lab.run_all(page)
+    page.wait_for_selector("iframe[title=rltf]", state="attached")
+    page.evaluate(
+        "async () => { await jupyterapp.commands.execute('docmanager:save'); await jupyterapp.shell.currentWidget.sessionContext.shutdown() }"
+    )
+    page.reload()
+    page.locator("summary", has_text="rltf run saved: running at step").first.click()
+    frame = page.frame_locator("iframe[title=rltf]")
+    frame.locator(".rltf .row").nth(1).click()
+    frame.locator(".rltf .segment[data-token='0']").first.wait_for()
+
+
 def test_a_page_reloaded_in_mid_run_is_whole_again(lab, page, paced_run):
     show_run(lab, page, "reload", paced_run("reload", 20_000))
     wait_for_steps(page, 2)

@@ -1,5 +1,7 @@
 """The page of a run in a real browser: accessible in both themes, and nothing asked of a network."""
 
+import json
+import re
 import sqlite3
 from pathlib import Path
 
@@ -147,6 +149,119 @@ def test_a_narrow_page_scrolls_inside_its_parts_only(page, pages):
     page.set_viewport_size({"width": 500, "height": 900})
     open_page(page, pages / "run.html", "light")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+OVERLAPS = """() => {
+  const boxes = ['.list', '.code', '.tests', '.inspector', '.curves', '.top', '.tabs'].map(name => document.querySelector('.rltf ' + name)).filter(part => part && part.offsetHeight).map(part => [part.className, part.getBoundingClientRect()]);
+  return boxes.flatMap(([name, one], place) => boxes.slice(place + 1).filter(([, other]) => Math.min(one.right, other.right) - Math.max(one.left, other.left) > 1 && Math.min(one.bottom, other.bottom) - Math.max(one.top, other.top) > 1).map(([other]) => name + ' over ' + other));
+}"""
+
+
+@pytest.mark.parametrize("width", [480, 600, 700, 860, 1053, 1400])
+def test_nothing_is_drawn_over_anything_at_any_width(page, tmp_path, width):
+    record_ = record(reports()["name"], problem_id="a_very_long_name_without_any_blank/" + "x" * 400)
+    folder = make_run(tmp_path / "wide", steps=3)
+    with sqlite3.connect(folder / "run.db") as database:
+        database.execute(
+            "UPDATE samples SET problem_id = ?, record = ? WHERE seq = (SELECT max(seq) FROM samples)",
+            (record_["problem_id"], json.dumps(record_)),
+        )
+    database.close()
+    (tmp_path / "wide.html").write_text(build_page(Run(folder)))
+    page.set_viewport_size({"width": width, "height": 900})
+    open_page(page, tmp_path / "wide.html", "light")
+    page.locator(".rltf .row").first.click()
+    page.locator(".rltf .heading h2:has-text('a_very_long')").wait_for()
+    assert page.evaluate(OVERLAPS) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.errors == []
+
+
+def test_on_paper_program_tests_and_list_are_whole(page, tmp_path):
+    folder = make_run(tmp_path / "paper", steps=10)
+    (tmp_path / "paper.html").write_text(build_page(Run(folder)))
+    open_page(page, tmp_path / "paper.html", "light")
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator(".rltf .row").count() == 120
+    cut = "[...document.querySelectorAll('.rltf :is(.listbox, .code, .tests, .inspector)')].filter(part => part.scrollHeight > part.clientHeight + 1).map(part => part.className)"
+    assert page.evaluate(cut) == []
+    assert page.evaluate(OVERLAPS) == []
+
+
+def test_a_program_of_five_thousand_lines_is_drawn_in_part_and_printed_whole(page, tmp_path):
+    long = record(reports()["name"])
+    lines = 5000
+    long |= {
+        "program": "".join(f"value_{line} = {line} + other\n" for line in range(lines)),
+        "diagnostics": [],
+        "contributions": [],
+    }
+    place, tokens = 0, []
+    for line in long["program"].splitlines(keepends=True):
+        for text in re.findall(r"\w+|\s|\S", line):
+            tokens.append(
+                {
+                    "text": text,
+                    "id": 1,
+                    "start_byte": place,
+                    "end_byte": place + len(text),
+                    "reward": -0.9,
+                    "advantage": -0.5,
+                    "logprob": -1,
+                    "components": {"coarse": -0.9, "adaptive": 0, "fine": 0, "static": 0},
+                }
+            )
+            place += len(text)
+    (tmp_path / "long.html").write_text(build_sample_page(long | {"tokens": tokens}))
+    page.goto((tmp_path / "long.html").as_uri())
+    page.locator(".rltf .segment").first.wait_for()
+    assert page.locator(".rltf .line").count() < 300
+    page.locator(".rltf .code").press("End")
+    page.locator(".rltf .lineno:text-is('5000')").wait_for()
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator(".rltf .line").count() >= lines
+
+
+def test_a_copied_program_is_the_program(page, pages, browser):
+    open_page(page, pages / "sample.html", "light")
+    page.evaluate("getSelection().selectAllChildren(document.querySelector('.rltf .code'))")
+    copied = page.evaluate("getSelection().toString()")
+    program = record(reports()["unicode"])["program"]
+    assert [line.rstrip("\n") for line in copied.strip("\n").split("\n")] == program.rstrip("\n").split("\n")
+
+
+def test_an_address_names_a_sample(page, tmp_path):
+    run = Run(make_run(tmp_path / "linked", steps=3))
+    (tmp_path / "linked.html").write_text(build_page(run))
+    seq = run.samples()[4]["seq"]
+    page.goto((tmp_path / "linked.html").as_uri() + f"#seq={seq}")
+    page.locator(f".rltf .row.selected[data-seq='{seq}']").wait_for()
+    page.locator(".rltf .listbox").press("ArrowDown")
+    page.wait_for_timeout(200)
+    assert page.evaluate("location.hash") == "#seq=" + page.locator(".rltf .row.selected").get_attribute("data-seq")
+
+
+def test_a_chart_zooms_by_dragging_filters_by_a_click_and_takes_any_metric(page, pages):
+    open_page(page, pages / "run.html", "light")
+    over = page.locator(".rltf .chart .u-over").first
+    over.scroll_into_view_if_needed()
+    box = over.bounding_box()
+    page.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + 20, steps=4)
+    page.mouse.up()
+    page.get_by_role("button", name="whole run").click()
+    page.get_by_role("button", name="whole run").wait_for(state="hidden")
+    over.click(position={"x": box["width"] - 2, "y": 30})
+    page.wait_for_selector(".count:has-text('step 12')")
+    page.get_by_label("add a chart").select_option("outcome/runtime")
+    page.locator(".rltf .chart .title", has_text="outcome/runtime").wait_for()
+    page.get_by_label("log scale").check()
+    page.get_by_label("smoothing").fill("0")
+    page.get_by_label("size of the charts").select_option("small")
+    page.wait_for_timeout(200)
+    assert page.errors == []
 
 
 def test_reduced_motion_has_no_transitions(page, pages):

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import test from "node:test";
 
 import { window } from "./setup.mjs";
 
 const FOLDER = "../../../notebook_ext/labextension/static";
 const { activeRuns, progressText, resultText, runsModel, serverRequest } = await import(`${FOLDER}/runs.js`);
-const { paintPanel, paintStatus } = await import(`${FOLDER}/panel.js`);
+const { paintPanel, paintStatus, visible } = await import(`${FOLDER}/panel.js`);
 const { makePlugin } = await import(`${FOLDER}/plugin.js`);
 
 const run = (extra = {}) => ({ path: "runs/one", name: "one", state: "running", step: 3, steps: 10, pass_rate: 0.25, held_out: [], quiet: 1, ...extra });
@@ -76,6 +77,12 @@ test("every run has buttons for what can be done with it, and a name stays text"
   assert.match(root.textContent, /and 4 older runs/);
 });
 
+test("the panel spells out what the view spells out, by the same list", () => {
+  const read = (path) => readFileSync(new URL(path, import.meta.url), "utf8");
+  assert.equal(read("../../../notebook_ext/labextension/static/invisible.js"), read("../../../training/page/js/invisible.js"));
+  assert.equal(visible("a\u{E0041}\n\u3164b"), "a⟦U+E0041⟧⟦U+000A⟧⟦U+3164⟧b");
+});
+
 test("painting the panel anew keeps the focus where it was", () => {
   const root = document.createElement("div");
   document.body.replaceChildren(root);
@@ -122,6 +129,7 @@ test("the plugin is whole in an application that has neither status bar nor pale
   await app.restored;
   assert.deepEqual(added, [["rltf-runs", "left"]]);
   assert.deepEqual([...commands.keys()], ["rltf:show-runs", "rltf:report", "rltf:pause", "rltf:resume", "rltf:stop"]);
+  assert.ok([...commands.values()].every(({ label }) => label.startsWith("rltf: ")));
   assert.equal(commands.get("rltf:pause").isEnabled(), false);
   assert.ok(window.document.head.querySelector("link[href='panel.css']"));
 });

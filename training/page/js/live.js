@@ -13,7 +13,7 @@ const GONE = "The kernel that this view talked to is gone: it was restarted or s
 const SILENT = "The kernel does not answer: clicks wait until it is free. If they stay unanswered, reload the page, or call run.send(\"pause\") or run.send(\"stop\").";
 
 /** Data that a kernel sends; `timer` is `setTimeout` but in tests. */
-export function liveSource(model, { name, path = "", loop = false, timer = setTimeout } = {}) {
+export function liveSource(model, { name, loop = false, timer = setTimeout } = {}) {
   const silent = loop ? BUSY : SILENT;
   const view = Math.random().toString(36).slice(2);
   const records = new Map();
@@ -98,9 +98,9 @@ export function liveSource(model, { name, path = "", loop = false, timer = setTi
     gone = () => {
       if (!alive) return;
       alive = false;
-      const { run } = store.get();
+      const { run, about } = store.get();
       const ended = ["finished", "stopped", "failed"].includes(run?.state);
-      store.update({ asked: null, askedId: null, run: ended ? run : { ...run, state: "gone" }, notice: `${GONE} TrainingView(${JSON.stringify(path || name)}) shows the run as it is now; run.send(...) and the side panel steer it.` });
+      store.update({ asked: null, askedId: null, run: ended ? run : { ...run, state: "gone" }, notice: `${GONE} TrainingView(${JSON.stringify(about?.path ?? name)}) shows the run as it is now; run.send(...) and the side panel steer it.` });
     };
     model.on("comm_live_update", gone); // what ipywidgets tells when the kernel restarts
     hello(RETRIES);

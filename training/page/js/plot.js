@@ -26,13 +26,13 @@ export function plot(store, box, legend) {
     const height = HEIGHTS[state.charts.size] ?? HEIGHTS.full;
     const look = getComputedStyle(box);
     const colours = [...legend.querySelectorAll(".entry.curve")].map((part) => getComputedStyle(part).getPropertyValue("--tone").trim());
-    const key = JSON.stringify([curves.map(({ name, run }) => [name, run]), state.charts.size, state.charts.log, state.charts.over, look.color, colours]);
+    const key = JSON.stringify([curves.map(({ name, run }) => [name, run]), state.charts.size, state.charts.log, state.charts.over, Boolean(state.charts.smoothing), look.color, colours]);
     if (key !== made || !chart || !same || state.charts.zoom !== shown?.zoom) {
       const drawn = columnsOf(curves, entry, state);
       if (key !== made || !chart) {
         close();
         made = key;
-        chart = new uPlot(options({ store, entry, curves, colours, look, width, height, format, drawn: () => shown, state }), [[]], box);
+        chart = new uPlot(options({ store, entry, curves, colours, look, width, height, format, drawn: () => shown, state }), drawn.data, box);
         chart.over.append(...cross);
       }
       shown = { ...drawn, steps, zoom: state.charts.zoom };
