@@ -78,8 +78,10 @@ def test_a_hostile_name_is_text_in_the_panel_and_its_report_opens_in_the_themes_
 def test_typing_rltf_into_the_palette_finds_the_commands_and_one_opens_the_view_in_a_tab(lab, page, paced_run):
     paced_run("tabbed", 2000, folder=lab.folder / "runs")
     open_lab(lab, page)
+    page.wait_for_function("jupyterapp.commands.isEnabled('rltf:watch-tab')")
     page.evaluate("() => { jupyterapp.commands.execute('apputils:activate-command-palette') }")
-    page.locator(".lm-CommandPalette-input").press_sequentially("rltf")
+    page.wait_for_selector(".jp-ModalCommandPalette .lm-CommandPalette-input:focus")
+    page.keyboard.type("rltf")
     page.locator(".lm-CommandPalette-item", has_text="rltf: Show runs").wait_for()
     assert page.locator(".lm-CommandPalette-item").first.inner_text().startswith("rltf: ")
     page.keyboard.press("Escape")
