@@ -16,10 +16,13 @@ from training.page.html import escape
 RECORDS_BUDGET = 500_000
 """Bytes of compressed records in an output; with script, samples and escaping a notebook grows by under 2 MB."""
 
+MOST_SAMPLES = 10_000
+"""Samples that an output lists; a report lists all."""
+
 
 def frozen_run(run: Run) -> str:
     """HTML of a run: its page in a frame, and its tables for readers where frames are stripped (GitHub, e-mail)."""
-    page = build_page(run, budget=RECORDS_BUDGET, programs=False, host="frame")
+    page = build_page(run, budget=RECORDS_BUDGET, programs=False, most=MOST_SAMPLES, host="frame")
     return _framed(page, run_line(run), run_table(run), 900)
 
 

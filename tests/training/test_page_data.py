@@ -5,6 +5,7 @@ import gzip
 import json
 import math
 import unicodedata
+from collections import Counter
 
 import pytest
 
@@ -12,6 +13,7 @@ from tests.notebook_ext.made_run import make_run
 from training.commands import report
 from training.config import TrainConfig
 from training.page import page_data, run_about
+from training.page.data import mark_counts, outcome_counts
 from training.page.html import _INVISIBLE, escape
 from training.run import Run
 
@@ -102,3 +104,15 @@ def test_the_list_of_invisible_characters_holds_every_category_that_hides():
         assert code in listed
     assert not {ord(letter) for letter in "az09é日🎉✓\t\n "} & listed
     assert escape("a\U000e0041\u3164<") == "a⟦U+E0041⟧⟦U+3164⟧&lt;"
+
+
+def test_a_page_may_list_the_newest_samples_only_and_says_so(run):
+    data = page_data(run, most=10)
+    assert [row["seq"] for row in unpacked(data["rows"])["samples"]] == [row["seq"] for row in run.samples()[-10:]]
+    assert "38 older samples are in the run directory only" in data["notice"]
+
+
+def test_counts_are_those_of_all_samples(run):
+    samples = run.samples()
+    assert outcome_counts(run) == Counter(sample["outcome"] for sample in samples)
+    assert mark_counts(run) == Counter(mark for sample in samples for mark in sample["marks"])

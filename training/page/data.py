@@ -9,7 +9,8 @@ import base64
 import gzip
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 from training.page.about import run_about
@@ -38,6 +39,32 @@ def _summary(row: dict[str, Any]) -> dict[str, Any]:
     return {**kept, "reward": round(row["reward"], 5)}
 
 
+def outcome_counts(run: Run) -> Counter[str]:
+    """How many samples had each outcome."""
+    return _counts(run, "outcome", lambda row: [row["outcome"]])
+
+
+def mark_counts(run: Run) -> Counter[str]:
+    """How many samples each diagnostic was found in, as `"L pylint E0602"`."""
+    return _counts(run, "marks", lambda row: row["marks"])
+
+
+def _counts(run: Run, column: str, names: Callable[[dict[str, Any]], list[str]]) -> Counter[str]:
+    """Count over all samples, in SQLite where the column was written with every sample."""
+    if run.is_listed:
+        grouped = run.rows(f"SELECT {column}, count(*) AS count FROM samples GROUP BY {column}")  # noqa: S608
+        rows = [
+            ({column: json.loads(row[column]) if column == "marks" else row[column]}, row["count"]) for row in grouped
+        ]
+    else:
+        rows = [(row, 1) for row in run.samples()]
+    counts: Counter[str] = Counter()
+    for row, count in rows:
+        for name in names(row):
+            counts[name] += count
+    return counts
+
+
 def notes_by_seq(run: Run) -> dict[int, str]:
     """The notes of `Run.notes`, by the number of the sample."""
     notes = run.notes
@@ -48,7 +75,12 @@ def notes_by_seq(run: Run) -> dict[int, str]:
 
 
 def page_data(
-    run: Run, *, budget: float = RECORDS_BUDGET, programs: bool = True, beside: Sequence[Run] = ()
+    run: Run,
+    *,
+    budget: float = RECORDS_BUDGET,
+    programs: bool = True,
+    beside: Sequence[Run] = (),
+    most: int | None = None,
 ) -> dict[str, Any]:
     """Everything a page shows of a run: state, configuration, all metrics, all samples, some samples' tokens.
 
@@ -61,22 +93,25 @@ def page_data(
             and program, and says that its tokens are not here.
         programs: Whether every sample keeps its program.
         beside: Other runs whose curves and configuration are shown beside this one's.
+        most: The newest so many samples are listed; None for all.
     """
-    rows, notes = run.samples(), notes_by_seq(run)
+    rows = run.samples() if most is None else run.newest_samples(most)
+    notes, left_out = notes_by_seq(run), sum(outcome_counts(run).values()) - len(rows)
     held = _seqs_within(run, rows, budget, first=set(notes))
     samples = [
         {**_summary(row), "held": row["seq"] in held} | ({"program": row["program"]} if programs else {})
         for row in rows
     ]
     others = [{"name": each.name, "about": run_about(each), "metrics": metric_rows(each.metrics())} for each in beside]
-    partial = len(held) < len(rows)
+    said = [f"This page keeps the tokens of {len(held)} of its {len(rows)} samples."] if len(held) < len(rows) else []
+    said += [f"{left_out} older samples are in the run directory only."] if left_out else []
     more = f"`rltf report {run.path} --budget all` keeps those of all samples." if programs else ""
     return {
         "run": {"name": run.name, **run.state, "summary": run.summary},
         "about": run_about(run),
         "notes": notes,
         "more": more,
-        "notice": f"This page keeps the tokens of {len(held)} of its {len(rows)} samples. {more}" if partial else "",
+        "notice": " ".join([*said, more] if said else []),
         "rows": _packed(_json({"metrics": metric_rows(run.metrics()), "samples": samples})),
         "records": _packed(_records(run, held)),
         "beside": _packed(_json(others)) if others else None,

@@ -7,12 +7,18 @@ from __future__ import annotations
 
 import html
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from training.page.data import RECORDS_BUDGET, compact, page_data, sample_summaries
+from training.page.data import (
+    RECORDS_BUDGET,
+    compact,
+    mark_counts,
+    newest_summaries,
+    outcome_counts,
+    page_data,
+)
 from training.page.script import STYLE, view_script
 from training.run import Run
 
@@ -59,6 +65,7 @@ def build_page(
     budget: float | None = None,
     programs: bool = True,
     beside: Sequence[Run] = (),
+    most: int | None = None,
     theme: str | None = None,
     host: str = "page",
 ) -> str:
@@ -69,10 +76,12 @@ def build_page(
         budget: Bytes of compressed sample records to keep (`math.inf`: all); None for the default of `page_data`.
         programs: Whether every sample keeps its program.
         beside: Other runs whose curves and configuration are shown beside this one's.
+        most: The newest so many samples are listed; None for all.
         theme: `light` or `dark`; None follows the reader's own setting.
         host: `page`, or `frame` for a page inside a notebook's output.
     """
-    data = page_data(run, budget=RECORDS_BUDGET if budget is None else budget, programs=programs, beside=beside)
+    budget = RECORDS_BUDGET if budget is None else budget
+    data = page_data(run, budget=budget, programs=programs, beside=beside, most=most)
     return _page(f"{run.name} · rltf", {**data, "theme": theme, "host": host}, run_table(run), host)
 
 
@@ -138,18 +147,16 @@ def _held_out(run: Run) -> str:
 
 def run_table(run: Run) -> str:
     """A run as plain HTML tables: state, held-out result, outcomes, frequent diagnostics, some samples."""
-    samples = sample_summaries(run)
+    outcomes, marks = outcome_counts(run), mark_counts(run)
     rows = [
         ("run", run.name),
         ("state", f"{run.state.get('state')}, step {run.state.get('step', 0)}"),
-        ("samples", str(len(samples))),
+        ("samples", str(sum(outcomes.values()))),
     ]
     points = [row["value"] for row in run.metrics() if row["name"] == "held_out/pass@1" and row["value"] is not None]
     if points:
         rows.append(("held-out pass@1", " → ".join(f"{100 * value:.1f}%" for value in (points[0], points[-1]))))
-    outcomes = Counter(sample["outcome"] for sample in samples)
     rows.append(("outcomes", ", ".join(f"{name} {count}" for name, count in outcomes.most_common())))
-    marks = Counter(mark for sample in samples for mark in sample["marks"])
     rows.append(("frequent diagnostics", ", ".join(f"[{mark}] {count}" for mark, count in marks.most_common(6))))
     listed = [
         (
@@ -159,7 +166,7 @@ def run_table(run: Run) -> str:
             f"{each['reward']:+.2f}",
             " ".join(f"[{mark}]" for mark in each["marks"]),
         )
-        for each in samples[-_LISTED:]
+        for each in newest_summaries(run, _LISTED)
     ]
     return _table(rows) + _table(listed, ("step", "problem", "outcome", "reward", "diagnostics"))
 

@@ -93,6 +93,12 @@ class Run:
         """
         return self._samples("WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
 
+    @property
+    def is_listed(self) -> bool:
+        """Whether every sample was written with the columns that lists need; older runs are listed from records."""
+        columns = [row["name"] for row in self.rows("PRAGMA table_info(samples)")]
+        return "outcome" in columns and not list(self.rows("SELECT 1 FROM samples WHERE outcome IS NULL LIMIT 1"))
+
     def newest_samples(self, count: int) -> list[dict[str, Any]]:
         """The `count` newest rows of `samples`, oldest first."""
         return self._samples("ORDER BY seq DESC LIMIT ?", (count,))[::-1]
