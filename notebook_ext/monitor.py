@@ -160,6 +160,8 @@ class Monitor:
             self._send({"kind": "found", "to": viewer, "text": text, "seqs": self._containing(text)})
         elif kind == "note":
             self._send({"kind": "noted", "to": viewer, "seq": message["seq"], **self._noted(message)})
+        elif kind == "held_out":
+            self._send({"kind": "held_out", "to": viewer, "samples": self._run.held_out()})
         elif kind == "beside":
             self._send({"kind": "beside", "to": viewer, "name": message["name"], **self._beside(str(message["name"]))})
         elif kind == "command" and message["command"] in COMMANDS:

@@ -23,6 +23,7 @@ from filelock import FileLock, Timeout
 from engine import Problem
 from training.config import TrainConfig
 from training.errors import DivergenceError, Interrupted, LostError, RunError, Stopping
+from training.evaluation.kept import kept_samples
 from training.evaluation.rates import Judged, judged_samples, pass_rate
 from training.files import write_text
 from training.models.performance import Tokens, sampled_tokens
@@ -313,8 +314,9 @@ class Loop:
 
     def _evaluate(self, samples: int) -> dict[str, float]:
         """Measure the held-out pass rate, sampled at temperature 1 and greedy; record and show it."""
+        self.parts.recorder.tell("evaluating")
         try:
-            sampled, greedy = self._rate(samples, Drawing()), self._rate(1, GREEDY)
+            (sampled, drawn), (greedy, best) = self._rate(samples, Drawing()), self._rate(1, GREEDY)
         except Stopping:
             raise Interrupted(self.save()) from None
         rates = {"pass@1": sampled.pass_at_1, "greedy": greedy.pass_at_1}
@@ -324,10 +326,13 @@ class Loop:
             {"step": step, **rates, "samples_per_problem": samples, **sampled.classes},
             {f"held_out/{name}": value for name, value in rates.items()},
         )
+        kept = kept_samples(drawn, "sampled") + kept_samples(best, "greedy")
+        self.parts.recorder.event("held_out", {"step": step, "samples": kept})
+        self.parts.recorder.tell("running")
         self.display.evaluation(step, sampled, greedy)
         return rates
 
-    def _rate(self, samples: int, drawing: Drawing) -> PassRate:
+    def _rate(self, samples: int, drawing: Drawing) -> tuple[PassRate, list[Judged]]:
         def judged() -> list[Judged]:
             problems, sampler = self.ranks.share(self.held_out), self.parts.trainer.rollouts.sampler
             judge, seed = self.parts.scorer.engine.judge, self.config.run.seed
@@ -339,7 +344,8 @@ class Loop:
 
         place = {problem.id: index for index, problem in enumerate(self.held_out)}
         everywhere = chain(*self.ranks.gather(judged))
-        return pass_rate(sorted(everywhere, key=lambda each: (len(each.rollout.prompt_ids), place[each.problem_id])))
+        ordered = sorted(everywhere, key=lambda each: (len(each.rollout.prompt_ids), place[each.problem_id]))
+        return pass_rate(ordered), ordered
 
     def _undone_if_stopped(self, work: Callable[[], None]) -> None:
         """Do `work`; if training is asked to stop meanwhile, write a checkpoint of what was before it."""

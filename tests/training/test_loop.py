@@ -91,6 +91,18 @@ def test_every_step_is_in_the_database_once(finished):
     assert [row["step"] for row in run.metrics() if row["name"] == "held_out/pass@1"] == [0, 4]
 
 
+def test_held_out_samples_stand_behind_their_rate_and_the_run_says_when_it_evaluates(finished):
+    run = Run.open(finished[0])
+    kept = run.held_out()
+    for step, name in ((0, "before"), (4, "after")):
+        drawn = [sample for sample in kept if (sample["step"], sample["drawn"]) == (step, "sampled")]
+        assert len(drawn) == 12
+        passed = sum(sample["outcome"] == "passed" for sample in drawn) / len(drawn)
+        assert abs(passed - run.summary["held_out"][name]["pass@1"]) < 1e-9
+    states = [event["data"]["state"] for event in run.events() if event["kind"] == "state"]
+    assert states == ["running", "evaluating", "running", "evaluating", "running", "finished"]
+
+
 def test_a_record_says_where_every_reward_comes_from(finished):
     run = Run.open(finished[0])
     for row in run.samples():

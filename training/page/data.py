@@ -114,6 +114,7 @@ def page_data(
         "notice": " ".join([*said, more] if said else []),
         "rows": _packed(_json({"metrics": metric_rows(run.metrics()), "samples": samples})),
         "records": _packed(_records(run, held)),
+        "held_out": _packed(_json(run.held_out())) if programs else None,
         "beside": _packed(_json(others)) if others else None,
     }
 

@@ -148,6 +148,11 @@ class Run:
         kept = {sample: note for sample, note in notes.items() if note}
         write_text(self.path / "notes.json", json.dumps(kept, indent=1))
 
+    def held_out(self) -> list[dict[str, Any]]:
+        """Give the samples of all held-out evaluations with their `step`, oldest first (`training.evaluation.kept`)."""
+        rows = self.rows("SELECT step, data FROM events WHERE kind = 'held_out' ORDER BY seq")
+        return [{"step": row["step"], **sample} for row in rows for sample in json.loads(row["data"])["samples"]]
+
     def send(self, command: Command) -> int:
         """Ask the trainer to pause, resume or stop; returns the id that its answering state event will carry."""
         file = self.path / "control.json"

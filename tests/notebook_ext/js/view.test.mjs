@@ -366,3 +366,18 @@ test("a weight moved in the view ranks the list anew and says how far", async ()
   assert.match(all(".row")[0].textContent, /p\/3.*\+8/);
   assert.match(find(".weights .said").textContent, /as they were: −1 over 4 samples/);
 });
+
+test("held-out samples stand behind their rate, by evaluation, and a sample shows its program", async () => {
+  const one = (step, problem_id, outcome, extra = {}) => ({ step, problem_id, sample: 0, drawn: "sampled", outcome, error_type: "", tests: "pf", program: "<b>x</b>", ...extra });
+  const samples = [one(0, "a", "failed"), one(0, "b", "passed"), one(9, "a", "passed"), one(9, "b", "failed"), one(9, "b", "passed", { drawn: "greedy" })];
+  const held = gzipSync(JSON.stringify(samples)).toString("base64");
+  const { find, all } = await show({ ...page(makeSamples(2)), held_out: held });
+  find("[data-page=held]").click();
+  await painted();
+  await painted();
+  assert.match(find(".page-held").textContent, /2 problems: 1 pass more often than at the first evaluation, 1 less often/);
+  assert.deepEqual(all("table.held tbody tr:not(.held-detail) th").map((cell) => cell.textContent), ["b", "a"]);
+  find("table.held .badge").click();
+  assert.equal(find(".held-program").textContent, "<b>x</b>");
+  assert.equal(find(".held-program b"), null);
+});

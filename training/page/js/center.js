@@ -6,6 +6,7 @@ import { codePanel } from "./code.js";
 import { comparePanel } from "./compare.js";
 import { h } from "./dom.js";
 import { groupPanel } from "./group.js";
+import { heldOutPanel } from "./held.js";
 import { historyPanel } from "./history.js";
 import { problemsPanel } from "./problems.js";
 import { tokenTable } from "./table.js";
@@ -17,6 +18,7 @@ const TABS = [
   { page: "compare", label: "Compare", make: comparePanel, run: true },
   { page: "history", label: "Through time", make: historyPanel, run: true },
   { page: "problems", label: "Problems", make: problemsPanel, run: true },
+  { page: "held", label: "Held-out", make: heldOutPanel, run: true },
   { page: "about", label: "Run", make: aboutPanel, run: true },
 ];
 

@@ -82,6 +82,7 @@ export function liveSource(model, { name, loop = false, timer = setTimeout } = {
       found: (message) => answerSearch(message),
       about: ({ about, siblings, notes }) => store.update(withBatch(store.get(), { about, siblings, notes })),
       beside: (message) => answer("beside", message.name, message.metrics && besideRun(message), message.failure),
+      held_out: ({ samples }) => answer("held_out", "", samples),
       noted: (message) => answer("note", message.seq, message.notes, message.failure),
       sent({ command, id }) {
         store.update({ asked: command, askedId: id, notice: "" });
@@ -118,7 +119,7 @@ export function liveSource(model, { name, loop = false, timer = setTimeout } = {
     };
   }
 
-  return { kind: "run", host: "cell", controls: true, edit: editing(model, view), note: (seq, text) => ask("note", seq, { seq, text }), beside: (other) => ask("beside", other, { name: other }), initial: { run: { name, state: "connecting", step: 0 }, follow: true, notice: loop ? BUSY : "" }, record, search, connect };
+  return { kind: "run", host: "cell", controls: true, edit: editing(model, view), heldOut: () => ask("held_out", ""), note: (seq, text) => ask("note", seq, { seq, text }), beside: (other) => ask("beside", other, { name: other }), initial: { run: { name, state: "connecting", step: 0 }, follow: true, notice: loop ? BUSY : "" }, record, search, connect };
 }
 
 /** A function that asks the kernel to judge an edited program; an answer that a newer question overtook never comes. */

@@ -18,6 +18,7 @@ export async function pageSource(data) {
     linked: (data.host ?? "page") === "page",
     more: data.more,
     initial: { ...withBatch(EMPTY, { run: data.run, about: data.about, notes: data.notes, ...rows }), beside: (await besides).map(besideRun), notice: data.notice ?? "" },
+    heldOut: data.held_out ? () => unpack(data.held_out) : null,
     search: async (text) => searchPrograms(rows.samples, text),
     async record(seq) {
       return (await records)[seq] ?? bareRecord(bySeq.get(seq));
