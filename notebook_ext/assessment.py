@@ -17,8 +17,8 @@ from typing import Any
 from engine import Engine, Problem, SandboxError, parse_problem
 from feedback import FinishReason, RewardSettings, assess
 from notebook_ext.edited import offsets_of_edit
-from training.page import compact, shown_record
 from training.models.tokenization import Tokenization
+from training.page import compact, shown_record
 
 
 def as_problem(problem: Problem | Mapping[str, object] | str | Path) -> Problem:

@@ -24,9 +24,9 @@ from notebook_ext.frozen import folded, frozen_run, frozen_sample
 from notebook_ext.monitor import ENDED, Monitor
 from training import ConfigError, Run, watch
 from training.data import DataError, LoadReport, load_problems
+from training.models.tokenization import Tokenization, TokenizerError
 from training.page import build_page, build_sample_page, compact, record_line, record_table, run_line, run_table
 from training.run.recorder import Exist, Recorder, Scored, scored_record
-from training.models.tokenization import Tokenization, TokenizerError
 
 if TYPE_CHECKING:
     from notebook_ext.still import StillView as _View
