@@ -108,8 +108,4 @@ trainers: install ## Test the adapters of docs/trainers.md on the libraries them
 	@.venv-trainers/bin/python -m pytest tests/integrations
 
 clean: ## Remove .venv and caches (runs/ stays)
-<<<<<<< HEAD
-	rm -rf .venv .venv-lock .venv-trainers .venv-newest .venv-oldest .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
-=======
-	rm -rf $(VENV) .venv-lock .venv-newest .venv-oldest .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
->>>>>>> 87c0ec4 (Bound every requirement; let VENV name the environment's folder)
+	rm -rf $(VENV) .venv-lock .venv-trainers .venv-newest .venv-oldest .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
