@@ -1,6 +1,6 @@
-"""The run's scorer: rollouts are judged by an engine on this machine or on a Ray cluster.
+"""Open the run's scorer, whose engine is on this machine or on a Ray cluster.
 
-Tokens, rewards and the policy stay in this process whichever engine judges, so its place changes no feedback.
+Tokens, rewards and the policy stay in this process. The engine's place therefore changes no feedback.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from training.models.policy import Policy
 
 
 def open_scorer(config: TrainConfig, policy: Policy, tell: Callable[[str], None], sharing: int = 1) -> Scorer:
-    """Start the configured feedback workers; `tell` is given a line for whatever befalls those of a cluster later.
+    """Start the configured feedback workers. `tell` receives a line for whatever happens to a cluster's workers later.
 
-    `sharing` processes of the run each open a scorer: on its own machine's workers, or on its share of the cluster's.
+    Each of `sharing` processes opens a scorer, on its own machine's workers or on its share of the cluster's.
 
     Raises:
         SandboxError: programs cannot be confined as required, here or on a node of the cluster.

@@ -1,4 +1,4 @@
-"""Learners: what changes the policy, in one process or in all that were launched."""
+"""Learners change the policy, in one process or in all processes that were launched."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ __all__ = ["open_learner", "open_ranks"]
 
 
 def open_ranks() -> Ranks:
-    """Find the processes that a launcher started, as its environment says; or this one alone.
+    """Find the processes that a launcher started, from its environment, or this process alone.
 
     Raises:
-        ConfigError: they cannot work together, and why.
+        ConfigError: they cannot work together. The message says why.
     """
     size = os.environ.get("WORLD_SIZE", "1")
     if "RANK" not in os.environ or int(size) == 1:
@@ -37,10 +37,10 @@ def open_ranks() -> Ranks:
 
 
 def open_learner(section: OptimizerSection, policy: Policy, steps: int, ranks: Ranks) -> Learner:
-    """Open what changes the policy: in this process, or in all of `ranks`.
+    """Open the learner of this process, or of all processes in `ranks`.
 
     Raises:
-        ConfigError: what is configured does not work in several.
+        ConfigError: the configuration does not work in several processes.
     """
     from training.learners.local import LocalLearner
 

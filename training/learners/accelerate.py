@@ -1,9 +1,8 @@
-"""One policy learned by several processes through Accelerate.
+"""Train one policy in several processes through Accelerate, with plain data parallelism.
 
-Every process is told all sequences of a batch and learns from its part of them. Plain data parallel training keeps
-whole weights everywhere and adds up gradients once for each update, whatever number of tokens each process had (DDP
-would take means, after each micro batch). What this module does not do: launch processes, or let them agree
-(`training.learners.accelerate_ranks`); shard anything (`training.learners.sharded`, `training.learners.deepspeed`).
+Every process receives all sequences of a batch and learns from its part of them. Whole weights are everywhere, and one
+all-reduce per update sums the gradients, whatever number of tokens each process had. DDP would take means after each
+micro-batch. `training.learners.sharded` and `training.learners.deepspeed` shard.
 """
 
 from __future__ import annotations
@@ -26,12 +25,12 @@ from training.sections import OptimizerSection
 
 
 class AccelerateLearner(LocalLearner):
-    """The `Learner` of several processes: the updates that `LocalLearner` would make of the same sequences.
+    """The `Learner` of several processes. It makes the updates that `LocalLearner` makes from the same sequences.
 
     Args:
-        policy: What is trained, the same everywhere.
-        section: As for one process.
-        steps: As for one process.
+        policy: The policy to train, the same in every process.
+        section: The optimizer's section, as for one process.
+        steps: Number of updates of the run, as for one process.
         ranks: The processes.
 
     Raises:
@@ -47,12 +46,12 @@ class AccelerateLearner(LocalLearner):
         super().__init__(policy, section, steps)
 
     def accumulate(self, sequences: Sequence[WeightedSequence], divisor: float, loss: Loss = PLAIN) -> float:
-        """Add the gradient of this process's part of `sequences`, which all have; returns the loss of them all."""
+        """Add the gradient of this process's part of `sequences`, which all processes have. Returns the whole loss."""
         shares = shared_out(with_gradient(sequences, loss.needs_every_token), self._ranks.count)
         return sum(self._ranks.gather(partial(super().accumulate, shares[self._ranks.index], divisor, loss)))
 
     def update(self) -> dict[str, float]:
-        """One step with the gradients of all processes; its metrics are of all of them. Raises as `LocalLearner`."""
+        """Take one step with the gradients of all processes. Metrics are over all of them. Raises as `LocalLearner`."""
         told = self._ranks.gather(self._told)
         self._tokens = [sum(column) for column in zip(*(each.tokens for each in told), strict=True)]
         self._means = _means([each.sums for each in told])
@@ -65,7 +64,10 @@ class AccelerateLearner(LocalLearner):
         return _Told([each.grad is not None for each in self._policy.trained], self._tokens, sums)
 
     def _add_up(self, touched: list[bool]) -> None:
-        """Gradients summed over processes; none where nobody has one, as in one process, for weight decay to spare."""
+        """Sum the gradients over all processes.
+
+        A parameter without a gradient in any process keeps none, so weight decay spares it as in one process.
+        """
         for parameter, used in zip(self._policy.trained, touched, strict=True):
             if used:
                 parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
@@ -77,17 +79,17 @@ class AccelerateLearner(LocalLearner):
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """What a process tells the others before an update."""
+    """What a process sends the others before an update."""
 
     touched: list[bool]
-    """Which parameters have a gradient."""
+    """Whether each parameter has a gradient."""
     tokens: list[int]
     sums: dict[str, tuple[float, int]]
-    """Of each metric over its tokens: their sum, and how many."""
+    """Sum and count of each metric over the process's tokens."""
 
 
 def shared_out(sequences: Sequence[WeightedSequence], count: int) -> list[list[WeightedSequence]]:
-    """Neighbours together (their prompt is read once) in `count` parts with about as many tokens each."""
+    """Split into `count` parts of about as many tokens. Neighbours stay together, because their prompt is read once."""
     sizes = np.array([len(each.prompt_ids) + len(each.token_ids) for each in sequences], dtype=np.float64)
     middles = np.cumsum(sizes) - sizes / 2
     parts: list[list[WeightedSequence]] = [[] for _ in range(count)]

@@ -1,7 +1,7 @@
-"""The processes that a launcher started, through Accelerate: who they are, and what they tell each other.
+"""Find the processes that a launcher started, and let them exchange objects, through Accelerate.
 
-What this module does not do: launch them, or read Accelerate's configuration file: `accelerate launch` does, and leaves
-in the environment what is read here. FSDP1 and model parallel plans are refused.
+`accelerate launch` reads Accelerate's configuration file and leaves in the environment what is read here. FSDP1 and
+model parallel plans are refused.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from training.ranks import Ranks
 T = TypeVar("T")
 
 _SHARED = (Stopping, FloatingPointError)
-"""What the loop ends with in all processes alike."""
+"""Exceptions that end the loop in all processes alike."""
 
 
 class AccelerateRanks(Ranks):
@@ -60,7 +60,7 @@ class AccelerateRanks(Ranks):
         self._group = torch.distributed.new_group(backend="gloo")  # waits on the CPU, whatever the accelerator does
 
     def gather(self, work: Callable[[], T]) -> list[T]:
-        """What `work` gives in each process; see `Ranks`."""
+        """Return the result of `work` in each process. See `Ranks`."""
         failure: Exception | None = None
         value: T | None = None
         try:
@@ -85,22 +85,22 @@ class AccelerateRanks(Ranks):
         return [value for value, _, _ in found]
 
     def first(self, work: Callable[[], T]) -> T:
-        """What `work` gives in the first process; see `Ranks`."""
+        """Return the result of `work` on rank 0. See `Ranks`."""
         return self.gather(work if self.leads else cast("Callable[[], T]", lambda: None))[0]
 
     def together(self, work: Callable[[], T]) -> T:
-        """What `work` gives here, once it is done everywhere; it stays here."""
+        """Return the result of `work` in this process, once all processes have done it."""
         kept: list[T] = []
         self.gather(lambda: kept.append(work()))
         return kept[0]
 
     def close(self) -> None:
-        """Part from the others."""
+        """Leave the process group."""
         self.accelerator.end_training()
 
     @contextmanager
     def meeting(self, what: str) -> Iterator[None]:
-        """A context for work in which processes talk to each other; `what` says when, in the message.
+        """Enter a context for work in which processes communicate. `what` names it in the message.
 
         Raises:
             LostError: one of them is gone.

@@ -1,4 +1,4 @@
-"""The border to whatever changes the policy. It is given weights on tokens, whichever algorithm made them."""
+"""The border to learners, which change the policy. They are given weights on tokens, whichever algorithm made them."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ class Learner(ABC):
 
     @abstractmethod
     def accumulate(self, sequences: Sequence[WeightedSequence], divisor: float, loss: Loss = PLAIN) -> float:
-        """Add the gradient of `sum(scale * loss of tokens) / divisor`; returns that loss."""
+        """Add the gradient of `sum(scale * loss of tokens) / divisor`. Returns that loss."""
 
     @abstractmethod
     def update(self) -> dict[str, float]:
-        """Take one optimizer step with the accumulated gradient; returns metrics.
+        """Take one optimizer step with the accumulated gradient. Returns metrics.
 
         Raises:
-            FloatingPointError: the gradient is not finite; the weights are left as they were.
+            FloatingPointError: the gradient is not finite. The weights are left as they were.
         """
 
     @abstractmethod
     def state(self) -> dict[str, Any]:
-        """Give what a checkpoint needs to go on, as one process has it, whatever the number of processes."""
+        """Return the state that a checkpoint needs, as one process has it, whatever the number of processes."""
 
     @abstractmethod
     def load_state(self, state: dict[str, Any]) -> None:

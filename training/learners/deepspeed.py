@@ -1,8 +1,8 @@
-"""One policy learned by several processes with DeepSpeed's ZeRO.
+"""Train one policy in several processes with DeepSpeed's ZeRO.
 
-Whole weights are everywhere, trained and sampled from at once; ZeRO shards the moments and the copy of the weights that
-AdamW works on (stage 1), and gradients too (stage 2). What this module does not do: shard the weights that layers read
-(stage 3): `training.learners.sharded` does so with FSDP2.
+Whole weights are everywhere, and are trained and sampled from at once. ZeRO shards the moments and the copy of the
+weights that AdamW works on (stage 1), and gradients too (stage 2). Stage 3 is refused, because FSDP2 shards the same
+(`training.learners.sharded`).
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
 class DeepSpeedLearner(ShardedLearner):
-    """ZeRO's first two stages. Its `optimizer` has one parameter: this process's shard of all weights, end to end.
+    """ZeRO's first two stages. The `optimizer` has one parameter, this process's shard of all weights, end to end.
 
-    Weight decay therefore reaches parameters without a gradient too, which it spares everywhere else.
+    Weight decay therefore reaches parameters without a gradient too. Every other learner spares them.
     """
 
     def __init__(self, policy: Policy, section: OptimizerSection, steps: int, ranks: AccelerateRanks) -> None:
@@ -41,7 +41,7 @@ class DeepSpeedLearner(ShardedLearner):
         self._within, _ = ranks.accelerator.prepare(Within(policy.model), self.optimizer)
 
     def _clipped_norm(self) -> float:
-        """Takes the step as well, after which `optimizer` has no gradient left to do so with.
+        """Take the step and return the norm, because no gradient is left for `optimizer` afterwards.
 
         Where the norm is not finite, DeepSpeed leaves the weights as they were.
         """

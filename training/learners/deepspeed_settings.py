@@ -1,7 +1,4 @@
-"""DeepSpeed's own settings: loading it, and what Accelerate's configuration of it may say.
-
-What this module does not do: learn with it (`training.learners.deepspeed`).
-"""
+"""Load DeepSpeed, and check what Accelerate's configuration of it says."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ _UNSET = (None, False, "auto", "none")
 
 
 def load_deepspeed() -> None:
-    """Load it before Accelerate does, so that it compiles nothing.
+    """Load DeepSpeed before Accelerate does, so that it compiles nothing.
 
     Raises:
         ConfigError: it is not installed.
@@ -38,7 +35,7 @@ def check_settings(config: dict[str, Any]) -> None:
     """Compare DeepSpeed's configuration with what works here.
 
     Raises:
-        ConfigError: it decides what the run's configuration decides, or wants another stage or offloading.
+        ConfigError: it sets what the run's configuration decides, or asks for another stage or offloading.
     """
     zero = config["zero_optimization"]
     given = {name: value.get("enabled", True) if isinstance(value, dict) else value for name, value in config.items()}

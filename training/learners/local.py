@@ -1,6 +1,6 @@
-"""Learning in one process: weighted token losses, AdamW, gradient clipping, a linear schedule.
+"""Learn in one process from weighted token losses, with AdamW, gradient clipping and a linear schedule.
 
-Supervised and reinforcement terms reach it in the same form, as weights on tokens.
+Supervised and reinforcement terms arrive in the same form, as weights on tokens.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class LocalLearner(Learner):
         self._schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, share_of_peak)
 
     def accumulate(self, sequences: Sequence[WeightedSequence], divisor: float, loss: Loss = PLAIN) -> float:
-        """Add the gradient of `sum(scale * loss of tokens) / divisor`; returns that loss.
+        """Add the gradient of `sum(scale * loss of tokens) / divisor`. Returns that loss.
 
         Sequences without a gradient (all weights zero, no KL or entropy term) are left out of the forward pass.
         """
@@ -55,7 +55,7 @@ class LocalLearner(Learner):
         return list(micro_batches(sequences, self._section.micro_batch_tokens, shared=shared))
 
     def _learn(self, batch: list[WeightedSequence], divisor: float, loss: Loss) -> float:
-        """Add the gradient of one micro batch; returns its part of the loss."""
+        """Add the gradient of one micro-batch. Returns its part of the loss."""
         counted = batch_tokens(batch, shared=reads_prompts_once(self._policy))
         self._tokens = [sum(pair) for pair in zip(self._tokens, counted, strict=True)]
         logprobs, entropies = self._logprobs(batch, entropy=bool(loss.entropy))
@@ -80,13 +80,13 @@ class LocalLearner(Learner):
         return response_logprobs(self._policy, prompts, responses, entropy=entropy)
 
     def update(self) -> dict[str, float]:
-        """One AdamW step with the accumulated gradient, clipped to its largest norm.
+        """Take one AdamW step with the accumulated gradient, clipped to its maximum norm.
 
-        Its metrics are the norm, the learning rate, and means over the accumulated tokens (`Loss.telemetry`).
-        In float16 the loss is scaled up; where that overflows, the step is left out, counted, and the scale halved.
+        The metrics are the norm, the learning rate, and means over the accumulated tokens (`Loss.telemetry`). In
+        float16 the loss is scaled up. Where that overflows, the step is skipped and counted, and the scale is halved.
 
         Raises:
-            FloatingPointError: the gradient is not finite; the weights are left as they were.
+            FloatingPointError: the gradient is not finite. The weights are left as they were.
         """
         self._scaler.unscale_(self.optimizer)
         norm = self._clipped_norm()
@@ -115,11 +115,11 @@ class LocalLearner(Learner):
         return float(torch.nn.utils.clip_grad_norm_(self._policy.trained, self._section.gradient_clip))
 
     def _telemetry(self) -> dict[str, float]:
-        """Means over the accumulated tokens."""
+        """Compute means over the accumulated tokens."""
         return {name: float(torch.cat(values).mean()) for name, values in self._watched.items()}
 
     def state(self) -> dict[str, Any]:
-        """Optimizer, schedule and loss scale, for a checkpoint."""
+        """Return the state of optimizer, schedule and loss scale, for a checkpoint."""
         return {
             "optimizer": self.optimizer.state_dict(),
             "schedule": self._schedule.state_dict(),
@@ -134,19 +134,19 @@ class LocalLearner(Learner):
 
 
 def _scales(sequence: WeightedSequence) -> torch.Tensor:
-    """[T] what each token's loss is multiplied by; 0 on tokens that were given."""
+    """Return the factor on each token's loss, [T]. It is 0 on tokens that were given and not drawn."""
     scales = torch.full((len(sequence.token_ids),), sequence.scale)
     scales[: sequence.begun] = 0
     return scales
 
 
 def _right_padded(rows: list[torch.Tensor], like: torch.Tensor) -> torch.Tensor:
-    """[N, T] of rows of different lengths, zeros after them, on the device of `like`."""
+    """Pad rows of different lengths with zeros on the right, [N, T], on the device of `like`."""
     return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True).to(like.device)
 
 
 def _optional(rows: list[NDArray[np.float32] | None], like: torch.Tensor) -> torch.Tensor | None:
-    """The same for what all sequences have, or none."""
+    """Pad rows that either all sequences have or none."""
     given = [torch.from_numpy(row) for row in rows if row is not None]
     if given and len(given) < len(rows):
         raise ValueError("old_logprobs and reference_logprobs: all sequences of a batch have them, or none")

@@ -1,7 +1,4 @@
-"""The optimizer a configuration asks for.
-
-What this module does not do: take steps (`training.learners.local`).
-"""
+"""Make the optimizer that a configuration asks for."""
 
 from __future__ import annotations
 
@@ -13,10 +10,10 @@ from training.sections import OptimizerSection
 
 
 def make_optimizer(parameters: list[torch.nn.Parameter], section: OptimizerSection) -> torch.optim.Optimizer:
-    """AdamW; with `optimizer.eight_bit` its two moments take a byte each (bitsandbytes, Dettmers et al. 2022).
+    """Make AdamW. With `optimizer.eight_bit` its moments take one byte each (bitsandbytes, Dettmers et al. 2022).
 
     Raises:
-        ConfigError: the eight-bit one is asked for where it cannot work.
+        ConfigError: eight-bit AdamW is configured where it cannot work.
     """
     options = {
         "lr": section.learning_rate,

@@ -1,7 +1,7 @@
-"""One policy learned by several processes in shards: all of them go through its layers together, equally often.
+"""Train one policy in shards over several processes, which run its layers together and equally often.
 
-FSDP2 shards gradients, moments and the weights that are learned; each process keeps whole weights beside them, which
-sample and score. What this module does not do: DeepSpeed's shards (`training.learners.deepspeed`).
+FSDP2 shards gradients, moments and the learned weights. Each process keeps whole weights beside them to sample and
+score.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ T = TypeVar("T")
 
 
 class ShardedLearner(AccelerateLearner, ABC):
-    """What shards have in common, whoever keeps them.
+    """The common part of sharded learners.
 
     Raises:
-        ConfigError: what is configured does not work in shards.
+        ConfigError: the configuration does not work in shards.
     """
 
     _within: Any
-    """The prepared `Within`: called with work on the model, it does it."""
+    """The prepared `Within`. Calling it with a function runs that function on the model."""
 
     def __init__(self, policy: Policy, section: OptimizerSection, steps: int, ranks: AccelerateRanks) -> None:
         if section.eight_bit or policy.section.dtype == "float16":
@@ -47,7 +47,10 @@ class ShardedLearner(AccelerateLearner, ABC):
         super().__init__(policy, section, steps, ranks)
 
     def accumulate(self, sequences: Sequence[WeightedSequence], divisor: float, loss: Loss = PLAIN) -> float:
-        """As ever; who has fewer micro batches than another goes through a sequence of that one for nothing."""
+        """Accumulate as in one process. All processes must run the same number of forward passes.
+
+        A process that runs out of micro-batches does a dummy pass with zero loss.
+        """
         count = self._ranks.count
         batches = [
             self._micro_batches(share) for share in shared_out(with_gradient(sequences, loss.needs_every_token), count)
@@ -72,10 +75,10 @@ class ShardedLearner(AccelerateLearner, ABC):
         return found
 
     def _add_up(self, touched: list[bool]) -> None:
-        """Whoever keeps the shards has done it."""
+        """Do nothing, because the sharding library has already summed the gradients."""
 
     def state(self) -> dict[str, Any]:
-        """Optimizer and schedule as one process has them; all processes ask for it together."""
+        """Return the state of optimizer and schedule as one process has it. All processes must call this together."""
         state = super().state()
         with self._ranks.meeting("in a checkpoint"):
             state["optimizer"] = self._whole(state["optimizer"])
@@ -83,11 +86,11 @@ class ShardedLearner(AccelerateLearner, ABC):
 
     @abstractmethod
     def _whole(self, optimizer: dict[str, Any]) -> dict[str, Any]:
-        """What one process's optimizer would say for its state, given what this shard's says; on the CPU."""
+        """Gather an optimizer's state, given this shard's, into the state of one process, on the CPU."""
 
 
 class FsdpLearner(ShardedLearner):
-    """FSDP2's: `policy` samples and scores, and gets every update of the sharded copy that is trained."""
+    """FSDP2. The sharded copy is trained, and `policy`, which samples and scores, receives every update."""
 
     def __init__(self, policy: Policy, section: OptimizerSection, steps: int, ranks: AccelerateRanks) -> None:
         self._sampling = policy
@@ -95,7 +98,7 @@ class FsdpLearner(ShardedLearner):
         self._within, _ = ranks.accelerator.prepare(Within(self._policy.model), self.optimizer)
 
     def update(self) -> dict[str, float]:
-        """As ever; the whole weights are what was learned."""
+        """Take one step, then copy the learned shards into the whole weights."""
         metrics = super().update()
         with self._ranks.meeting("in an update"), torch.no_grad():
             for whole, part in zip(self._sampling.trained, self._policy.trained, strict=True):
@@ -124,7 +127,7 @@ class FsdpLearner(ShardedLearner):
 
 
 class Within(torch.nn.Module):
-    """A model in which one computes with its parts: shards are gathered when its outermost module is called."""
+    """A wrapper that runs any computation inside the model's outermost call, which gathers the shards."""
 
     def __init__(self, model: Any) -> None:  # noqa: ANN401
         super().__init__()
@@ -136,11 +139,11 @@ class Within(torch.nn.Module):
 
 
 def checkpointed(policy: Policy) -> Policy:
-    """Its layers are checkpointed, so that every text goes through them once."""
+    """Checkpoint the layers, so that every text goes through them once."""
     prepare_checkpointing(policy.model)
     return replace(policy, section=policy.section.model_copy(update={"gradient_checkpointing": True}))
 
 
 def _full(value: Any) -> Any:  # noqa: ANN401
-    """A tensor with all its parts; whatever is not sharded, as it is."""
+    """Gather a sharded tensor. Anything else is returned as it is."""
     return value.full_tensor() if isinstance(value, DTensor) else value

@@ -1,4 +1,4 @@
-"""What differs between model families, handled once: how they are run, what they read, which ids their tokens have.
+"""Handle what differs between model families in one place: how they run, what they read, which ids their tokens have.
 
 families     the parts of a Hugging Face model: body, head, encoder, start token
 forward      prompts read once, responses continued from them, log-probabilities of responses

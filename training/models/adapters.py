@@ -1,6 +1,6 @@
-"""LoRA through peft: few trained numbers beside frozen weights; switched off, the policy is the reference model.
+"""LoRA through peft trains few numbers beside frozen weights. Without its adapter the policy is the reference model.
 
-What this module does not do: merge what is trained. Samples and gradients come from the same, unmerged weights.
+The adapter is never merged during training. Samples and gradients come from the same, unmerged weights.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _FILE = "adapter_config.json"
 
 
 def new_adapter(model: Any, section: ModelSection) -> Any:  # noqa: ANN401
-    """The model with a fresh adapter on all its linear layers, which changes nothing yet; its own weights are frozen.
+    """Put a fresh adapter on all linear layers and freeze the model's own weights. The outputs do not change yet.
 
     Raises:
         PolicyError: peft is not installed.
@@ -37,34 +37,34 @@ def new_adapter(model: Any, section: ModelSection) -> Any:  # noqa: ANN401
 
 
 def apply_adapter(model: Any, folder: Path) -> Any:  # noqa: ANN401
-    """The model with the adapter in a folder, to be trained further."""
+    """Put the adapter in a folder on the model, to be trained further."""
     return _peft().PeftModel.from_pretrained(model, str(folder), is_trainable=True)
 
 
 def base_of_adapter(folder: Path) -> str | None:
-    """The model that an adapter in this folder belongs to; None where there is no adapter."""
+    """Return the name of the model that an adapter in this folder belongs to, or None where there is no adapter."""
     file = folder / _FILE
     return str(json.loads(file.read_text())["base_model_name_or_path"]) if file.exists() else None
 
 
 def has_adapter(model: Any) -> bool:  # noqa: ANN401
-    """Whether what is trained is an adapter."""
+    """Say whether an adapter is trained."""
     return hasattr(model, "disable_adapter")
 
 
 def without_adapter(model: Any) -> AbstractContextManager[None] | None:  # noqa: ANN401
-    """A context in which the model is what it was before training; None where it has no adapter to switch off."""
+    """Return a context in which the model is as it was before training, or None where it has no adapter."""
     return model.disable_adapter() if has_adapter(model) else None
 
 
 def merged_copy(model: Any) -> Any:  # noqa: ANN401
-    """A copy with weights of its own, its adapter (if there is one) worked into them."""
+    """Copy the model with its adapter, if it has one, merged into the copy's weights."""
     copied = copy.deepcopy(model)
     return copied.merge_and_unload() if hasattr(copied, "merge_and_unload") else copied
 
 
 def save_weights(model: Any, folder: Path) -> None:  # noqa: ANN401
-    """All weights, or the adapter's alone."""
+    """Save all weights, or the adapter's alone."""
     if has_adapter(model):
         model.save_pretrained(folder, save_embedding_layers=False)  # looks for the base model on the hub otherwise
     else:
@@ -72,11 +72,11 @@ def save_weights(model: Any, folder: Path) -> None:  # noqa: ANN401
 
 
 def save_rounded(model: Any, folder: Path, dtype: torch.dtype) -> None:  # noqa: ANN401
-    """The same in the type that is computed in, for those who only read them; an adapter as it is."""
+    """Save the weights in the type of the computation, for readers such as servers. An adapter is saved as it is."""
     if has_adapter(model) or dtype == torch.float32:
         save_weights(model, folder)
         return
-    rounded: dict[int, torch.Tensor] = {}  # by place: tied weights stay one
+    rounded: dict[int, torch.Tensor] = {}  # by address, so that tied weights stay tied
     for tensor in model.state_dict().values():
         rounded.setdefault(tensor.data_ptr(), tensor.to(dtype).cpu())
     state = {name: rounded[tensor.data_ptr()] for name, tensor in model.state_dict().items()}

@@ -1,4 +1,4 @@
-"""Sequences in batches that fit into memory, and their log-probabilities under a policy."""
+"""Put sequences into batches that fit into memory, and compute their log-probabilities under a policy."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def with_gradient(sequences: Sequence[WeightedSequence], every_token: bool) -> l
 def micro_batches(
     sequences: Sequence[WeightedSequence], tokens: int, *, shared: bool = True
 ) -> Iterator[list[WeightedSequence]]:
-    """Put sequences of similar length together, those of one prompt side by side (it is read once).
+    """Put sequences of similar length together. Those of one prompt stay side by side, because it is read once.
 
-    At most `tokens` padded tokens in each batch: its different prompts and its responses (at least one sequence). Where
-    prompts are not `shared` every sequence counts its own.
+    Each batch has at most `tokens` padded tokens of prompts and responses, or one sequence. Where prompts are not
+    `shared`, every sequence counts its own prompt.
     """
     groups: dict[object, list[WeightedSequence]] = {}
     for sequence in sequences:
@@ -62,7 +62,7 @@ def micro_batches(
 
 
 def batch_tokens(sequences: Sequence[WeightedSequence], *, shared: bool) -> tuple[int, int, int]:
-    """Count tokens of a batch's prompts, of its responses, and how many are computed for them, padding included."""
+    """Count the tokens of a batch's prompts, of its responses, and of the whole computation with its padding."""
     prompts = [sequence.prompt_ids for sequence in sequences]
     prompts = list(dict.fromkeys(prompts)) if shared else prompts
     read, written = sum(map(len, prompts)), sum(len(sequence.token_ids) for sequence in sequences)

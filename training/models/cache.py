@@ -1,7 +1,7 @@
-"""Keys and values that are written in place while a policy samples.
+"""Write keys and values in place while a policy samples.
 
-transformers' `DynamicLayer` copies all it holds for every token that is added. What this module does not do: learn (a
-gradient needs the values that were there before), or hold a sliding window or a state: such layers stay as they are.
+transformers' `DynamicLayer` copies its whole content for every added token. A gradient needs the old values, so this is
+for sampling only. Layers with a sliding window or a state stay as they are.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import torch
 from transformers.cache_utils import DynamicLayer
 
 _ROOM = 16
-"""Tokens that there is room for when the room is used up: one copy for that many tokens."""
+"""Number of tokens by which the room grows when it is used up, with one copy."""
 
 
 class InPlaceLayer(DynamicLayer):  # type: ignore[misc]
@@ -27,7 +27,7 @@ class InPlaceLayer(DynamicLayer):  # type: ignore[misc]
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *_: object, **__: object
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Append keys and values of new tokens; returns all of them, as views."""
+        """Append keys and values of new tokens. Returns all keys and values, as views."""
         start = self.keys.shape[-2]
         end = start + key_states.shape[-2]
         if end > self._room[0].shape[-2]:
@@ -45,7 +45,7 @@ class InPlaceLayer(DynamicLayer):  # type: ignore[misc]
 
 
 def write_in_place(cache: Any) -> None:  # noqa: ANN401
-    """Have a cache's plain layers written in place from now on; nothing in it may need a gradient."""
+    """Write a cache's plain layers in place from now on. Nothing in it may need a gradient."""
     cache.layers = [
         InPlaceLayer(layer.keys, layer.values) if type(layer) is DynamicLayer else layer for layer in cache.layers
     ]

@@ -1,8 +1,7 @@
-"""The parts of a Hugging Face language model: its body, its head, its encoder, its first decoder token.
+"""Find the parts of a Hugging Face language model: its body, its head, its encoder, its first decoder token.
 
-What this module does not do: know families by name. What a model is, its own attributes and configuration say, and
-`check` compares the parts with the whole when a model is loaded, so that a family put together in another way is
-refused and not trained wrongly.
+No family is known by name here. A model's own attributes and configuration say what it is. When a model is loaded,
+`check` compares the parts with the whole, so a family that is put together in another way is refused.
 """
 
 from __future__ import annotations
@@ -22,17 +21,17 @@ _CHECKED_TOKENS = 5
 
 
 def network(model: Any) -> Any:  # noqa: ANN401
-    """The transformers model itself, inside an adapter's wrapper if there is one (its adapted layers stay in place)."""
+    """Return the transformers model itself, without an adapter's wrapper. Its adapted layers stay in place."""
     return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
 def is_encoder_decoder(model: Any) -> bool:  # noqa: ANN401
-    """Whether prompts are read by an encoder (CodeT5) or by the model that writes (CodeGen, Llama, Qwen)."""
+    """Say whether an encoder reads the prompts (CodeT5), or the decoder itself (CodeGen, Llama, Qwen)."""
     return bool(network(model).config.is_encoder_decoder)
 
 
 def start_id(model: Any) -> int:  # noqa: ANN401
-    """The id an encoder-decoder model's own text starts from (T5: the padding token).
+    """Return the id that an encoder-decoder model's own text starts from. For T5 it is the padding token.
 
     Raises:
         PolicyError: its configuration names none.
@@ -51,7 +50,7 @@ def run_body(
     cache: Any = None,  # noqa: ANN401
     **inputs: Any,  # noqa: ANN401
 ) -> tuple[torch.Tensor, Any]:
-    """Final states of the model that writes, [B, T, H], as its head takes them, and its cache."""
+    """Run the decoder. Returns its final states [B, T, H], as its head takes them, and its cache."""
     inner = network(model)
     body = inner.get_decoder()
     given = {} if cache is None else {_cache_name(type(body).forward): cache}
@@ -64,18 +63,18 @@ def run_body(
 
 @lru_cache
 def _cache_name(forward: Callable[..., object]) -> str:
-    """Name the parameter that takes a cache: transformers calls it `cache` from 5.24 on, a model's own code may not."""
+    """Name the parameter that takes a cache. It is `cache` in transformers from 5.24 on, not in all custom code."""
     return "cache" if "cache" in inspect.signature(forward).parameters else "past_key_values"
 
 
 def run_encoder(model: Any, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:  # noqa: ANN401
-    """The encoder's states, [B, P, H]."""
+    """Run the encoder. Returns its states [B, P, H]."""
     states: torch.Tensor = network(model).get_encoder()(input_ids=ids, attention_mask=mask).last_hidden_state
     return states
 
 
 def run_head(model: Any, states: torch.Tensor) -> torch.Tensor:  # noqa: ANN401
-    """Logits of states, float32 [..., vocabulary]."""
+    """Run the head on states. Returns logits, float32 [..., vocabulary]."""
     inner = network(model)
     logits: torch.Tensor = inner.get_output_embeddings()(states).float()
     if cap := getattr(inner.config, "final_logit_softcapping", None):  # Gemma 2
@@ -89,10 +88,10 @@ def run_head(model: Any, states: torch.Tensor) -> torch.Tensor:  # noqa: ANN401
 
 @contextmanager
 def checkpointed_layers(model: Any) -> Iterator[None]:  # noqa: ANN401
-    """Layers keep only their inputs for the backward pass in here (`prepare_checkpointing` first).
+    """Make layers keep only their inputs for the backward pass. Call `prepare_checkpointing` first.
 
-    transformers does so in training mode only; here that is set on the layers alone, so that nothing inside them drops
-    anything out: samples and gradients come from the same distribution.
+    transformers checkpoints in training mode only. That mode is set on the layers alone here, so nothing inside them
+    drops anything out, and samples and gradients come from the same distribution.
     """
     layers = [module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)]
     for layer in layers:
@@ -105,10 +104,10 @@ def checkpointed_layers(model: Any) -> Iterator[None]:  # noqa: ANN401
 
 
 def prepare_checkpointing(model: Any) -> None:  # noqa: ANN401
-    """Let `checkpointed_layers` work.
+    """Prepare a model for `checkpointed_layers`.
 
     Raises:
-        PolicyError: the family has no layers that can.
+        PolicyError: the family has no layers that support it.
     """
     inner = network(model)
     layers = [module for module in inner.modules() if isinstance(module, GradientCheckpointingLayer)]
@@ -127,7 +126,7 @@ def check(model: Any) -> None:  # noqa: ANN401
     """Compare body and head with the whole model on a few tokens.
 
     Raises:
-        PolicyError: the model's logits are not what its head makes of its body's states.
+        PolicyError: the model's logits differ from its head's output on its body's states.
     """
     inner = network(model)
     if inner.get_output_embeddings() is None:

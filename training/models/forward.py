@@ -1,10 +1,8 @@
-"""Running a policy: prompts are read once, whatever is written after them, sampled or learned, continues from there.
+"""Run a policy so that each prompt is read once, and everything sampled or learned continues from it.
 
-What this module does not do: draw tokens, or turn log-probabilities into a loss.
-
-A decoder-only model's prompt becomes a key-value cache, an encoder-decoder's one the encoder's states and the cache of
-its cross-attention. Both are kept once for all samples of a problem, in sampling and in learning (gradients flow
-through the cache), so that a group of G samples costs P + G * T tokens and not G * (P + T).
+A decoder-only model's prompt becomes a key-value cache. An encoder-decoder's prompt becomes the encoder's states and
+the cache of its cross-attention. Both are kept once for all samples of a problem, in sampling and in learning, where
+gradients flow through the cache. A group of G samples therefore costs P + G * T tokens and not G * (P + T).
 """
 
 from __future__ import annotations
@@ -33,11 +31,11 @@ if TYPE_CHECKING:
     from training.models.policy import Policy
 
 CHUNK = 1 << 25
-"""Logits made at once, in numbers (128 MiB of float32): rows of the chunk times the vocabulary."""
+"""Number of logits made at once (128 MiB of float32), which is rows of the chunk times the vocabulary."""
 
 
 class Prefix:
-    """Prompts that were read, and what has been written after each of them so far.
+    """Prompts that were read, with the tokens written after each of them so far.
 
     Args:
         policy: The model.
@@ -63,23 +61,23 @@ class Prefix:
             )
             self._next = positions[:, -1] + 1
         self.last: torch.Tensor = states[:, -1]
-        """[B, H] the state from which the first token of each response is drawn."""
+        """The state from which the first token of each response is drawn, [B, H]."""
 
     def write_in_place(self) -> None:
-        """Say that nothing here needs a gradient: what is written after each row is no longer copied to grow."""
+        """Write further tokens in place, without copying the cache to grow it. Nothing here may need a gradient."""
         write_in_place(self._cache if self._encoded is None else self._cache.self_attention_cache)
 
     def select(self, rows: torch.Tensor) -> None:
-        """Keep these rows, [B'], in this order; a row may come several times."""
+        """Keep these rows, [B'], in this order. A row may come several times."""
         self._cache.batch_select_indices(rows)
         self._mask, self._next, self.last = self._mask[rows], self._next[rows], self.last[rows]
         if self._encoded is not None:
             self._encoded = self._encoded[rows]
 
     def extend(self, tokens: torch.Tensor, real: torch.Tensor | None = None) -> torch.Tensor:
-        """Write tokens after each row, [B, n]; returns their final states [B, n, H].
+        """Write tokens after each row, [B, n]. Returns their final states [B, n, H].
 
-        `real` [B, n] is 0 where a row is padded on its right; nothing may be written after that.
+        `real` [B, n] is 0 where a row is padded on its right. Nothing may be written after padding.
         """
         if self._encoded is not None:
             states, self._cache = run_body(
@@ -113,7 +111,7 @@ class Prefix:
 def response_logprobs(
     policy: Policy, prompts: Sequence[Sequence[int]], responses: Sequence[Sequence[int]], *, entropy: bool = False
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Log-probability of every token of every response, float32 [N, longest T], and the entropy it was drawn with.
+    """Compute each response token's log-probability, float32 [N, longest T], and the entropy of its distribution.
 
     Padding is 0. Only states of response tokens go through the head, a chunk at a time.
     """
@@ -128,17 +126,17 @@ def response_logprobs(
 
 
 def reads_prompts_once(policy: Policy) -> bool:
-    """Whether learning shares a prompt between its responses: a cache and checkpointed layers exclude each other."""
+    """Say whether learning shares prompts between responses. A cache and checkpointed layers exclude each other."""
     return not policy.section.gradient_checkpointing or is_encoder_decoder(policy.model)
 
 
 def token_logprobs(
     policy: Policy, states: torch.Tensor, ids: torch.Tensor, *, entropy: bool = False
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Log-probabilities of `ids` [M] given the states [M, H] they are drawn from, float32 [M]; and entropies.
+    """Compute log-probabilities of `ids` [M] given the states [M, H] they are drawn from, float32 [M], and entropies.
 
-    Where [M, vocabulary] would be large it is never there as a whole: a chunk's logits are made, reduced and dropped,
-    and made again in the backward pass.
+    A large [M, vocabulary] never exists as a whole. A chunk's logits are made, reduced and dropped, and made again in
+    the backward pass.
     """
 
     def reduced(some: torch.Tensor, chosen: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -163,7 +161,7 @@ def token_logprobs(
 
 
 def padded(policy: Policy, rows: Sequence[Sequence[int]], *, left: bool) -> tuple[torch.Tensor, torch.Tensor]:
-    """Token ids and mask, int64 [N, longest] each; the mask comes from lengths, so that pad = eos does no harm."""
+    """Pad token ids. Returns ids and mask, int64 [N, longest] each. Masks come from lengths, so pad may equal eos."""
     width = max(len(row) for row in rows)
     ids = torch.full((len(rows), width), policy.pad_id)
     mask = torch.zeros((len(rows), width), dtype=torch.long)
@@ -177,7 +175,7 @@ def padded(policy: Policy, rows: Sequence[Sequence[int]], *, left: bool) -> tupl
 def _response_states(
     policy: Policy, prompts: Sequence[Sequence[int]], ids: torch.Tensor, real: torch.Tensor
 ) -> torch.Tensor:
-    """The states that the tokens of all responses are drawn from, row after row, [M, H]."""
+    """Compute the states that the tokens of all responses are drawn from, row after row, [M, H]."""
     index: dict[tuple[int, ...], int] = {}
     rows = [index.setdefault(tuple(prompt), len(index)) for prompt in prompts]
     encoder_decoder = is_encoder_decoder(policy.model)
@@ -198,7 +196,7 @@ def _response_states(
 def _whole_decoder(
     policy: Policy, prompts: list[tuple[int, ...]], rows: list[int], ids: torch.Tensor, real: torch.Tensor
 ) -> torch.Tensor:
-    """Prompt and response as one text, padded on the right, where causal attention never looks."""
+    """Run prompt and response as one text. Causal attention never sees padding on the right."""
     lengths = real.sum(1).tolist()
     texts = [(*prompts[row], *ids[i, : lengths[i]].tolist()) for i, row in enumerate(rows)]
     whole, _ = padded(policy, texts, left=False)
@@ -212,7 +210,7 @@ def _whole_decoder(
 def _whole_encoder_decoder(
     policy: Policy, prompts: list[tuple[int, ...]], rows: list[int], ids: torch.Tensor, real: torch.Tensor
 ) -> torch.Tensor:
-    """Prompts encoded once; each response decoded in one pass, without a cache."""
+    """Encode each prompt once and decode each response in one pass, without a cache."""
     prompt_ids, mask = padded(policy, prompts, left=False)
     where = torch.tensor(rows, device=ids.device)
     encoded = run_encoder(policy.model, prompt_ids, mask)[where]

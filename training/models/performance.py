@@ -1,8 +1,8 @@
-"""How well a step used the machine: tokens a second, floating-point work against the machine's peak, memory.
+"""Measure how well a step used the machine: tokens per second, share of the peak operations, memory.
 
-Floating-point work counts the matrices alone: two operations a weight and token forwards, twice that backwards (Kaplan
-et al. 2020), once more forwards with gradient checkpointing. Attention scores and the loss are left out, so the figure
-is a lower bound.
+Only matrix products count: two operations per weight and token forwards, twice that backwards (Kaplan et al. 2020), and
+once more forwards with gradient checkpointing. Attention scores and the loss are left out, so the figure is a lower
+bound.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _PEAK_TRIES = 3
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What a model went through: tokens of prompts (each once where they are shared), and of responses."""
+    """Numbers of tokens that a model processed, in prompts (each once where they are shared) and in responses."""
 
     read: int
     written: int
 
 
 def sampled_tokens(rollouts: Sequence[Rollout]) -> Tokens:
-    """What sampling these took: each prompt once."""
+    """Count the tokens that sampling these rollouts took, with each prompt once."""
     return Tokens(
         sum(map(len, {rollout.prompt_ids for rollout in rollouts})),
         sum(len(rollout.token_ids) for rollout in rollouts),
@@ -45,8 +45,8 @@ class Performance:
 
     Args:
         policy: The model.
-        peak_tflops: What its device can do, in 10^12 operations a second; 0 measures it with one large product.
-        devices: How many of them work on what is counted.
+        peak_tflops: The device's peak in 10^12 operations per second. 0 measures it with one large product.
+        devices: Number of devices that share the counted work.
     """
 
     def __init__(self, policy: Policy, peak_tflops: float = 0.0, devices: int = 1) -> None:
@@ -58,7 +58,7 @@ class Performance:
         self._read: int = _matrices(inner.get_encoder()) if is_encoder_decoder(policy.model) else writer
 
     def metrics(self, sampled: Tokens, learned: Tokens, seconds: float, sampling_seconds: float) -> dict[str, float]:
-        """A step's figures, from what it sampled and learned and the seconds it took."""
+        """Compute a step's figures from the tokens that it sampled and learned and the seconds that it took."""
         passes = 4 if self._policy.section.gradient_checkpointing else 3
         operations = self.forward(sampled) + passes * self.forward(learned)
         return {
@@ -69,12 +69,12 @@ class Performance:
         }
 
     def forward(self, tokens: Tokens) -> float:
-        """Operations of one forward pass."""
+        """Count the operations of one forward pass."""
         return 2.0 * (tokens.read * self._read + tokens.written * self._written)
 
 
 def measured_peak(policy: Policy) -> float:
-    """Operations a second of a large matrix product in the policy's type, the best of a few."""
+    """Measure operations per second of a large matrix product in the policy's type, the best of a few."""
     side = _PEAK_SIDE.get(policy.device.type, 1024)
     dtype = getattr(torch, policy.section.dtype)
     left = torch.ones((side, side), dtype=dtype, device=policy.device)
@@ -88,7 +88,7 @@ def measured_peak(policy: Policy) -> float:
 
 
 def peak_memory(device: torch.device) -> float:
-    """Bytes at most in use so far: the device's allocations, or this process's memory on the CPU."""
+    """Return the peak memory so far in bytes: the device's allocations, or this process's memory on the CPU."""
     if device.type == "cuda":
         return float(torch.cuda.max_memory_allocated(device))
     return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * 1024

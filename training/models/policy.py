@@ -1,7 +1,4 @@
-"""The policy: a language model with its tokenizer, loaded ready to sample and to learn.
-
-What this module does not do: generate or learn. What depends on a model's family is in `training.models`.
-"""
+"""Load the policy, a language model with its tokenizer, ready to sample and to learn."""
 
 from __future__ import annotations
 
@@ -30,50 +27,50 @@ __all__ = ["Policy", "PolicyError", "load_policy", "set_threads"]
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One weight copy, shared by sampler and learner."""
+    """A model with its tokenizer. Sampler and learner share its one copy of the weights."""
 
     model: Any
     tokenizer: Any
     bytes_of: Callable[[Sequence[int]], list[bytes]]
-    """Exact bytes of each token id; special tokens are empty."""
+    """Maps token ids to their exact bytes. Special tokens have none."""
     eos_ids: tuple[int, ...]
     pad_id: int
     section: ModelSection = field(default_factory=ModelSection)
-    """How it was loaded, and in which format it reads and writes."""
+    """Its configuration, which says how it is loaded and in which format it reads and writes."""
     leading_blank: bool = False
     """Whether its tokenizer puts a blank before a text that stands alone."""
 
     @property
     def format(self) -> ProgramFormat:
-        """What it reads and writes."""
+        """Return the format in which it reads and writes."""
         return ProgramFormat.of(self.section, leading_blank=self.leading_blank)
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Return the device of the weights."""
         device: torch.device = self.model.device
         return device
 
     @property
     def trained(self) -> list[torch.nn.Parameter]:
-        """The weights that learning changes."""
+        """Return the weights that learning changes."""
         return [parameter for parameter in self.model.parameters() if parameter.requires_grad]
 
     def computing(self) -> AbstractContextManager[object]:
-        """A context in which matrices are multiplied in the configured type, whatever type the weights have."""
+        """Return a context that multiplies matrices in the configured type, whatever type the weights have."""
         if self.section.dtype == "float32":
             return nullcontext()
         return torch.autocast(self.device.type, dtype=getattr(torch, self.section.dtype))
 
 
 def set_threads(threads: int, processes: int = 1) -> None:
-    """Give torch `threads` threads; 0: its part of all cores but one, where `processes` share this machine."""
+    """Give torch `threads` threads. 0 means its part of all cores but one, where `processes` share this machine."""
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     torch.set_num_threads(threads or max(1, (available - 1) // processes))
 
 
 def resolve(name: str) -> str:
-    """A model name as transformers takes it: embedded:TIER becomes the shipped checkpoint's folder."""
+    """Turn a model name into one that transformers takes. `embedded:TIER` becomes the shipped checkpoint's folder."""
     match name.split(":"):
         case ["embedded", ("short" | "long") as tier]:
             return str(minicode.checkpoint(tier))
@@ -87,13 +84,13 @@ def resolve(name: str) -> str:
 
 
 def load_policy(section: ModelSection, path: Path | None = None) -> Policy:
-    """Load the model and tokenizer a configuration names, or the ones in `path` (a checkpoint of it).
+    """Load the model and tokenizer that a configuration names, or the ones in `path`, a checkpoint of it.
 
-    Weights that are trained are float32, whatever type is computed in: an update of a millionth is lost in bfloat16.
-    Frozen ones (under LoRA) have the configured type.
+    Trained weights are float32 whatever the type of the computation, because bfloat16 loses an update of a millionth.
+    Frozen weights (under LoRA) have the configured type.
 
     Raises:
-        PolicyError: no such model, or one that cannot be trained here; the message says why.
+        PolicyError: there is no such model, or it cannot be trained here. The message says why.
     """
     name, adapter = resolve(section.name), None
     if section.lora_rank and path is not None:

@@ -1,4 +1,4 @@
-"""Token ids of what a policy reads and of what it is taught, in its own format and with its own tokenizer."""
+"""Encode what a policy reads and what it is taught, in its own format and with its own tokenizer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from training.models.policy import Policy
 
 _CUT = 0.95
-"""A problem's text that is too long loses at least this share of itself at a time."""
+"""A text that is too long keeps at most this share of itself at each cut."""
 
 
 def prompt_text(policy: Policy, problem: Problem) -> str:
@@ -38,7 +38,7 @@ def prompt_text(policy: Policy, problem: Problem) -> str:
 
 
 def encode_prompt(policy: Policy, problem: Problem) -> tuple[int, ...]:
-    """Encode what the policy reads; `is_cut` says whether the problem's text had to be shortened for it.
+    """Encode what the policy reads. `is_cut` says whether the problem's text had to be shortened for it.
 
     A text longer than `model.max_prompt_tokens` loses some of the problem's own words (`ProgramFormat.shortened`) and
     never what the format puts around them.
@@ -52,7 +52,7 @@ def encode_prompt(policy: Policy, problem: Problem) -> tuple[int, ...]:
 
 
 def is_cut(policy: Policy, problem: Problem) -> bool:
-    """Whether a problem's text is longer than the policy may read."""
+    """Say whether a problem's text is longer than the policy may read."""
     limit = policy.section.max_prompt_tokens
     return bool(limit) and len(_prompt_ids(policy, problem)) > limit
 

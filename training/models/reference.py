@@ -1,4 +1,4 @@
-"""The reference policy: the weights a run started from, frozen, for a KL term. `model.name` says which these are."""
+"""The reference policy of a KL term has the frozen weights that the run started from (`model.name`)."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from training.records import WeightedSequence
 
 
 class Reference:
-    """A frozen policy that says how likely sequences were at the start of the run.
+    """A frozen policy that scores sequences as at the start of the run.
 
     Args:
-        policy: The initial policy with weights of its own, or one that learns an adapter only: it is switched off here.
+        policy: The initial policy with weights of its own, or one with an adapter, which is switched off here.
         micro_batch_tokens: Padded tokens in one forward pass.
     """
 
@@ -41,6 +41,6 @@ class Reference:
 
 
 def open_reference(policy: Policy, micro_batch_tokens: int) -> Reference:
-    """Open what a KL term compares with: the policy without its adapter, or its initial weights loaded once more."""
+    """Open the reference of a KL term: the policy without its adapter, or its initial weights once more."""
     initial = policy if policy.section.lora_rank else load_policy(policy.section)
     return Reference(initial, micro_batch_tokens)

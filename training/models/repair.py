@@ -1,7 +1,6 @@
-"""What a program that failed is told, and the prompt it goes back with: repair turns in training and critic sampling.
+"""Write the prompt of a repair turn from a failed program, for training and critic sampling.
 
-Only public tests speak here: what a hidden test asks or expects never reaches a prompt. What this module does not do:
-sample or judge.
+Only public tests count here. What a hidden test asks or expects never reaches a prompt.
 """
 
 from __future__ import annotations
@@ -14,20 +13,19 @@ from training.models.policy import Policy
 from training.models.prompts import encode_prompt, is_cut
 
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
-"""Of an object, as its repr shows it: another in each process, and a resumed run must have the same prompts."""
+"""An address in an object's repr. It differs between processes, and a resumed run must have the same prompts."""
 _KEPT = 0.9
-"""Of a problem's text, when a repair prompt is too long; again until it fits."""
+"""Share of a problem's text that is kept when a repair prompt is too long, again and again until it fits."""
 _SHOWN = 200
-"""Characters of an input, an output or a message that are told."""
+"""Maximum number of characters shown of an input, an output or a message."""
 
 
 def repair_prompt(prompt: str, program: str, complaint: str, *, continues_prompt: bool = False) -> str:
-    """The text of a repair turn, in place of the problem's own prompt.
+    """Write the text of a repair turn, in place of the problem's own prompt.
 
-    A prompt that the completion continues must stay the text's end, so all else is said in comments before it.
-
-    It goes through `model.prompt_format` like any prompt. There is one model: the policy repairs its own programs,
-    where CodeRL trains a second one for it (section 3.4) on the same three things: problem, program, what happened.
+    A prompt that the completion continues must stay the end of the text, so everything else goes into comments before
+    it. The text goes through `model.prompt_format` like any prompt. The policy repairs its own programs. CodeRL trains
+    a second model for it (section 3.4) on the same three parts: problem, program and outcome.
     """
     said = f"This program is wrong:\n{program.rstrip()}\n\n{complaint}\nWrite it again without the mistake."
     if not continues_prompt:
@@ -37,15 +35,15 @@ def repair_prompt(prompt: str, program: str, complaint: str, *, continues_prompt
 
 
 def repair_problem(problem: Problem, program: bytes, complaint: str, *, continues_prompt: bool = False) -> Problem:
-    """The problem as a policy sees it in a repair turn."""
+    """Return the problem as a policy sees it in a repair turn."""
     text = program.decode(errors="replace")
     return replace(problem, prompt=repair_prompt(problem.prompt, text, complaint, continues_prompt=continues_prompt))
 
 
 def encode_repair(policy: Policy, problem: Problem, program: bytes, complaint: str) -> tuple[tuple[int, ...], bool]:
-    """Token ids of a repair turn's prompt, and whether it was cut.
+    """Encode a repair turn's prompt, and say whether it was cut.
 
-    Where it is longer than `model.max_prompt_tokens`, the problem's own words are shortened and not the program or
+    A prompt longer than `model.max_prompt_tokens` loses some of the problem's own words. It never loses the program or
     what is wrong with it.
     """
     continues_prompt = policy.format.completion.continues_prompt
@@ -58,14 +56,14 @@ def encode_repair(policy: Policy, problem: Problem, program: bytes, complaint: s
 
 
 def split_tests(problem: Problem, first: int) -> tuple[Problem, Problem]:
-    """The problem judged by its public tests, and by its hidden ones.
+    """Split a problem into one with its public tests and one with its hidden tests.
 
-    Public are the tests its text shows, or its first ones where it shows none. Where that is all there are, hidden are
-    all of them too (MBPP).
+    Public tests are those that its text shows, or its first ones where it shows none. If all tests are public (MBPP),
+    all of them are hidden tests too.
 
     Args:
-        problem: Any problem.
-        first: How many of its tests are public where its text shows none.
+        problem: The problem.
+        first: Number of tests that are public where its text shows none.
     """
     shown = problem.public_tests or problem.tests[:first]
     hidden = tuple(test for test in problem.tests if test not in shown)
@@ -73,14 +71,14 @@ def split_tests(problem: Problem, first: int) -> tuple[Problem, Problem]:
 
 
 def complaint(execution: Execution, problem: Problem) -> str:
-    """What is wrong with a program, in a line or a few: its first error, or its first wrong answer.
+    """Say what is wrong with a program in one or a few lines: its first error, or its first wrong answer.
 
     Args:
-        execution: Of the program on `problem`; it did not pass.
-        problem: Judged by public tests alone (`split_tests`).
+        execution: The execution of the program on `problem`, which did not pass.
+        problem: A problem with public tests alone (`split_tests`).
 
     Raises:
-        ValueError: it passed, or we failed to judge it: there is nothing to say.
+        ValueError: the program passed, or judging it failed.
     """
     if execution.verdict in (Verdict.PASSED, Verdict.INFRA):
         raise ValueError(f"a program with verdict {execution.verdict} has nothing to repair")
@@ -93,7 +91,7 @@ def complaint(execution: Execution, problem: Problem) -> str:
 
 
 def _error(error: ProgramError) -> str:
-    """Outcome and error sub-type, as CodeRL's repair model reads them, and the place."""
+    """Write outcome and error sub-type, as CodeRL's repair model reads them, and the place."""
     place = f" in line {error.span.line}" if error.span is not None else ""
     message = f": {_short(error.message)}" if error.message else ""
     return f"{error.type}{place}{message}"

@@ -1,7 +1,4 @@
-"""Tokens of a whole program, for a tokenizer given by name: what `rltf feedback --tokenizer` lays rewards on.
-
-What this module does not do: sampled ids (`training.sampler` keeps those exactly).
-"""
+"""Tokenize a whole program with a tokenizer given by name. `rltf feedback --tokenizer` lays rewards on these tokens."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class TokenizerError(ValueError):
-    """A tokenizer that cannot be loaded, or a program that it does not keep."""
+    """A tokenizer cannot be loaded, or does not keep a program."""
 
 
 class Tokenization:
@@ -33,7 +30,7 @@ class Tokenization:
 
     @classmethod
     def load(cls, name: str) -> Tokenization:
-        """The tokenizer of a folder, of a `tokenizer.json`, or of a model by its public name.
+        """Load the tokenizer of a folder, of a `tokenizer.json`, or of a model by its public name.
 
         Raises:
             TokenizerError: there is none, or its pieces have no exact bytes.
@@ -47,14 +44,14 @@ class Tokenization:
 
     @property
     def tokenizer(self) -> Tokenizer:
-        """The tokenizer itself."""
+        """Return the tokenizer itself."""
         return self._tokenizer
 
     def offsets(self, program: bytes) -> NDArray[np.int32]:
-        """int32 [T, 2]: the byte range of each token of the program.
+        """Return the byte range of each token of the program, int32 [T, 2].
 
         Raises:
-            TokenizerError: encoding loses something of the program (not UTF-8, or normalised away).
+            TokenizerError: encoding loses a part of the program, which is not UTF-8 or is normalised away.
         """
         try:
             ids = self._tokenizer.encode(program.decode(), add_special_tokens=False).ids

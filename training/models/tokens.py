@@ -1,7 +1,7 @@
-"""Tokenizers: special ids, and texts whose tokens stand for exactly their bytes.
+"""Find a tokenizer's special ids, and encode texts so that their tokens stand for exactly their bytes.
 
-What this module does not do: decode. Sampled ids become bytes by `feedback.token_bytes`, so no tokenizer's clean-up of
-spaces ever touches a program.
+Nothing is decoded here. `feedback.token_bytes` turns sampled ids into bytes, so no tokenizer's clean-up of spaces ever
+touches a program.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any
 from training.errors import PolicyError
 
 _BEFORE = ("", "\n", ";", "0\n")
-"""What a text may be encoded after, to find its tokens in the middle of a text (SentencePiece marks the first word)."""
+"""Texts that come before another one, to find its tokens mid-text. SentencePiece marks the first word."""
 _PROGRAM = "def f(a):\n    if a:\n        return 'x  y'\n    return a\n"
 
 
 def end_ids(model: Any, tokenizer: Any) -> tuple[int, ...]:  # noqa: ANN401
-    """Every id that ends a text: the tokenizer's, and those of the model's generation configuration.
+    """Return every id that ends a text, from the tokenizer and from the model's generation configuration.
 
     Raises:
         PolicyError: there is none.
@@ -37,7 +37,7 @@ def end_ids(model: Any, tokenizer: Any) -> tuple[int, ...]:  # noqa: ANN401
 
 
 def padding_id(model: Any, tokenizer: Any) -> int:  # noqa: ANN401
-    """The id that rows are filled up with, which masks take out again.
+    """Return the id that pads rows. Masks take padding out again.
 
     It is the end of sequence where the tokenizer has no padding token, or one that was added to it and not to the
     model's embeddings.
@@ -51,10 +51,10 @@ def encode_continuation(
     bytes_of: Callable[[Sequence[int]], list[bytes]],
     text: str,
 ) -> tuple[int, ...]:
-    """Token ids that stand for exactly this text in the middle of another one, without special tokens.
+    """Encode a text so that its ids stand for exactly this text in the middle of another one, without special tokens.
 
-    A special token that the text spells is text like any other: a reference that prints `</s>` teaches no end.
-    Where the tokenizer alters the text itself (Unicode normal forms), its own encoding of it.
+    A special token that the text spells is text like any other, so a reference that prints `</s>` teaches no end. Where
+    the tokenizer alters the text itself (Unicode normal forms), its own encoding is returned.
     """
     wanted = text.encode()
     for before in _BEFORE:
@@ -78,7 +78,7 @@ def plain_ids(tokenizer: Any, text: str) -> list[int]:  # noqa: ANN401
 
 
 def begins_with_blank(tokenizer: Any, bytes_of: Callable[[Sequence[int]], list[bytes]]) -> bool:  # noqa: ANN401
-    """Whether the tokenizer puts a blank before a text that stands alone (SentencePiece, as in Llama 2)."""
+    """Say whether the tokenizer puts a blank before a text that stands alone (SentencePiece, as in Llama 2)."""
     return b"".join(bytes_of(plain_ids(tokenizer, "x"))).startswith(b" ")
 
 

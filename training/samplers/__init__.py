@@ -1,4 +1,4 @@
-"""Samplers: what draws completions from the present policy. A backend is one module or folder and one `case` below."""
+"""Samplers draw completions from the present policy. A backend is one module or folder and one `case` below."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def open_sampler(
     """Open the sampler that a configuration names, for training, evaluation and greedy baselines alike.
 
     Args:
-        section: `sampler.backend` is one of ours, or `package.module:Name`: called with section and policy.
-        policy: What is sampled from.
-        folder: Where weights are put for servers.
-        tell: Is given a line for whatever befalls servers later.
-        processes: How many of the run's processes sample.
+        section: Its `backend` is one of ours, or `package.module:Name`, which is called with section and policy.
+        policy: The policy to sample from.
+        folder: Folder for the weights that servers load.
+        tell: Receives a line for whatever happens to servers later.
+        processes: Number of the run's processes that sample.
 
     Raises:
-        ConfigError: servers cannot be reached or serve something else, the model is not one for them, or several
-            processes would ask them.
+        ConfigError: servers cannot be reached or serve something else, they cannot serve the model, or several
+            processes would use them.
     """
     match section.backend:
         case "transformers":

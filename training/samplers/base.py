@@ -1,4 +1,4 @@
-"""The border to whatever draws completions. Its defaults are those of a sampler in this process."""
+"""The border to samplers, which draw completions. Its defaults are those of a sampler in this process."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ class Sampler:
     """Draws completions from the present policy."""
 
     version = 0
-    """Optimizer steps that the policy had seen when it was last followed."""
+    """Number of optimizer steps that the policy had seen when it was last followed."""
 
     def sample(self, requests: Sequence[SampleRequest]) -> Iterator[list[Rollout]]:
         """Yield every request's rollouts batch by batch as they finish, in any order.
 
-        An empty batch now and then lets the caller look whether it should stop.
+        An empty batch now and then lets the caller check whether it should stop.
 
         Raises:
             ServerError: the backend is gone.
@@ -24,27 +24,27 @@ class Sampler:
         raise NotImplementedError
 
     def ahead(self, requests: Sequence[SampleRequest]) -> None:
-        """Begin with requests that `sample` will be given later; by default nothing is begun."""
+        """Begin with requests that `sample` will be given later. By default nothing is begun."""
 
     def follow(self, version: int, go_on: Callable[[], None] = lambda: None) -> None:  # noqa: ARG002
-        """Take the policy's present weights; by default they are shared, and there is nothing to take.
+        """Take the policy's present weights. By default they are shared, and there is nothing to take.
 
         Args:
-            version: Optimizer steps that they have seen.
-            go_on: Asked while it takes time; may raise, which breaks it off.
+            version: Number of optimizer steps that they have seen.
+            go_on: Called now and then meanwhile. It may raise to abort.
         """
         self.version = version
 
     def metrics(self, step: int, rollouts: Sequence[Rollout]) -> dict[str, float]:  # noqa: ARG002
-        """Tell what is worth watching of a step's rollouts; by default nothing."""
+        """Return metrics of a step's rollouts. By default there are none."""
         return {}
 
     def close(self) -> None:
-        """Part from whatever draws."""
+        """Release the backend."""
 
 
 def drawing_order(requests: Sequence[SampleRequest]) -> list[SampleRequest]:
-    """Sort requests as a batch wants them: those drawn alike together, then by length.
+    """Sort requests for batching, with equal drawings together and then by length.
 
     Sums of floating-point numbers depend on the order of rollouts, so every run puts them in this one.
     """

@@ -1,11 +1,11 @@
-"""Sampling with transformers on the learner's own weights.
+"""Sample with transformers on the learner's own weights.
 
 Ids go in, ids and their log-probabilities come out. Nothing is decoded, so nothing has to be encoded again. Stop
-strings are looked for in the bytes of the sampled ids.
+strings are searched in the bytes of the sampled ids.
 
-Each prompt is read once and its cache repeated for its samples; finished rows leave the batch; a token is drawn by
-inverting the cumulative distribution at a number that depends on the sample alone, so a sample does not depend on
-which others it shares a batch with (up to floating-point noise in the logits).
+Each prompt is read once and its cache is repeated for its samples. Finished rows leave the batch. A token is drawn by
+inverting the cumulative distribution at a number that depends on the sample alone. A sample therefore does not depend
+on the others in its batch, up to floating-point noise in the logits.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from training.records import Drawing, Rollout, SampleRequest
 from training.samplers.base import Sampler, drawing_order
 
 _COMPACT_AT = 0.25
-"""Share of finished rows at which they leave the batch."""
+"""Share of finished rows at which finished rows leave the batch."""
 _WIDE_VOCABULARY = 16384
-"""From here on the cumulative sum needs float64 to reach 1."""
+"""Vocabulary size from which the cumulative sum needs float64 to reach 1."""
 
 
 class TransformersSampler(Sampler):
-    """The embedded `Sampler`: a hand-written decoding loop over a Hugging Face model.
+    """The embedded `Sampler`, a decoding loop over a Hugging Face model.
 
     Args:
         policy: Model and tokenizer, and the strings that end a completion.
-        max_new_tokens: Most tokens that are drawn for a completion.
-        batch_size: Rows generated together.
+        max_new_tokens: Maximum number of tokens drawn for a completion.
+        batch_size: Number of rows generated together.
     """
 
     def __init__(self, policy: Policy, max_new_tokens: int, batch_size: int = 64) -> None:
@@ -48,7 +48,7 @@ class TransformersSampler(Sampler):
         self._max_new_tokens = max_new_tokens
         self._batch_size = batch_size
         self._begun_is_read = not is_encoder_decoder(policy.model)
-        """Whether what a completion begins with is read like the prompt; an encoder reads prompts alone."""
+        """Whether the given beginning of a completion is read like the prompt. An encoder reads prompts alone."""
         self._stop = [stop.encode() for stop in policy.format.completion.stop]
 
     def sample(self, requests: Sequence[SampleRequest]) -> Iterator[list[Rollout]]:
@@ -124,7 +124,7 @@ class TransformersSampler(Sampler):
     def _draw(
         self, logits: torch.Tensor, numbers: torch.Tensor, warpers: LogitsProcessorList, *, greedy: bool
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Draw one token per row, [B]; also its log-probability under the policy as it is, [B]."""
+        """Draw one token per row, [B]. Also returns its log-probability under the unmodified policy, [B]."""
         plain = logits.float()
         logits = warpers(None, plain)
         probabilities = torch.softmax(logits, dim=-1)
@@ -140,7 +140,7 @@ class TransformersSampler(Sampler):
         return token, plain.gather(1, token[:, None]).squeeze(1) - plain.logsumexp(dim=1)
 
     def _uniforms(self, requests: list[SampleRequest]) -> torch.Tensor:
-        """[rows, max_new_tokens] numbers in [0, 1), each row a function of its own seed only."""
+        """Draw numbers in [0, 1), [rows, max_new_tokens]. Each row is a function of its own seed only."""
         drawn = [
             np.random.default_rng([*request.seed, sample]).random(self._max_new_tokens, dtype=np.float32)
             for request in requests
@@ -179,7 +179,7 @@ class TransformersSampler(Sampler):
 
 
 def _warpers(drawing: Drawing) -> LogitsProcessorList:
-    """What alters the distribution that is drawn from; nothing where the likeliest token is taken."""
+    """Return what modifies the distribution before drawing. Greedy drawing needs none."""
     warpers = LogitsProcessorList()
     if drawing.greedy:
         return warpers

@@ -1,7 +1,4 @@
-"""Judging and reading programs on a Ray cluster (docs/scaling.md).
-
-What this package does not do: judge or read anything itself (`engine` does, on the nodes), or start machines.
-"""
+"""Judge and read programs on a Ray cluster (docs/scaling.md). Each node runs an `engine` of its own."""
 
 from training.judging.cluster.engine import RayEngine
 

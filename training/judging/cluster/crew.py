@@ -1,7 +1,7 @@
-"""Workers on a Ray cluster that are kept at work: jobs in, answers out; who is lost is replaced.
+"""Keep workers on a Ray cluster at work. Jobs go in, answers come out, and lost workers are replaced.
 
-One thread with an event loop does it all. Every worker has a few jobs at a time and takes the next, in the order of
-submission, when one is done; a job whose worker is lost goes first. What this module does not do: know what a job is.
+One thread with an event loop does all of it. Every worker has a few jobs at a time and takes the next, in the order of
+submission, when one is done. A job whose worker is lost goes first.
 """
 
 from __future__ import annotations
@@ -22,32 +22,32 @@ from training.errors import ClusterError
 from training.judging.cluster.worker import RayWorker, Start
 
 _TRIES = 3
-"""Workers that a job is given to, one after the other; starts of a worker that does not come up."""
+"""Maximum number of workers that a job is given to, and of starts of a worker that does not come up."""
 _PAUSE = 5.0
 """Seconds before a worker that did not come up is started again, the first time."""
 _AHEAD = 3
-"""Jobs that a worker has at a time for each of its judge's processes, so that none waits for the network."""
+"""Number of jobs that a worker has at a time per judge process, so that none waits for the network."""
 _OUTSTANDING = 1024
-"""Jobs without an answer before `add` blocks."""
+"""Number of jobs without an answer at which `add` blocks."""
 
 
 class Crew:
-    """Workers, each an actor that reserves `judge_workers` CPUs of a node; `close` it."""
+    """A set of workers, each an actor that reserves `judge_workers` CPUs of a node. It must be closed."""
 
     def __init__(
         self, ray: ModuleType, arguments: Mapping[str, Any], workers: int, tell: Callable[[str], None]
     ) -> None:
-        """Begins to start the workers; `starts` tells what became of each first one.
+        """Begin to start the workers. `starts` says what became of each first one.
 
         Args:
-            ray: Connected to the cluster.
-            arguments: Of each worker's `engine.Engine`.
-            workers: How many.
-            tell: Given a line whenever a worker is lost or given up.
+            ray: The module, connected to the cluster.
+            arguments: Arguments of each worker's `engine.Engine`.
+            workers: Number of workers.
+            tell: Receives a line whenever a worker is lost or given up.
         """
         self.starts: list[Future[Start]] = [Future() for _ in range(workers)]
         self.retries = 0
-        """Jobs given to another worker so far because theirs was lost."""
+        """Number of jobs given to another worker so far because theirs was lost."""
         self._ray, self._arguments, self._tell = ray, dict(arguments), tell
         self._room = threading.Semaphore(_OUTSTANDING)
         self._lock = threading.Lock()
@@ -68,13 +68,13 @@ class Crew:
         answer: Any,  # noqa: ANN401
         lost: Callable[[str], object],
     ) -> Future[Any]:
-        """Have a worker do something; blocks while very much is outstanding.
+        """Have a worker run a method. Blocks while too many jobs are outstanding.
 
         Args:
-            method: Of `RayWorker`.
+            method: A method of `RayWorker`.
             arguments: Its arguments.
             answer: The type of its answer.
-            lost: Reason -> the answer, or the exception, where one worker after the other was lost.
+            lost: Makes the answer, or the exception, from the reason when one worker after the other was lost.
 
         Raises:
             ClusterError: no worker is left.
@@ -92,7 +92,7 @@ class Crew:
         return job.future
 
     def close(self) -> None:
-        """Finishes what was added, unless no worker is up, and ends the workers."""
+        """Finish the jobs, unless no worker is up, and end the workers."""
         while self._up and self._open:
             with self._lock:
                 futures = [job.future for job in self._open.values()]
@@ -118,7 +118,7 @@ class Crew:
             self._finish(job, over)
 
     async def _keep_all(self) -> None:
-        """Until cancelled; that no worker is left is an error."""
+        """Keep all workers until cancelled. Raises an error when no worker is left."""
         try:
             async with asyncio.TaskGroup() as group:
                 kept = [group.create_task(self._keep(start)) for start in self.starts]
@@ -127,7 +127,7 @@ class Crew:
         raise ClusterError(f"no worker is left; the last one: {kept[-1].result()}")
 
     async def _keep(self, first: Future[Start]) -> str:
-        """Has a worker at work, and another in its place when it is lost; why none is left in the end."""
+        """Keep one worker at work and replace it when it is lost. Returns why none is left in the end."""
         actors = self._ray.remote(num_cpus=self._arguments["judge_workers"], scheduling_strategy="SPREAD")(RayWorker)
         failures, start = 0, Start("unknown")
         while True:
@@ -157,7 +157,7 @@ class Crew:
         return f"node {start.node}: {start.refusal}"
 
     async def _feed(self, worker: Any) -> None:  # noqa: ANN401
-        """Gives a worker jobs until it is lost, which is an error; then others get those that it had."""
+        """Give a worker jobs until it is lost, which raises. Its unfinished jobs then go to others."""
         lost: list[tuple[_Job, str]] = []
         try:
             async with asyncio.TaskGroup() as group:
@@ -219,5 +219,5 @@ def _settle(first: Future[Start], start: Start) -> None:
 
 
 def _line(error: BaseException) -> str:
-    """An error's text in one line: Ray's have many."""
+    """Shorten an error's text to one line, because Ray's have many."""
     return " ".join(str(error).split())[:300]

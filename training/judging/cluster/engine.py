@@ -1,7 +1,4 @@
-"""An engine whose workers are on a Ray cluster: the same reports, from as many machines as there are.
-
-What this module does not do: judge, read or reward; keep the workers at work (`training.judging.cluster.crew` does).
-"""
+"""An engine whose workers are on a Ray cluster. It makes the same reports as a local one, on many machines."""
 
 from __future__ import annotations
 
@@ -25,16 +22,16 @@ from training.judging.cluster.crew import Crew
 from training.judging.cluster.worker import Start
 
 _MOST_PROBLEMS = 4096
-"""Problems kept in the cluster's object store."""
+"""Number of problems kept in the cluster's object store."""
 _START_SECONDS = 300.0
-"""How long the first workers may take to come up."""
+"""Seconds that the first workers may take to come up."""
 
 
 class RayEngine:
-    """A `ProgramEngine` on a Ray cluster; `close` it.
+    """A `ProgramEngine` on a Ray cluster. It must be closed.
 
-    A program whose worker is lost goes to another one: that costs a retry and no sample. After some tries its verdict
-    is `infra`, which is nobody's reward.
+    A program whose worker is lost goes to another one, which costs a retry and no sample. After some tries its verdict
+    is `infra`, which gives no reward.
     """
 
     def __init__(
@@ -45,15 +42,15 @@ class RayEngine:
         tell: Callable[[str], None] = lambda _: None,
         sharing: int = 1,
     ) -> None:
-        """Starts the workers and waits until all of them are up.
+        """Start the workers and wait until all of them are up.
 
         Args:
-            arguments: Of each worker's `engine.Engine`; a worker reserves `judge_workers` CPUs of its node.
+            arguments: Arguments of each worker's `engine.Engine`. A worker reserves `judge_workers` CPUs of its node.
             address: `auto` (the cluster that this machine belongs to), `local` (one of this machine alone, started
-                here) or HOST:PORT. A process that is connected already stays where it is.
-            workers: How many; 0: as many as the cluster's CPUs hold.
-            tell: Given a line whenever a worker is lost or given up.
-            sharing: How many such engines share these workers out among them.
+                here) or HOST:PORT. A process that is already connected keeps its connection.
+            workers: Number of workers. 0 means as many as the cluster's CPUs hold.
+            tell: Receives a line whenever a worker is lost or given up.
+            sharing: Number of such engines that share these workers.
 
         Raises:
             SandboxError: a node confines programs less than `require`, or cannot start an engine.
@@ -75,23 +72,23 @@ class RayEngine:
 
     @property
     def retries(self) -> int:
-        """Programs given to another worker so far because theirs was lost."""
+        """Return the number of programs given to another worker so far because theirs was lost."""
         return self._crew.retries if self._crew else 0
 
     def submit(self, program: bytes, problem: Problem) -> Future[Report]:
-        """The report on `program` as an answer to `problem`; blocks while very many submissions wait.
+        """Start a report on `program` as an answer to `problem`. Blocks while too many submissions wait.
 
         Raises:
-            ClusterError: the last worker is gone; so says the future of what was submitted before.
+            ClusterError: the last worker is gone. Futures of earlier submissions raise it too.
         """
         return self._add("report", (program, *self._shared(problem)), Report, partial(_lost_report, program))
 
     def compare(self, program: bytes, references: tuple[str, ...]) -> Future[Similarity]:
-        """How alike a program and the reference most like it are; ClusterError where all tries were lost."""
+        """Compare a program with the most similar reference. The future raises ClusterError if all tries were lost."""
         return self._add("compare", (program, references), Similarity, ClusterError)
 
     def close(self) -> None:
-        """Finishes what was submitted, unless no worker is up, and ends the workers."""
+        """Finish the submissions, unless no worker is up, and end the workers."""
         if self._crew is not None:
             self._crew.close()
         if self._connected:
@@ -106,9 +103,9 @@ class RayEngine:
         return self._crew.add(*job)
 
     def _shared(self, problem: Problem) -> tuple[int, list[Any]]:
-        """A problem's number and its place in the object store: tests can be large, so each worker fetches them once.
+        """Return a problem's number and its reference in the object store. Each worker fetches large tests once.
 
-        The place is in a list because Ray would fetch it anew for every call if it were an argument by itself.
+        The reference is in a list, because Ray would fetch a plain argument anew for every call.
         """
         with self._lock:
             key = id(problem)  # the problem is kept, so its id stays its own
@@ -121,18 +118,18 @@ class RayEngine:
 
 
 class _Judge:
-    """The engine's `ProgramJudge`."""
+    """The engine's `ProgramJudge`, for verdicts alone."""
 
     def __init__(self, execute: Callable[[bytes, Problem], Future[Execution]]) -> None:
         self._execute = execute
 
     def submit(self, program: bytes, problem: Problem) -> Future[Execution]:
-        """Judges `program` on `problem`; blocks while very many submissions wait."""
+        """Start judging `program` on `problem`. Blocks while too many submissions wait."""
         return self._execute(program, problem)
 
 
 def _connect(address: str) -> tuple[ModuleType, bool]:
-    """Ray, and whether it was connected here."""
+    """Connect to Ray. Returns the module, and whether it was connected here."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a run reports to nobody
     os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")  # its daemons' messages would run into the run's display
     os.environ.setdefault("RAY_worker_niceness", "0")  # a started cluster's: 15 would let programs run out of time
@@ -161,7 +158,7 @@ def _connect(address: str) -> tuple[ModuleType, bool]:
 
 
 def _count(ray: ModuleType, workers: int, needed: int, sharing: int) -> int:
-    """How many workers to start."""
+    """Return the number of workers to start."""
     nodes = [node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]]
     room = sum(int(cpus // needed) for cpus in nodes)
     if not (workers or room) // sharing or workers > room:
@@ -173,7 +170,7 @@ def _count(ray: ModuleType, workers: int, needed: int, sharing: int) -> int:
 
 
 def _weakest(starts: list[Future[Start]]) -> Isolation:
-    """How well the worker confines programs that confines them the least, once all are up."""
+    """Wait until all workers are up and return the weakest isolation among them."""
     done = wait(starts, timeout=_START_SECONDS).done
     if len(done) < len(starts):
         raise ConfigError(

@@ -1,7 +1,7 @@
-"""What runs on a node of a Ray cluster: one engine, its workers, and records in and out as MessagePack.
+"""Run one engine on a node of a Ray cluster, with records in and out as MessagePack.
 
-What this module does not do: import Ray (nor torch), choose what it works on, or unpickle anything that a program
-said: what it is given comes from the trainer, what it answers is bytes of typed records.
+Neither Ray nor torch is imported here. The arguments come from the trainer, and the answers are bytes of typed records,
+so nothing that a program said is ever unpickled.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ import msgspec
 from engine import Engine, Isolation, Problem, SandboxError
 
 _MOST_PROBLEMS = 1024
-"""Problems kept; the engine's reports of one are cached under the object."""
+"""Number of problems kept. The engine caches its reports by problem object."""
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What became of starting an engine on a node."""
+    """The outcome of starting an engine on a node."""
 
     node: str
     isolation: Isolation | None = None
     refusal: str = ""
-    """Why no program may run there."""
+    """Why no program may run there, or an empty text."""
 
 
 class RayWorker:
-    """An engine on a node. Ray makes an actor of it; its methods run concurrently in one event loop.
+    """An engine on a node. Ray makes an actor of it, and its methods run concurrently in one event loop.
 
     Args:
-        arguments: Of the `Engine`.
+        arguments: Arguments of the `Engine`.
     """
 
     def __init__(self, arguments: Mapping[str, Any]) -> None:
@@ -44,7 +44,7 @@ class RayWorker:
         self._problems: OrderedDict[int, Problem] = OrderedDict()
 
     def start(self) -> bytes:
-        """Start the engine's workers, which measures how well this node confines programs: a `Start`."""
+        """Start the engine's workers, which measures this node's isolation. Returns a `Start`."""
         node = socket.gethostname()
         try:
             self._engine = Engine(**self._arguments)
@@ -53,21 +53,21 @@ class RayWorker:
         return msgspec.msgpack.encode(Start(node, self._engine.isolation))
 
     async def report(self, program: bytes, number: int, problem: Sequence[Awaitable[Problem]]) -> bytes:
-        """Judge and read a program: a `Report`."""
+        """Judge and read a program. Returns a `Report`."""
         future = self._engine.submit(program, await self._problem(number, problem))
         return msgspec.msgpack.encode(await asyncio.wrap_future(future))
 
     async def execute(self, program: bytes, number: int, problem: Sequence[Awaitable[Problem]]) -> bytes:
-        """Judge a program: an `Execution`."""
+        """Judge a program. Returns an `Execution`."""
         future = self._engine.judge.submit(program, await self._problem(number, problem))
         return msgspec.msgpack.encode(await asyncio.wrap_future(future))
 
     async def compare(self, program: bytes, references: tuple[str, ...]) -> bytes:
-        """Compare a program with references: a `Similarity`."""
+        """Compare a program with references. Returns a `Similarity`."""
         return msgspec.msgpack.encode(await asyncio.wrap_future(self._engine.compare(program, references)))
 
     async def _problem(self, number: int, problem: Sequence[Awaitable[Problem]]) -> Problem:
-        """The trainer's problem of that number, always the same object, fetched once."""
+        """Return the trainer's problem of that number, fetched once and always the same object."""
         if number not in self._problems:
             self._problems.setdefault(number, await problem[0])
             while len(self._problems) > _MOST_PROBLEMS:

@@ -1,4 +1,1 @@
-"""Sampling on vLLM servers, over HTTP: what they are asked, what they answer, how weights reach them.
-
-What this package does not do: import vllm, or start servers (docs/scaling.md says how).
-"""
+"""Sample on vLLM servers over HTTP. vllm itself is not imported, and docs/scaling.md says how to start servers."""

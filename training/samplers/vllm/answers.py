@@ -1,7 +1,7 @@
-"""What vLLM servers answer: typed, and believed only after it is checked.
+"""Read the answers of vLLM servers as typed records, and check every field before use.
 
-The fields are those that vLLM's documentation names
-("Tokens In <> Tokens Out API" and "Async Reinforcement Learning"); others are passed over.
+The fields are those that vLLM's documentation names ("Tokens In <> Tokens Out API" and "Async Reinforcement
+Learning"). Other fields are ignored.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from training.errors import ServerError
 from training.records import Rollout, SampleRequest
 
 _NO_LOGPROB = -9999.0
-"""What vLLM sends for a log-probability that is missing or not a number."""
+"""The value that vLLM sends for a log-probability that is missing or not a number."""
 _ROUNDING = 1e-3
 """A certain token's log-probability may come out a little above 0 on reduced precision."""
 _REASONS = {"stop": FinishReason.STOP, "length": FinishReason.LENGTH}
@@ -23,7 +23,7 @@ _REASONS = {"stop": FinishReason.STOP, "length": FinishReason.LENGTH}
 
 @dataclass(frozen=True, slots=True)
 class Logprob:
-    """Of one sampled token."""
+    """The log-probability of one sampled token."""
 
     token_id: int
     logprob: float
@@ -31,14 +31,14 @@ class Logprob:
 
 @dataclass(frozen=True, slots=True)
 class Logprobs:
-    """Of all of them."""
+    """The log-probabilities of all sampled tokens."""
 
     content: list[Logprob]
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Tokens `start` to `end` were sampled with the weights of this label."""
+    """The label of the weights that sampled tokens `start` to `end`."""
 
     version: str
     start: int
@@ -95,21 +95,21 @@ class Done:
 def rollout_of(
     answer: Generated, request: SampleRequest, sample: int, *, server: str, label: str, longest: int, vocabulary: int
 ) -> tuple[Rollout, bool]:
-    """The rollout in an answer, and whether the server's weights changed while it was sampled.
+    """Read the rollout in an answer, and say whether the server's weights changed while it was sampled.
 
-    Its policy version is then the older one.
+    If they changed, its policy version is the older one.
 
     Args:
-        answer: What the server sent.
-        request: What was asked.
-        sample: Index of the sample among its problem's.
-        server: Its address, for messages.
-        label: What the names of this run's weights begin with; the version follows.
-        longest: Most tokens that were asked for.
-        vocabulary: Ids are below it.
+        answer: The server's answer.
+        request: The request.
+        sample: Index of the sample among its problem's samples.
+        server: The server's address, for messages.
+        label: Prefix of the names of this run's weights. The version follows it.
+        longest: Maximum number of tokens that was requested.
+        vocabulary: Upper bound of the ids.
 
     Raises:
-        ServerError: a field is not what it should be.
+        ServerError: a field has a wrong value.
     """
 
     def check(good: bool, field: str, found: object, wanted: str) -> None:
@@ -157,5 +157,5 @@ def rollout_of(
 
 
 def _first(wrong: Iterable[bool]) -> list[int]:
-    """The place of the first that is, or nothing: messages are made for it alone, as there are millions of tokens."""
+    """Yield the index of the first true value, if any. A message is made for it alone, among millions of tokens."""
     return list(islice((place for place, each in enumerate(wrong) if each), 1))

@@ -1,7 +1,7 @@
-"""The `Sampler` on vLLM servers: one request per sample, ids in and ids out, results as they finish.
+"""The `Sampler` on vLLM servers sends one request per sample, ids in and ids out, and yields results as they finish.
 
-Each sample has a seed of its own, a function of run, step, problem and sample. vLLM's kernels round differently with
-different batches, so a sample is nearly always and not certainly the same one when it is drawn again.
+Each sample has a seed of its own, a function of run, step, problem and sample. vLLM's kernels round differently in
+different batches, so a sample drawn again is nearly always, but not certainly, the same.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from training.samplers.vllm.answers import Generated, rollout_of
 from training.samplers.vllm.servers import VllmServers
 
 _LOOK_UP = 0.2
-"""Seconds after which a caller that waits gets an empty batch: it may have been asked to stop."""
+"""Seconds after which a waiting caller gets an empty batch, because it may have been asked to stop."""
 
 _Answer = Future[tuple[str, Generated]]
 
 
 class VllmSampler(Sampler):
-    """Samples from servers, which it closes in the end.
+    """A sampler on servers, which it closes in the end.
 
-    A rollout's policy version is that of the weights which the server had, whatever version the caller is at.
+    A rollout's policy version is that of the server's weights, whatever version the caller is at.
 
     Args:
-        servers: Weights not yet pushed.
-        policy: What they sample from, and the strings that end a completion.
-        max_new_tokens: Longest completion.
+        servers: The servers, with weights not yet pushed.
+        policy: The policy to sample from, and the strings that end a completion.
+        max_new_tokens: Maximum number of tokens drawn for a completion.
     """
 
     def __init__(self, servers: VllmServers, policy: Policy, max_new_tokens: int) -> None:
@@ -61,7 +61,7 @@ class VllmSampler(Sampler):
         self.version = version
 
     def ahead(self, requests: Sequence[SampleRequest]) -> None:
-        """Ask now for what `sample` will be asked later."""
+        """Send the requests now that `sample` will be given later."""
         for request in requests:
             for sample in _samples(request):
                 self._begun[request, sample] = self._ask(request, sample)
@@ -86,16 +86,16 @@ class VllmSampler(Sampler):
                 answer.cancel()
 
     def metrics(self, step: int, rollouts: Sequence[Rollout]) -> dict[str, float]:
-        """Measure how far behind a step its rollouts' weights were, on average, and what happened since last asked.
+        """Measure the mean lag of a step's rollouts, and count events since the last call.
 
-        Samples whose server's weights changed on the way (`sampler/crossed`), requests asked again, servers left.
+        The events are samples whose server's weights changed on the way (`sampler/crossed`), retries, and servers left.
         """
         lag = float(np.mean([step - rollout.policy_version for rollout in rollouts] or [0]))
         crossed, self._crossed = self._crossed, 0
         return {"sampler/lag": lag, "sampler/crossed": float(crossed), **self._servers.counts()}
 
     def close(self) -> None:
-        """Break off what is under way."""
+        """Cancel the requests in flight."""
         self._servers.close()
 
     def _ask(self, request: SampleRequest, sample: int) -> _Answer:

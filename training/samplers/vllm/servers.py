@@ -1,12 +1,10 @@
-"""vLLM servers as one place to ask: requests spread over them, new weights given to all of them.
+"""A client of several vLLM servers, which spreads requests over them and pushes new weights to all of them.
 
 Weights go through a folder that trainer and servers see under the same path. In vLLM's development mode each server is
-paused with its requests kept, loads them (`reload_weights` through `/collective_rpc`: page "Layerwise (Re)loading"; an
-adapter through `/v1/load_lora_adapter`: page "LoRA Adapters"), forgets its cache, names its weights and goes on (page
-"Async Reinforcement Learning"); the name comes back with every token sampled (page "Tokens In <> Tokens Out API").
-Read in the sources of vLLM 0.33.
-
-What this module does not do: know prompts, seeds or rollouts (`training.samplers.vllm.sampler`).
+paused with its requests kept (page "Async Reinforcement Learning"). It loads the weights with `reload_weights` through
+`/collective_rpc` (page "Layerwise (Re)loading"), or an adapter through `/v1/load_lora_adapter` (page "LoRA Adapters").
+Then it clears its cache, labels its weights and resumes. The label comes back with every sampled token (page "Tokens In
+<> Tokens Out API"). This was read in the sources of vLLM 0.33.
 """
 
 from __future__ import annotations
@@ -36,18 +34,18 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _ADAPTER = "rltf"
-"""What the policy's adapter is called on the servers."""
+"""The name of the policy's adapter on the servers."""
 _HEALTH_SECONDS = 30.0
 _LOOK_UP = 0.2
-"""Seconds between two looks at whether a caller that waits should stop."""
+"""Seconds between two checks whether a waiting caller should stop."""
 _PROBE = "def f(x):\n    return x ** 2  # \N{EURO SIGN}\n"
-"""A text that tokenizers split differently."""
+"""A text that different tokenizers split differently."""
 _TRIES = 3
-"""Of one request on servers that say that they are well."""
+"""Maximum number of tries of one request on servers that report to be healthy."""
 
 
 class _UnreachableError(Exception):
-    """No answer, or an error on the server's side: another server may do better."""
+    """A server gave no answer, or an error on its side. Another server may do better."""
 
 
 @dataclass
@@ -55,22 +53,22 @@ class _Server:
     url: str
     busy: int = 0
     lost: str = ""
-    """Why it is asked nothing any more, until it takes weights again."""
+    """Why it receives no more requests until it takes weights again."""
 
 
 class VllmServers:
-    """Client of servers that all serve the policy's model.
+    """A client of servers that all serve the policy's model.
 
-    Everything runs on an event loop in a thread of its own; what is asked and not waited for any more is broken off,
-    on the server too.
+    Everything runs on an event loop in a thread of its own. A request that nobody waits for any more is cancelled, on
+    the server too.
 
     Args:
-        urls: Their addresses.
-        policy: What they are to sample from.
-        folder: Where weights are put for them.
-        in_flight: Most requests that each has at once.
+        urls: The servers' addresses.
+        policy: The policy that they sample from.
+        folder: Folder for the weights that they load.
+        in_flight: Maximum number of requests that each has at once.
         timeout: Seconds that an answer may take.
-        tell: Is given a line for each server that is lost or comes back.
+        tell: Receives a line for each server that is lost or comes back.
 
     Raises:
         ConfigError: a server cannot be reached or serves something else, or aiohttp is not installed.
@@ -95,7 +93,7 @@ class VllmServers:
         self._in_flight, self._tell = in_flight, tell
         self._retried = 0
         self.label = f"{uuid.uuid4().hex[:8]}/"
-        """What the names of the weights begin with: another run's, or those a restarted server has, are told apart."""
+        """Prefix of the weights' labels. It differs between runs and from a restarted server's label."""
         self._timeout = timeout
         self._loop = asyncio.new_event_loop()
         self._changed = asyncio.Condition()
@@ -109,9 +107,9 @@ class VllmServers:
             raise
 
     def generate(self, token_ids: Sequence[int], sampling: dict[str, Any]) -> Future[tuple[str, Generated]]:
-        """Ask whichever server has least to do; the answer comes with that server's address.
+        """Ask the least busy server. The answer comes with that server's address.
 
-        The future's exception is a ServerError where a server's answer is malformed, or none is left to ask.
+        The future's exception is a ServerError if a server's answer is malformed, or no server is left.
         """
         body = {"token_ids": list(token_ids), "sampling_params": sampling}
         if has_adapter(self._policy.model):
@@ -119,12 +117,12 @@ class VllmServers:
         return self._submit(self._generate(body))
 
     def push(self, version: int, go_on: Callable[[], None] = lambda: None) -> None:
-        """Give every server the policy's present weights; those that were lost are tried again.
+        """Push the policy's present weights to every server. Lost servers are tried again.
 
-        `go_on` is asked while they load them and may raise, which breaks it off.
+        `go_on` is called meanwhile and may raise to abort.
 
         Raises:
-            ServerError: a server refuses them, or none is left; the message names it.
+            ServerError: a server refuses them, or none is left. The message names it.
         """
         target, aside = self._folder / f"version-{version}", self._folder / f".version-{version}.part"
         for stale in (target, aside):
@@ -145,12 +143,12 @@ class VllmServers:
                 shutil.rmtree(old)
 
     def counts(self) -> dict[str, float]:
-        """Servers that are asked, and requests asked again since this was last called."""
+        """Count the servers in use, and the retries since the last call."""
         retried, self._retried = self._retried, 0
         return {"sampler/servers": sum(not server.lost for server in self._servers), "sampler/retried": retried}
 
     def close(self) -> None:
-        """Break off what is under way."""
+        """Cancel the requests in flight."""
         if self._thread.is_alive():
             self._wait(self._end())
             self._loop.call_soon_threadsafe(self._loop.stop)
@@ -201,7 +199,7 @@ class VllmServers:
                         self._changed.notify()
 
     async def _free(self) -> _Server:
-        """The server with least to do, once one has room."""
+        """Wait for a server with room and return the least busy one."""
         async with self._changed:
             while True:
                 able = [server for server in self._servers if not server.lost]
@@ -230,7 +228,7 @@ class VllmServers:
             return False
 
     async def _call(self, server: _Server, path: str, kind: type[T], body: dict[str, Any] | None = None) -> T:
-        """POST a body, or GET where there is none; the answer as `kind`, unread where that is `bytes`."""
+        """POST a body, or GET where there is none. Returns the answer as `kind`, undecoded if that is `bytes`."""
         method = "GET" if body is None else "POST"
         try:
             async with self._session.request(method, f"{server.url}{path}", json=body) as answer:
