@@ -66,7 +66,16 @@ class Contribution:
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """What a report means for each sampled token."""
+    """What a report means for each sampled token.
+
+    Attributes:
+        report: What the engine found out about the program.
+        blames: Which findings blame what, how strongly and why.
+        offsets: The byte range in `report.program` of each sampled token, int32 [T, 2].
+        rewards: `coarse`, `adaptive`, `fine` and `static`, float32 [T] each, before any baseline.
+        executed: Whether any test ran the token's line, bool [T]; None where lines were not collected.
+        contributions: What adds up to the rewards, each with its range of tokens; `explain` gives those of one token.
+    """
 
     report: Report
     blames: tuple[Blame, ...]

@@ -109,7 +109,12 @@ def assess(
 
     Returns:
         Feedback with raw rewards, before any baseline. A verdict `infra` gives zeros: it is no one's reward.
+
+    Raises:
+        TypeError: the offsets are no array of integers.
+        ValueError: they have another shape, or do not end where the program does: they count characters.
     """
+    _check_offsets(offsets, len(report.program))
     settings = settings or RewardSettings()
     ours = settings.mode == "default"
     blames = decide_blames(
@@ -124,6 +129,19 @@ def assess(
     rewards = summed(contributions, len(offsets))
     executed = executed_tokens(report.program, report.execution, offsets)
     return Feedback(report, blames, offsets, rewards, executed, contributions)
+
+
+def _check_offsets(offsets: object, program_bytes: int) -> None:
+    if not isinstance(offsets, np.ndarray) or not np.issubdtype(offsets.dtype, np.integer):
+        kind = f"an array of {offsets.dtype}" if isinstance(offsets, np.ndarray) else type(offsets).__name__
+        raise TypeError(f"offsets: must be an array of integers, as feedback.token_offsets gives, not {kind}")
+    if offsets.ndim != 2 or offsets.shape[1] != 2:
+        raise ValueError(f"offsets: must have shape [T, 2], not {list(offsets.shape)}")
+    if len(offsets) and (end := int(offsets.max())) != program_bytes:
+        raise ValueError(
+            f"offsets: end at {end}, the program has {program_bytes} bytes. They are bytes of the sampled tokens"
+            " (feedback.token_bytes, token_offsets), not a tokenizer's offsets in characters"
+        )
 
 
 def _contributions(

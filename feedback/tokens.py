@@ -71,7 +71,12 @@ def token_offsets(pieces: Iterable[bytes], program: slice) -> NDArray[np.int32]:
     Returns:
         int32 [T, 2], half-open, relative to the program's start. Tokens outside the program (prose, fences,
         special tokens) have empty ranges; together the ranges tile the program's bytes.
+
+    Raises:
+        TypeError: `program` is no slice with two bounds.
     """
+    if not isinstance(program, slice) or not all(isinstance(end, int) for end in (program.start, program.stop)):
+        raise TypeError(f"program: must be a slice with two bounds, as extract_program gives, not {program!r}")
     ends = np.fromiter(accumulate((len(piece) for piece in pieces), initial=0), dtype=np.int64)
     places = np.clip(ends, program.start, program.stop) - program.start
     return np.stack([places[:-1], places[1:]], axis=1).astype(np.int32)

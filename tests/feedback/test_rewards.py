@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -274,7 +276,7 @@ LINTS = st.lists(
     max_size=6,
 )
 OFFSETS = st.lists(st.integers(1, 5), min_size=1, max_size=22).map(
-    lambda sizes: token_offsets([b"x" * size for size in sizes], slice(0, min(sum(sizes), 22)))
+    lambda sizes: token_offsets([b"x" * size for size in (*sizes, max(0, 22 - sum(sizes)))], slice(0, 22))
 )
 FAILING = st.sampled_from(
     [failed(PROGRAM, tests="ppppf"), failed(PROGRAM, tests="f"), failed(PROGRAM, DIVERGED)]
@@ -316,6 +318,32 @@ def test_the_line_for_json_lists_every_finding_once(report, lints, offsets) -> N
     for part in line["contributions"]:
         if part["component"] in ("fine", "static"):
             assert line["diagnostics"][part["diagnostic"]]["category"] in ("U_line", "U_global")
+
+
+@pytest.mark.parametrize(
+    ("offsets", "error", "message"),
+    [
+        ([(0, 22)], TypeError, "offsets: must be an array of integers, as feedback.token_offsets gives, not list"),
+        (np.array([[0.0, 22.0]]), TypeError, "not an array of float64"),
+        (np.array([0, 22]), ValueError, r"must have shape \[T, 2\], not \[2\]"),
+        (np.array([[0, 20]]), ValueError, "end at 20, the program has 22 bytes"),
+        (np.array([[0, 6], [6, 25]]), ValueError, "not a tokenizer's offsets in characters"),
+    ],
+)
+def test_offsets_that_cannot_be_the_programs_bytes_are_refused(offsets, error, message) -> None:
+    with pytest.raises(error, match=message):
+        assess(failed(PROGRAM), offsets)
+
+
+def test_offsets_in_characters_are_refused_for_a_program_that_is_not_ascii() -> None:
+    program = "é = 'naïve'\n".encode()
+    characters = np.array([(place, place + 1) for place in range(len(program.decode()))])
+    with pytest.raises(ValueError, match="end at 12, the program has 14 bytes"):
+        assess(failed(program), characters)
+
+
+def test_the_help_of_feedback_names_its_fields() -> None:
+    assert all(f"{field.name}:" in str(Feedback.__doc__) for field in fields(Feedback))
 
 
 def test_explain_names_a_token_that_is_not_there() -> None:

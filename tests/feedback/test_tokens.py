@@ -238,6 +238,12 @@ def test_a_long_completion_is_read_in_linear_time(part: bytes) -> None:
         assert 0 <= found.start <= found.stop <= len(completion)
 
 
+@pytest.mark.parametrize("program", [(0, 3), slice(None), slice(0, None), 3])
+def test_a_place_without_two_bounds_is_refused(program: object) -> None:
+    with pytest.raises(TypeError, match="must be a slice with two bounds, as extract_program gives, not "):
+        token_offsets([b"abc"], program)  # type: ignore[arg-type]
+
+
 def test_whole_completion_is_kept_as_it_is() -> None:
     completion = b"```python\nx\n```"
     assert completion[extract_program(completion, "whole")] == completion

@@ -20,20 +20,23 @@ _STYLES = {"G": "bold red", "L": "underline bold red", "I": "dim underline"}
 
 
 def render_record(record: dict[str, Any]) -> Panel:
-    """The program with line numbers, letters of the blames (G, L, I) and reward per line; then its diagnostics."""
+    """Draw the program with line numbers, letters of the blames (G, L, I) and what each line has beyond the uniform
+    reward; then its diagnostics.
+    """
     program = str(record["program"]).encode()
     code = Table.grid(padding=(0, 1))
     code.add_column(justify="right", style="dim")
     code.add_column(style="bold red")
     code.add_column(overflow="fold")
     code.add_column(justify="right", style="dim")
+    uniform = uniform_reward(record)
     start = 0
     for number, line in enumerate(program.split(b"\n"), start=1):
         end = start + len(line)
         if line or end < len(program):
             text, letters = _line(record, program, start, end)
-            reward = line_reward(record, start, end + 1)
-            code.add_row(str(number), letters, text, "" if reward is None else f"{reward:+.2f}")
+            beyond = beyond_uniform(record, start, end + 1)
+            code.add_row(str(number), letters, text, f"{beyond:+.2f}" if beyond else "")
         start = end + 1
     error = record.get("error") or {}
     title = Text.assemble(
@@ -42,17 +45,25 @@ def render_record(record: dict[str, Any]) -> Panel:
         (visible(str(error.get("type", ""))), "red"),
         f"  {record['pass_ratio']:.0%} of {len(record['tests'])} tests" if record["tests"] else "  no test ran",
     )
-    return Panel(Group(code, *_messages(record), *_tests(record)), title=title, title_align="left", expand=False)
+    note = [] if uniform is None else [Text(f"every token {uniform:+.2f}; beside a line: its mean beyond that", "dim")]
+    return Panel(Group(code, *note, *_messages(record), *_tests(record)), title=title, title_align="left", expand=False)
 
 
-def line_reward(record: dict[str, Any], start: int, end: int) -> float | None:
-    """Sum of the rewards of the tokens that begin in bytes `start`..`end`; None where no tokens are known."""
-    tokens = record.get("tokens")
-    if tokens is None:
-        return None
-    return float(
-        sum(token["reward"] for token in tokens if start <= token["start_byte"] < end and token["end_byte"] > start)
-    )
+def uniform_reward(record: dict[str, Any]) -> float | None:
+    """Give the reward of a token without blame: that of the whole program. None where no tokens are known."""
+    rewards = [token["reward"] for token in record.get("tokens") or ()]
+    return max(rewards, default=None)
+
+
+def beyond_uniform(record: dict[str, Any], start: int, end: int) -> float:
+    """Give what the tokens that begin in bytes `start`..`end` have beyond the uniform reward, as a mean per token.
+
+    A sum would make a long line that is right look worse than a short one that is blamed.
+    """
+    tokens = record.get("tokens") or ()
+    rewards = [token["reward"] for token in tokens if start <= token["start_byte"] < end and token["end_byte"] > start]
+    uniform = uniform_reward(record)
+    return 0.0 if not rewards or uniform is None else sum(rewards) / len(rewards) - uniform
 
 
 def visible(text: str) -> str:
