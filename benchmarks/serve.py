@@ -52,22 +52,22 @@ def main(words: Sequence[str] | None = None) -> None:
         status = server.wait(120)
     wrong = [name for name, result in results.items() if requests[name][1] not in ("", result["verdict"])]
     verdicts = Counter(result["verdict"] for result in results.values())
-    attacks = Counter(results[name]["verdict"] for name, (_, expected) in requests.items() if not expected)
-    escaped = [
-        name
-        for name, (item, expected) in requests.items()
-        if not expected and not _as_the_corpus_allows(item, results[name])
-    ]
+    hostile = {name: item["attack"] for name, (item, expected) in requests.items() if not expected}
+    escaped = {name: attack for name, attack in hostile.items() if not _may_get(attack, results[name])}
     print(f"{len(results)} of {len(requests)} answered in {seconds:.0f} s, {len(results) / seconds:.0f} a second")
-    print(f"verdicts {dict(verdicts)}; of hostile programs {dict(attacks)}")
+    print(
+        f"verdicts {dict(verdicts)}; of hostile programs {dict(Counter(results[name]['verdict'] for name in hostile))}"
+    )
     print(f"honest programs misjudged: {len(wrong)}; hostile ones with a verdict that they may not get: {len(escaped)}")
+    for name, attack in escaped.items():
+        print(f"{attack['id']}: may get {attack['expect']}, got {results[name]['verdict']} {results[name]['error']}")
     print(f"the service ended with status {status}")
     sys.exit(int(len(results) != len(requests) or bool(wrong or escaped) or status != 0))
 
 
-def _as_the_corpus_allows(item: dict[str, Any], result: dict[str, Any]) -> bool:
+def _may_get(attack: dict[str, Any], result: dict[str, Any]) -> bool:
     error = result["error"] or {"type": None, "kind": None}
-    return allowed(item["expect"], {"verdict": result["verdict"], "type": error["type"], "kind": error["kind"]})
+    return allowed(attack["expect"], {"verdict": result["verdict"], "type": error["type"], "kind": error["kind"]})
 
 
 def _requests(count: int, hostile: float) -> dict[int, tuple[dict[str, Any], str]]:
@@ -80,7 +80,7 @@ def _requests(count: int, hostile: float) -> dict[int, tuple[dict[str, Any], str
             attack = chance.choice(attacks)
             program = program_of(attack).decode(errors="surrogateescape")
             problem = {**attack["problem"], "time_limit": 1.0}
-            requests[number] = {"id": number, "program": program, "problem": problem, "expect": attack["expect"]}, ""
+            requests[number] = {"id": number, "program": program, "problem": problem, "attack": attack}, ""
         else:
             program, verdict = chance.choice(HONEST)
             requests[number] = {"id": number, "program": program.format(number), "problem": PROBLEM}, verdict
@@ -100,7 +100,7 @@ def _ask(url: str, requests: dict[int, tuple[dict[str, Any], str]], callers: int
                 item = next(waiting, (None, ""))[0]
             if item is None:
                 return
-            (result,) = client.score([item])
+            (result,) = client.score([{key: value for key, value in item.items() if key != "attack"}])
             results[result["id"]] = result
 
     threads = [threading.Thread(target=call) for _ in range(callers)]

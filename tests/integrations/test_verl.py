@@ -168,3 +168,25 @@ def test_what_we_failed_to_judge_is_an_error_and_no_reward(verl, manager, batch,
     monkeypatch.setattr(manager, "_scorer", Scorer(manager.tokenizer, Failing(10**6)))
     with pytest.raises(RuntimeError, match="not judged"):
         manager.loop.run_until_complete(manager.run_single(batch[:1]))
+
+
+def test_the_pages_overrides_are_read_by_verls_own_configuration(verl, tokenizer):
+    import re
+    from pathlib import Path
+
+    from hydra import compose, initialize_config_module
+    from verl.trainer.ppo.core_algos import get_adv_estimator_fn
+    from verl.trainer.ppo.reward import load_reward_manager
+
+    page = (Path(__file__).parents[2] / "docs" / "trainers.md").read_text(encoding="utf-8")
+    overrides = re.search(r"## verl\n\n```\n(.+?)```", page, re.DOTALL)[1].split()
+    with initialize_config_module("verl.trainer.config", version_base=None):
+        config = compose("ppo_trainer", overrides)
+    loaded = load_reward_manager(config, tokenizer)
+    try:
+        assert (loaded.__class__.__name__, loaded._scorer._completions.extract) == ("TokenRewardManager", "fence")
+    finally:
+        loaded._scorer.close()
+    assert get_adv_estimator_fn(config.algorithm.adv_estimator) is verl.token_grpo_advantage
+    target = re.search(r"_target_: integrations\.verl\.(\w+)", page)[1]
+    assert getattr(verl, target) is verl.TokenRewardAgentLoop
