@@ -215,7 +215,8 @@ class ScoreService:
 
     async def _close(self, _: web.Application) -> None:
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(None, self._scorer.close)
+        for scorer in (self._programs, self._scorer):
+            await loop.run_in_executor(None, scorer.close)
         self._threads.shutdown()
 
 

@@ -9,6 +9,8 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
+from engine.extras import needs
+
 if TYPE_CHECKING:
     from aiohttp import web
 
@@ -55,7 +57,7 @@ def _fault(arguments: argparse.Namespace) -> str:
     try:
         from integrations.server import is_loopback
     except ModuleNotFoundError as error:
-        return f"{error.name} is not installed: pip install 'rltf[serve]'"
+        return needs(str(error.name), "serve")
     for name, least, most in (("port", 0, 65535), ("workers", 1, 4096), ("waiting", 1, 10**6), ("timeout", 1, 10**6)):
         value = getattr(arguments, name)
         if value is not None and not least <= value <= most:
