@@ -146,8 +146,17 @@ class Loop:
     def open(self, problems: list[Problem], beginning: Beginning, *, restart: bool) -> None:
         """Load the policy and start the workers, and only then write into the run directory."""
         self.parts, self.progress = open_parts(
-            self.config, self.path, problems, self.display.message, self.go_on, self.ranks, beginning, restart=restart
+            self.config,
+            self.path,
+            problems,
+            self.display.message,
+            self.go_on,
+            self.ranks,
+            beginning,
+            held_out=self.held_out,
+            restart=restart,
         )
+        self.held_out = self.parts.held_out
 
     def run(self) -> Summary:
         """Take all steps that are left, and evaluate before, between and after them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +14,9 @@ from training.config import TrainConfig
 from training.errors import DataError
 from training.judging.scoring import open_scorer
 from training.learners import open_learner
+from training.models.lengths import fitting, limited
 from training.models.performance import Performance
 from training.models.policy import Policy, load_policy
-from training.models.prompts import encode_prompt
 from training.ranks import Ranks
 from training.records import Experience
 from training.rollouts import Rollouts
@@ -50,6 +50,8 @@ class Opened:
     performance: Performance | None
     """In the run's first process."""
     end_tracking: Callable[[], None]
+    held_out: list[Problem]
+    """Those to evaluate on whose prompts fit."""
 
     def close(self) -> None:
         """End the workers and close the database."""
@@ -68,6 +70,7 @@ def open_parts(
     ranks: Ranks,
     beginning: Beginning,
     *,
+    held_out: Sequence[Problem] = (),
     restart: bool = False,
 ) -> tuple[Opened, Progress]:
     """Load the policy and start the workers, and only then write into the run directory; say where the run stands.
@@ -80,6 +83,7 @@ def open_parts(
         go_on: Asked in the middle of a step; may raise.
         ranks: The processes of the run.
         beginning: Where the run begins (`training.run.resume`).
+        held_out: Those to evaluate on.
         restart: Move what is recorded in the directory out of the way first.
     """
     newest = beginning.checkpoint
@@ -88,20 +92,22 @@ def open_parts(
     experiences = load_buffer(newest) if newest else []
     if config.training.rollouts == "offline" and progress.samples:
         experiences = _offline_experiences(path, progress.offline)
-    policy = ranks.together(lambda: load_policy(config.model, newest))
-    ranks.together(lambda: encode_prompt(policy, problems[0]))  # a malformed format leaves no run of this name behind
+    loaded = ranks.together(lambda: load_policy(config.model, newest))
+    policy = ranks.together(lambda: limited(loaded, config.sampler.max_new_tokens))
+    fit = ranks.together(lambda: fitting(policy, problems, f"data.train {config.data.train}", tell))
+    judged = ranks.together(lambda: fitting(policy, held_out, f"data.held_out {config.data.held_out}", tell))
     learner = ranks.together(lambda: open_learner(config.optimizer, policy, config.training.steps, ranks))
     sampler = ranks.together(lambda: open_sampler(config.sampler, policy, path / "served", tell, ranks.count))
     scorer = ranks.together(lambda: open_scorer(config, policy, tell, ranks.count))
     for line in ranks.first(lambda: _claim(config, path, beginning, restart=restart)):
         tell(line)
     recorder, end_tracking = ranks.together(lambda: _open_recorder(config, path, beginning, ranks))
-    rollouts = Rollouts(config, policy, sampler, scorer, problems, ranks, go_on)
+    rollouts = Rollouts(config, policy, sampler, scorer, fit, ranks, go_on)
     parts = Parts(
         policy=policy,
         problems=rollouts.problems,
         prompt=rollouts.prompt,
-        taught=_taught(policy, problems, tell),
+        taught=_taught(policy, fit, tell),
         request=rollouts.request,
         compare=scorer.engine.compare,
         ranks=ranks,
@@ -133,7 +139,7 @@ def open_parts(
         go_on=go_on,
     )
     performance = Performance(policy, config.run.peak_tflops, ranks.count) if ranks.leads else None
-    return Opened(policy, trainer, scorer, recorder, performance, end_tracking), progress
+    return Opened(policy, trainer, scorer, recorder, performance, end_tracking, judged), progress
 
 
 def offline_store(path: Path) -> Path:

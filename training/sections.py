@@ -67,7 +67,10 @@ class ModelSection(Section):
     """What the policy reads: apps | mbpp | humaneval (as published), chat (the tokenizer's template), chat:TEMPLATE,
     or a TEMPLATE that may use {prompt}, {starter_code}, {tests} and {entry_point}."""
     max_prompt_tokens: Count = 0
-    """Longer prompts lose the end of the problem's text (counted in the metrics); 0: never."""
+    """Longest prompt; 0, or more than the model has positions for, takes those that a completion leaves."""
+    long_prompts: Literal["cut", "leave_out"] = "cut"
+    """What becomes of longer ones: they lose the end of the problem's text (counted in the metrics), or the problem is
+    left out. Those that are too long without the problem's text are always left out."""
     extract: Extract = "whole"
     """The program in a completion: all of it, or its last Markdown block of Python."""
     stop: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ()

@@ -44,6 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--top-p", type=_share, default=1.0, help="nucleus; the paper: 0.95 (default 1: all)")
     parser.add_argument("--max-new-tokens", type=int, default=256, help="longest completion (default 256)")
+    parser.add_argument(
+        "--max-prompt-tokens", type=int, default=0, help="longest prompt (default: what model and completions leave)"
+    )
+    parser.add_argument(
+        "--long-prompts", choices=["cut", "leave_out"], default="cut", help="what becomes of longer ones (default cut)"
+    )
     parser.add_argument("--batch-size", type=int, default=64, help="sequences generated together (default 64)")
     parser.add_argument(
         "--prompt-format",
@@ -104,7 +110,15 @@ def _usage_fault(arguments: argparse.Namespace) -> str:
         return "MODEL and --data SPEC belong together"
     if not arguments.model and (len(arguments.compare) < 2 or set(arguments.compare) == {PAPER}):
         return "needs MODEL and --data SPEC, or --compare with two results (`paper` may be one)"
-    least = {"samples": 1, "max_new_tokens": 1, "batch_size": 1, "workers": 1, "limit": 0, "seed": 0}
+    least = {
+        "samples": 1,
+        "max_new_tokens": 1,
+        "batch_size": 1,
+        "workers": 1,
+        "limit": 0,
+        "seed": 0,
+        "max_prompt_tokens": 0,
+    }
     for name, bound in least.items():
         if getattr(arguments, name) < bound:
             return f"--{name.replace('_', '-')} {getattr(arguments, name)}: must be at least {bound}"
@@ -182,6 +196,8 @@ def _plan(arguments: argparse.Namespace, problems: list[Problem], console: Conso
             prompt_format=prompt_format,
             extract=extract or "whole",
             stop=stop,
+            max_prompt_tokens=arguments.max_prompt_tokens,
+            long_prompts=arguments.long_prompts,
             dtype=arguments.dtype,
         ),
         samples=arguments.samples,
@@ -225,7 +241,13 @@ def _evaluated(arguments: argparse.Namespace) -> tuple[int, Result]:
     with ResultFolder(arguments.out, settings) if arguments.out else nullcontext() as folder:
         samples = folder.samples if folder else []
         before, started = len(samples), time.monotonic()
-        missing = plan.missing(problems, list(samples), workers=arguments.workers, batch_size=arguments.batch_size)
+        missing = plan.missing(
+            problems,
+            list(samples),
+            workers=arguments.workers,
+            batch_size=arguments.batch_size,
+            tell=lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True),
+        )
         if before:
             said = f"going on: {before} samples are in {arguments.out}"
             console.print(said, highlight=False, markup=False, soft_wrap=True)

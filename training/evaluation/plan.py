@@ -8,7 +8,7 @@ rows = rows_of(samples, ks=[1, 5], ns=[1])  # training.evaluation.results
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from training.evaluation.critic_sampling import critic_sampled
 from training.evaluation.fingerprints import fingerprint_of_model, fingerprint_of_problems
 from training.evaluation.rates import evaluate, sample_of
 from training.evaluation.results import Sample
+from training.models.lengths import fitting, limited
 from training.models.policy import Policy, load_policy, resolve
 from training.records import Drawing
 from training.samplers import Sampler, open_sampler
@@ -53,7 +54,9 @@ class EvaluationPlan:
             **{each.name: getattr(self, each.name) for each in fields(self) if each.name != "sampler"},
             "model": self.model.name,
             "temperatures": list(self.temperatures),
-            **self.model.model_dump(mode="json", include={"prompt_format", "extract", "stop", "dtype"}),
+            **self.model.model_dump(
+                mode="json", include={"prompt_format", "extract", "stop", "dtype", "max_prompt_tokens", "long_prompts"}
+            ),
             "weights": fingerprint_of_model(Path(resolve(self.model.name))),
             "problems": fingerprint_of_problems(problems),
             **({} if self.sampler.backend == "transformers" else {"backend": self.sampler.backend}),
@@ -71,6 +74,7 @@ class EvaluationPlan:
         workers: int = 1,
         batch_size: int = 64,
         folder: Path | None = None,
+        tell: Callable[[str], None] = lambda _: None,
     ) -> Iterator[Sample]:
         """Draw and judge what `done` lacks.
 
@@ -80,6 +84,7 @@ class EvaluationPlan:
             workers: Sandbox workers.
             batch_size: Sequences generated together, or requests that each server has at once.
             folder: Where servers find the weights; None: a temporary one.
+            tell: Shows a line to the user.
 
         Raises:
             ConfigError: the servers cannot be used.
@@ -87,7 +92,8 @@ class EvaluationPlan:
             PolicyError: the model cannot be loaded, or holds no critic where one is asked for.
             SandboxError: programs cannot be confined here.
         """
-        policy = load_policy(self.model)
+        policy = limited(load_policy(self.model), self.max_new_tokens)
+        problems = fitting(policy, problems, "the data", tell)
         section = self.sampler.model_copy(update={"max_new_tokens": self.max_new_tokens, "batch_size": batch_size})
         with tempfile.TemporaryDirectory(prefix="rltf-served-") as served, Judge(workers=workers) as judge:
             sampler = open_sampler(section, policy, folder or Path(served))
