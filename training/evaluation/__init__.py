@@ -1,5 +1,4 @@
-"""How good a model is: pass rates, estimates with intervals, comparisons, and the paper's rows to stand beside.
+"""Evaluate a model: pass rates, estimates with intervals, comparisons with other results and with the paper's rows.
 
-What this package does not do: reward or learn. `rates` is what the training loop uses, `plan` and `results` are
-`rltf eval`.
+The training loop uses `rates`. `rltf eval` uses `plan` and `results`. `grid` trains and compares many runs.
 """

@@ -1,7 +1,4 @@
-"""One result beside another: paired differences on the problems that both have, and the paper's rows at the same k.
-
-What this module does not do: print (`training.evaluation.tables`) or run anything.
-"""
+"""Compare results: paired differences on the problems that both have, and the paper's rows at the same k."""
 
 from __future__ import annotations
 
@@ -27,12 +24,12 @@ class Compared:
 
 
 def compared(first: Result, second: Result, ks: Sequence[int]) -> list[Compared]:
-    """pass@k of both by difficulty and overall, with the paired difference second - first.
+    """Compute pass@k of both by difficulty and overall, with the paired difference second - first.
 
-    Temperatures are paired where both have the same; two results with one temperature each are compared whatever it is.
+    Equal temperatures are paired. Two results with one temperature each are compared whatever the temperatures are.
 
     Raises:
-        ResultError: no problem, no k or no temperature in common.
+        ResultError: they have no problem, no k or no temperature in common.
     """
     found = []
     for one, other in _temperatures(first, second):
@@ -83,12 +80,12 @@ class Beside:
     size: str
     ours: bool
     rates: Mapping[str, Estimate | float]
-    """By difficulty; an `Estimate` for our own."""
+    """The rate by difficulty, which is an `Estimate` for our own results."""
     note: str
 
 
 def beside_published(name: str, rows: Sequence[Row], others: Sequence[Published], k: int) -> Iterator[Beside]:
-    """The published rows at `k`, then ours, one for each temperature."""
+    """List the published rows at `k`, then ours, one for each temperature."""
     for other in others:
         rates = {difficulty: value for (at, difficulty), value in other.rates.items() if at == k}
         if rates:
@@ -105,12 +102,12 @@ def beside_published(name: str, rows: Sequence[Row], others: Sequence[Published]
 
 
 def _note_at(note: str, k: int) -> str:
-    """The note, unless it is about other k."""
+    """Return the note, unless it is about another k."""
     named = re.findall(r"pass@(\d+)", note)
     return note if not named or str(k) in named else ""
 
 
 def common_ks(results: Sequence[Result], wanted: Sequence[int]) -> list[int]:
-    """The k for which every result has enough samples of some problem, of those wanted or of the usual ones."""
+    """Return every k, of those wanted or of the usual ones, for which all results have enough samples of a problem."""
     most = [max((len(group) for group in by_problem(result.samples).values()), default=0) for result in results]
     return [k for k in (wanted or (1, 5, 10, 100, 1000)) if k <= min(most)]

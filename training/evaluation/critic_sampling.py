@@ -1,14 +1,13 @@
-"""Critic sampling (CodeRL, Le et al. 2022, section 3.4): programs refined or repaired before they are judged.
+"""Critic sampling (CodeRL, Le et al. 2022, section 3.4) refines or repairs programs before they are judged.
 
     N programs, run on the public tests
-      some pass   -> refine: each is cut where the critic likes its prefix best, and its end is sampled again
-      none passes -> repair: the critic's M best go back to the policy with what is wrong; then refine what passes now
+      some pass   -> refine: each is cut where the critic rates its prefix best, and its end is sampled again
+      none passes -> repair: the critic's M best go back to the policy with what is wrong, then passing ones are refined
     N programs, judged on all tests
 
-One round, as published. Where this differs: the critic has four outcomes and serves for ranking and for cutting
-(CodeRL trains a second, binary one), and the policy itself repairs (CodeRL trains a second model).
-
-What this module does not do: train, or show hidden tests to anyone before the last step.
+There is one round, as published. It differs in two ways. One critic with four outcomes ranks and cuts, where CodeRL
+trains a second, binary one. The policy itself repairs, where CodeRL trains a second model. Hidden tests are used in the
+last step only.
 """
 
 from __future__ import annotations
@@ -33,20 +32,20 @@ from training.samplers.base import Sampler
 from training.seeds import EVALUATION, request_seed
 
 _REPAIR, _REFINE = 1, 2
-"""The stages after the first: each draws with random numbers of its own."""
+"""The stages after the first. Each draws with random numbers of its own."""
 _FAILED = OUTCOMES.index("failed")
 
 
 @dataclass(frozen=True, slots=True)
 class CriticSampling:
-    """How it is done."""
+    """The settings of critic sampling."""
 
     candidates: int = 1
-    """M: failed programs of a problem that are repaired, where none passes its public tests."""
+    """M, the number of failed programs of a problem that are repaired where none passes its public tests."""
     public: int = 1
-    """Tests that count as public where a problem's text shows none: its first ones."""
+    """Number of first tests that count as public where a problem's text shows none."""
     micro_batch_tokens: int = 4096
-    """Padded tokens in one forward pass of the critic."""
+    """Maximum number of padded tokens in one forward pass of the critic."""
 
 
 def critic_sampled(
@@ -62,7 +61,7 @@ def critic_sampled(
     settings: CriticSampling | None = None,
     go_on: Callable[[], None] = lambda: None,
 ) -> Iterator[Judged]:
-    """N programs for every problem by critic sampling, judged on all tests; in place of `judged_samples`.
+    """Draw N programs for every problem by critic sampling, judged on all tests. Replaces `judged_samples`.
 
     A run's checkpoints hold its critic (`objective.algorithm` coderl):
 
@@ -123,11 +122,11 @@ def critic_sampled(
 def cut(outcomes: NDArray[np.float32]) -> int:
     """How many tokens of a program are kept: up to where it is likeliest to pass, less where it turned doubtful before.
 
-    Doubtful is a prefix likelier to fail than to pass, after one that was not: the first tokens of any program say
-    nothing yet, and published as it is (any doubtful token) the rule left nothing of 96 passing programs out of 96.
+    A prefix is doubtful if it is more likely to fail than to pass, after one that was not. The first tokens of any
+    program say nothing yet. As published (any doubtful token), the rule left nothing of 96 passing programs out of 96.
 
     Args:
-        outcomes: [T, outcomes] of each prefix (`Critic.prefix_outcomes`).
+        outcomes: Probabilities of each prefix, [T, outcomes] (`Critic.prefix_outcomes`).
     """
     best = int(outcomes[:, PASSED].argmax())
     confident = outcomes[: best + 1, PASSED] >= outcomes[: best + 1, _FAILED]
@@ -137,7 +136,7 @@ def cut(outcomes: NDArray[np.float32]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Try:
-    """A program and what it did on the public tests."""
+    """A program with its result on the public tests."""
 
     rollout: Rollout
     program: bytes
@@ -150,7 +149,7 @@ class _Try:
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """What every stage needs."""
+    """The parts that every stage needs."""
 
     policy: Policy
     critic: Critic
@@ -163,7 +162,7 @@ class _Work:
     drawing: Drawing
 
     def tried(self, requests: Sequence[SampleRequest], public: dict[str, Problem]) -> dict[str, list[_Try]]:
-        """Sample, and run what comes on the public tests while the next batch is sampled; by problem."""
+        """Sample, and run each batch on the public tests while the next one is sampled. Returns tries by problem."""
         pending = []
         for rollout in self._sampled(requests):
             problem = public[rollout.problem_id]
@@ -175,9 +174,9 @@ class _Work:
         return found
 
     def repairs(self, tries: list[_Try], public: Problem) -> list[SampleRequest]:
-        """Repairs of a problem without a passing program: of the M that the critic thinks likeliest to pass.
+        """Request repairs of a problem without a passing program, from the M that the critic rates most likely to pass.
 
-        Programs that we failed to judge are left alone: there is nothing to say about them.
+        Programs that we failed to judge are left out, because there is nothing to say about them.
         """
         known = [each for each in tries if each.execution.verdict is not Verdict.INFRA]
         if not known:
@@ -193,7 +192,7 @@ class _Work:
     def refined(
         self, tries: dict[str, list[_Try]], public: dict[str, Problem]
     ) -> dict[str, list[tuple[Rollout, bytes]]]:
-        """New ends for the programs that pass their public tests, N for each problem that has some."""
+        """Request new ends for the programs that pass their public tests, N for each problem that has some."""
         seeds = [each.rollout for group in tries.values() for each in group if each.passed]
         rows = self.critic.prefix_outcomes(seeds, self.settings.micro_batch_tokens) if seeds else []
         cuts: dict[str, list[tuple[Rollout, int]]] = defaultdict(list)
@@ -216,7 +215,7 @@ class _Work:
     def _shared(
         self, problem_id: str, stage: int, begun: Sequence[tuple[tuple[int, ...], tuple[int, ...]]]
     ) -> list[SampleRequest]:
-        """Divide N samples of a problem among (prompt, beginning), as evenly as can be; the last may get none."""
+        """Divide N samples of a problem evenly among pairs of prompt and beginning. The last may get none."""
         requests, first = [], 0
         numbers = (*request_seed(self.seed, EVALUATION, problem_id), stage)
         for index, (prompt, beginning) in enumerate(begun[: self.samples]):

@@ -1,7 +1,4 @@
-"""Estimates from samples: pass@k, n@k, intervals and paired significance. Numbers in, numbers out.
-
-What this module does not do: sample, judge, or read files.
-"""
+"""Estimate pass@k, n@k, intervals and paired significance from samples. Numbers go in, numbers come out."""
 
 from __future__ import annotations
 
@@ -21,10 +18,10 @@ LEVEL = 0.95
 
 
 def pass_at_k(samples: int, passes: int, k: int) -> float:
-    """Unbiased estimate of the chance that at least one of k samples passes (Chen et al. 2021, eq. 1).
+    """Estimate the chance that at least one of k samples passes, without bias (Chen et al. 2021, eq. 1).
 
     Raises:
-        ValueError: fewer samples than k; the estimator is not defined there.
+        ValueError: there are fewer samples than k, where the estimator is not defined.
     """
     if samples < k:
         raise ValueError(f"pass@{k} needs at least {k} samples of each problem, not {samples}")
@@ -32,19 +29,19 @@ def pass_at_k(samples: int, passes: int, k: int) -> float:
 
 
 def n_at_k(filtered: Sequence[bool], passed: Sequence[bool], n: int, k: int) -> float:
-    """Unbiased estimate of n@k: k samples are drawn, n of them are submitted, and one of those passes (Li et al. 2022).
+    """Estimate n@k without bias: of k drawn samples n are submitted, and one of those passes (Li et al. 2022).
 
-    Submitted are those that pass the public tests, drawn at random among them; where they are fewer than n, others
-    follow. All is averaged over every choice of k samples.
+    The submissions are drawn at random among those that pass the public tests. If there are fewer than n, others
+    follow. The estimate is averaged over every choice of k samples.
 
     Args:
-        filtered: [samples] whether each passes the public tests.
-        passed: [samples] whether each passes all tests.
-        n: submissions.
-        k: samples drawn.
+        filtered: Whether each sample passes the public tests, [samples].
+        passed: Whether each sample passes all tests, [samples].
+        n: Number of submissions.
+        k: Number of drawn samples.
 
     Raises:
-        ValueError: fewer samples than k, or n greater than k.
+        ValueError: there are fewer samples than k, or n is greater than k.
     """
     samples = len(passed)
     if samples < k or n > k:
@@ -77,10 +74,10 @@ class Estimate:
 
 
 def mean_over_problems(values: Sequence[float], seed: int = 0) -> Estimate:
-    """The mean, and the percentile interval from resampling the problems: what other problems would have given.
+    """Compute the mean and its percentile interval from resampling the problems.
 
     Raises:
-        ValueError: no values.
+        ValueError: there are no values.
     """
     if not values:
         raise ValueError("no problem has enough samples")
@@ -90,14 +87,14 @@ def mean_over_problems(values: Sequence[float], seed: int = 0) -> Estimate:
 
 
 def _resampled_means(values: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
-    """[RESAMPLES] means of as many values drawn with replacement."""
+    """Compute means of as many values drawn with replacement, [RESAMPLES]."""
     generator = np.random.default_rng([seed, len(values)])
     size, rounds = len(values), _rounds(RESAMPLES, len(values))
     return np.concatenate([values[generator.integers(0, size, (count, size))].mean(axis=1) for count in rounds])
 
 
 def _rounds(total: int, width: int) -> list[int]:
-    """`total` divided so that an array of that many rows stays small."""
+    """Divide `total` so that an array of that many rows stays small."""
     rows = max(1, min(total, _CELLS // width))
     return [rows] * (total // rows) + ([total % rows] if total % rows else [])
 
@@ -110,22 +107,24 @@ def _interval(means: NDArray[np.float64]) -> tuple[float, float]:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How two results differ on the problems that both have."""
+    """The difference of two results on the problems that both have."""
 
     value: float
     """Mean of second - first."""
     low: float
     high: float
     p_value: float
-    """Share of sign flips of the per-problem differences whose mean is at least as far from 0; two-sided."""
+    """Two-sided share of sign flips of the per-problem differences whose mean is at least as far from 0."""
     problems: int
 
 
 def paired_difference(first: Sequence[float], second: Sequence[float], seed: int = 0) -> Difference:
-    """Paired bootstrap interval and sign-flip permutation test; `first` and `second` are by problem, in one order.
+    """Compute a paired bootstrap interval and a sign-flip permutation test.
+
+    `first` and `second` are by problem, in the same order.
 
     Raises:
-        ValueError: no problems.
+        ValueError: there are no problems.
     """
     if not first:
         raise ValueError("the results have no problem in common")

@@ -1,4 +1,4 @@
-"""Grids of training runs that differ in named ways, and what came of them.
+"""Train grids of runs that differ in named ways, and keep their outcomes.
 
 A grid is a TOML file: a configuration, seeds, and *arms*, each a name with the keys it sets:
 
@@ -16,10 +16,8 @@ A grid is a TOML file: a configuration, seeds, and *arms*, each a name with the 
     fine = 0.0
     adaptive = 0.0
 
-Every run is an ordinary run directory; its outcome is one line of `outcomes.jsonl`, which is all that tables and plots
-are made from (`training.evaluation.grid_tables`), so that a grid can be gone on with where only that file was kept.
-
-What this module does not do: train (each run is a process of its own) or sum up.
+Every run is an ordinary run directory and a process of its own. Its outcome is one line of `outcomes.jsonl`. Tables and
+plots are made from that file alone (`training.evaluation.grid_tables`), so a grid resumes where only it was kept.
 """
 
 from __future__ import annotations
@@ -45,26 +43,26 @@ _ALLOWED = ("config", "seeds", "references", "common", "axes", "arms")
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One way of training."""
+    """A named set of configuration keys."""
 
     name: str
     overrides: dict[str, Any]
-    """`section.key` -> value, laid over the grid's configuration."""
+    """Values by `section.key`, which override the grid's configuration."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """What to run."""
+    """The runs to make."""
 
     arms: tuple[Arm, ...]
     seeds: tuple[int, ...]
     references: tuple[str, ...]
-    """Names of the arms the others are compared with, one at least."""
+    """Names of the arms that the others are compared with, at least one."""
     config: Path | None
-    """Configuration file under every arm; None is the embedded default."""
+    """Configuration file under every arm, or None for the embedded default."""
 
     def run_config(self, arm: Arm, seed: int) -> TrainConfig:
-        """The configuration of one run.
+        """Return the configuration of one run.
 
         Raises:
             ConfigError: an arm sets a key that does not exist or a value that is not allowed.
@@ -81,7 +79,7 @@ class Point:
 
     step: int
     samples: int
-    """Programs judged for training until then."""
+    """Number of programs judged for training until then."""
     sampled: float
     """pass@1 at temperature 1."""
     greedy: float
@@ -89,24 +87,24 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one run: a line of `outcomes.jsonl`."""
+    """The outcome of one run, which is a line of `outcomes.jsonl`."""
 
     arm: str
     seed: int
     config: dict[str, Any]
-    """`section.key` -> value of the whole configuration: an outcome counts while all of these still hold."""
+    """The whole configuration by `section.key`. An outcome counts as long as all of these values still hold."""
     curve: tuple[Point, ...]
-    """Evaluations, the one before the first step first."""
+    """Evaluations in order, beginning with the one before the first step."""
     classes: dict[str, float]
     """Share of sampled held-out programs by outcome class, at the end."""
     seconds: float
 
 
 def load_grid(path: Path, overrides: dict[str, object] | None = None) -> Grid:
-    """Read a grid file; `overrides` (`section.key` -> value) go over every arm.
+    """Read a grid file. `overrides` (`section.key` -> value) apply to every arm.
 
     Raises:
-        ConfigError: it cannot be read, or what is wrong in it.
+        ConfigError: it cannot be read or is malformed. The message says what is wrong.
     """
     data = read_toml(path)
     _check_shape(path, data)
@@ -138,7 +136,7 @@ def load_grid(path: Path, overrides: dict[str, object] | None = None) -> Grid:
 
 
 def _check_shape(path: Path, data: dict[str, Any]) -> None:
-    """Refuse a grid whose top-level keys are not what they should be."""
+    """Refuse a grid with wrong top-level keys."""
     if unknown := sorted(set(data) - set(_ALLOWED)):
         raise ConfigError(f"{path}: {unknown[0]}: no such key; allowed: {', '.join(_ALLOWED)}")
     for name in ("common", "axes", "arms"):
@@ -154,18 +152,18 @@ def _check_shape(path: Path, data: dict[str, Any]) -> None:
 
 
 def settings(config: TrainConfig) -> dict[str, Any]:
-    """`section.key` -> value of all that can change what comes of a run: not where it is kept, nor its threads."""
+    """Return all settings by `section.key` that can change a run's outcome. Its folder and threads do not."""
     return dict(_flat(config.model_dump(mode="json", exclude={"run": {"name", "folder", "threads"}})))
 
 
 def holds(config: TrainConfig, made_with: dict[str, Any]) -> bool:
-    """Whether a configuration still says what `made_with` said; keys that have come or gone since do not count."""
+    """Say whether a configuration agrees with `made_with`. Keys that were added or removed since do not count."""
     now = settings(config)
     return all(now.get(key, value) == value for key, value in made_with.items())
 
 
 def read_outcomes(folder: Path) -> list[Outcome]:
-    """The lines of `outcomes.jsonl`, oldest first; a last line cut short by a crash does not count."""
+    """Read the lines of `outcomes.jsonl`, oldest first. A last line that a crash cut short does not count."""
     try:
         lines = (folder / OUTCOMES).read_bytes().splitlines(keepends=True)
     except FileNotFoundError:
@@ -174,7 +172,7 @@ def read_outcomes(folder: Path) -> list[Outcome]:
 
 
 def valid_outcomes(grid: Grid, outcomes: list[Outcome]) -> dict[tuple[str, int], Outcome]:
-    """By (arm, seed): the newest outcome of each of the grid's runs that has the run's present configuration."""
+    """Return by (arm, seed) the newest outcome of each run that has the run's present configuration."""
     wanted = {(arm.name, seed): grid.run_config(arm, seed) for arm in grid.arms for seed in grid.seeds}
     found = {(each.arm, each.seed): each for each in outcomes}
     return {key: each for key, each in found.items() if key in wanted and holds(wanted[key], each.config)}
@@ -191,10 +189,10 @@ def run_grid(
     """Train every run of the grid that has no valid outcome in `folder` yet, seed by seed.
 
     Args:
-        grid: What to run.
+        grid: The grid.
         folder: Holds `outcomes.jsonl`, and the run directories while they train (and afterwards, if `keep_runs`).
-        parallel: Runs at a time.
-        done: Told of every run that ended: its outcome, or what went wrong (its run directory stays).
+        parallel: Number of runs at a time.
+        done: Receives the outcome of every run that ended, or its error. The directory of a failed run stays.
         keep_runs: Do not delete the run directories of finished runs.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -237,7 +235,7 @@ class RunFailed(RuntimeError):  # noqa: N818 - an outcome, told to the caller
 
 
 def outcome_of(run: Run, arm: str, seed: int) -> Outcome:
-    """What a finished run's files say.
+    """Read the outcome of a finished run from its files.
 
     Raises:
         RunFailed: the run has not finished.

@@ -1,6 +1,6 @@
-"""What a grid of runs came to: tables in Markdown and learning curves, from `outcomes.jsonl` alone.
+"""Write the tables and learning curves of a grid of runs, from `outcomes.jsonl` alone.
 
-What this module does not do: train, or pick what to show: every arm is in every table, finished or not.
+Every arm is in every table, finished or not.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ class SeedMean:
 
     mean: float
     error: float
-    """Standard error; nan for one seed."""
+    """Standard error, or nan for one seed."""
     half_width: float
-    """Half the width of Student's confidence interval (`CONFIDENCE`); nan for one seed."""
+    """Half the width of Student's confidence interval (`CONFIDENCE`), or nan for one seed."""
     seeds: int
 
 
 def estimate(values: Sequence[float]) -> SeedMean:
-    """Mean, standard error and Student interval of independent values.
+    """Compute mean, standard error and Student interval of independent values.
 
     Raises:
         ValueError: there are none.
@@ -55,7 +55,7 @@ def estimate(values: Sequence[float]) -> SeedMean:
 
 
 def area(outcome: Outcome) -> float:
-    """Mean sampled pass@1 over the run (trapezoids over steps): sample efficiency in one number."""
+    """Compute the mean sampled pass@1 over the run (trapezoids over steps), a measure of sample efficiency."""
     steps = [point.step for point in outcome.curve]
     rates = [point.sampled for point in outcome.curve]
     width = steps[-1] - steps[0]
@@ -63,10 +63,10 @@ def area(outcome: Outcome) -> float:
 
 
 def tables(grid: Grid, outcomes: dict[tuple[str, int], Outcome]) -> str:
-    """The grid's tables, as Markdown.
+    """Write the grid's tables as Markdown.
 
-    Rates are per cent on held-out problems; `±` is the standard error over seeds; differences are to each reference arm
-    with the same seed, with a Student interval.
+    Rates are percentages on held-out problems, and `±` is the standard error over seeds. Differences are to each
+    reference arm with the same seed, with a Student interval.
     """
     runs = {arm.name: _runs(grid, outcomes, arm.name) for arm in grid.arms}
     return "\n\n".join(
@@ -128,7 +128,7 @@ def _classes(runs: Runs) -> Iterator[Row]:
 
 
 def draw(grid: Grid, outcomes: dict[tuple[str, int], Outcome], path: Path) -> None:
-    """Learning curves as an SVG: a panel for each arm, seeds thin, mean thick, the first reference grey behind."""
+    """Draw learning curves as SVG, with a panel per arm, thin seeds, a thick mean, and the first reference in grey."""
     shown = [arm.name for arm in grid.arms if _runs(grid, outcomes, arm.name)]
     rows = max(1, -(-len(shown) // _COLUMNS))
     figure = Figure(figsize=(3.2 * _COLUMNS, 2.5 * rows), layout="constrained")

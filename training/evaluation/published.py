@@ -1,6 +1,6 @@
-"""The paper's tables as data (`published.toml`): what others reported at which k and difficulty.
+"""Read the paper's tables (`published.toml`), with the rates that others reported by k and difficulty.
 
-What this module does not do: run anything, or correct a number. Where a print is doubtful the row's note says so.
+No number is corrected. Where a print is doubtful, the row's note says so.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ class Published:
     size: str
     note: str
     rates: Mapping[tuple[int, str], float]
-    """(k, difficulty) -> share of problems, 0..1."""
+    """Share of problems by (k, difficulty), from 0 to 1."""
 
 
 @cache
 def published() -> tuple[Published, ...]:
-    """All rows, in the paper's order."""
+    """Return all rows, in the paper's order."""
     tables = tomllib.loads((files("training.evaluation") / "published.toml").read_text(encoding="utf-8"))
     return tuple(
         Published(data, row["method"], row["size"], row.get("note", ""), dict(_rates(row["rates"])))
@@ -50,5 +50,5 @@ def _rates(table: Mapping[str, Any]) -> Iterator[tuple[tuple[int, str], float]]:
 
 
 def published_for(sources: set[str]) -> tuple[Published, ...]:
-    """The rows about the one data set that problems come from (`Problem.source`); none for others or a mixture."""
+    """Return the rows about the data set of all problems (`Problem.source`). Other sets and mixtures have none."""
     return tuple(row for row in published() if {row.data} == sources)

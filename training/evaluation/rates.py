@@ -22,7 +22,7 @@ from training.samplers.base import Sampler
 from training.seeds import EVALUATION, request_seed
 
 _WAITING = 4096
-"""Programs that may wait for the judge before sampling does."""
+"""Number of programs that may wait for the judge before sampling pauses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Judged:
     program: bytes
     execution: Execution
     public: bool | None = None
-    """Whether it passes the problem's public tests, where that was asked for and it has some."""
+    """Whether it passes the problem's public tests, if that was requested and there are some."""
 
 
 def judged_samples(
@@ -75,9 +75,9 @@ def judged_requests(
     public: bool = False,
     go_on: Callable[[], None] = lambda: None,
 ) -> Iterator[Judged]:
-    """Every requested sample, judged; those of one batch are judged while the next is sampled.
+    """Yield every requested sample, judged. Samples of one batch are judged while the next batch is sampled.
 
-    With `public`, also on public tests, where a problem has some: from the same run where it is judged by them anyway.
+    With `public` they are judged on public tests too. Where these are among all tests, the same execution serves both.
     """
     by_id = {problem.id: problem for problem in problems}
     views = {each.id: each.public_view() for each in by_id.values() if public and _shows_others(each)}
@@ -97,7 +97,7 @@ def judged_requests(
 
 
 def _shows_others(problem: Problem) -> bool:
-    """Whether a problem shows tests that it is not judged by."""
+    """Say whether a problem shows tests that it is not judged by."""
     return any(test not in problem.tests for test in problem.public_tests)
 
 
@@ -134,7 +134,7 @@ def evaluate(
     seed: int,
     rows: int = 64,
 ) -> Iterator[Sample]:
-    """The samples that an evaluation at one temperature still lacks, judged on all tests and on the public ones.
+    """Yield the samples that an evaluation at one temperature still lacks, judged on all tests and on the public ones.
 
     Args:
         policy: Model and tokenizer.
@@ -161,7 +161,7 @@ def evaluate(
 
 
 def _stretches(indices: Sequence[int], longest: int) -> Iterator[tuple[int, int]]:
-    """(first, count) of consecutive indices, none longer than `longest`."""
+    """Yield (first, count) of runs of consecutive indices, none longer than `longest`."""
     start = 0
     for end in range(1, len(indices) + 1):
         if end == len(indices) or indices[end] != indices[end - 1] + 1 or end - start == longest:
@@ -170,7 +170,7 @@ def _stretches(indices: Sequence[int], longest: int) -> Iterator[tuple[int, int]
 
 
 def sample_of(judged: Judged, problem: Problem, temperature: float) -> Sample:
-    """What a result keeps of a judged program."""
+    """Make the record that a result keeps of a judged program."""
     execution = judged.execution
     return Sample(
         temperature=temperature,
@@ -194,7 +194,7 @@ def pass_rate(judged: Sequence[Judged]) -> PassRate:
     """Sum up judged samples.
 
     Raises:
-        RuntimeError: nothing could be judged: that is our failure and not a pass rate of 0.
+        RuntimeError: nothing could be judged, which is our failure and not a pass rate of 0.
     """
     executions: dict[str, list[Execution]] = {}
     for each in judged:

@@ -1,9 +1,7 @@
-"""The results of an evaluation: one line for each judged sample, written as it comes, and what they add up to.
+"""Keep the results of an evaluation, with one line for each judged sample, and sum them up.
 
-A folder has `settings.json`, `samples.jsonl` (appended to; a line that a crash cut short is dropped when it
-goes on) and, at the end, `summary.json`.
-
-What this module does not do: sample or judge.
+A folder has `settings.json`, `samples.jsonl` and, at the end, `summary.json`. Samples are appended as they come. A line
+that a crash cut short is dropped when the evaluation resumes.
 """
 
 from __future__ import annotations
@@ -26,7 +24,7 @@ _SYNC_SECONDS = 2.0
 
 
 class ResultError(ValueError):
-    """A result that cannot be read, or a folder with another evaluation in it."""
+    """A result cannot be read, or its folder holds another evaluation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,7 @@ class Sample:
     """The data set that the problem comes from."""
     pass_ratio: float
     public: bool | None
-    """Whether it passes the public tests; None where the problem has none."""
+    """Whether it passes the public tests, or None where the problem has none."""
     difficulty: str
     finish_reason: str
     tokens: int
@@ -60,18 +58,18 @@ class Sample:
 
     @property
     def counts(self) -> bool:
-        """Whether it says something about the model: what we failed to judge does not."""
+        """Say whether the sample counts. One that we failed to judge says nothing about the model."""
         return self.verdict != "infra"
 
 
 class ResultFolder:
-    """The samples of one evaluation on disk; use it as a context manager."""
+    """The samples of one evaluation on disk. Use it as a context manager."""
 
     CHANGEABLE = ("samples", "temperatures")
-    """Settings with which an evaluation may go on: more samples, more temperatures."""
+    """Settings that may change when an evaluation resumes, which are more samples and more temperatures."""
 
     def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
-        """Opens a new folder, or one to go on with.
+        """Open a new folder, or one to resume.
 
         Raises:
             ResultError: it holds an evaluation with other settings, is not ours, or cannot be made.
@@ -93,7 +91,7 @@ class ResultFolder:
         self._synced = time.monotonic()
 
     def add(self, sample: Sample) -> None:
-        """Write a sample: from here on it survives a crash of this process, and soon one of the machine."""
+        """Write a sample. It then survives a crash of this process, and soon after one of the machine."""
         self.samples.append(sample)
         self._file.write(json.dumps(asdict(sample)) + "\n")
         self._file.flush()
@@ -102,7 +100,7 @@ class ResultFolder:
             self._synced = time.monotonic()
 
     def finish(self, found: Sequence[Row], seconds: float, drawn: int) -> None:
-        """Write what the samples add up to, and how long the last session took for how many of them."""
+        """Write the summary of the samples, with the duration of the last session and its number of samples."""
         last = {"samples_of_last_session": drawn, "seconds_of_last_session": round(seconds, 1)}
         summary = {**self.settings, **last, "results": [asdict(row) for row in found]}
         write_text(self.path / "summary.json", json.dumps(summary, indent=2) + "\n")
@@ -129,9 +127,9 @@ def _check_same(file: Path, settings: Mapping[str, Any], changeable: Sequence[st
 
 
 def _recover(path: Path) -> list[Sample]:
-    """The samples in a file, which is rewritten without a last line that a crash cut short.
+    """Read the samples in a file, and rewrite it without a last line that a crash cut short.
 
-    It loses its `infra` samples as well: what we failed to judge is judged again.
+    `infra` samples are removed as well, because what we failed to judge is judged again.
     """
     if not path.exists():
         return []
@@ -157,7 +155,7 @@ def _parsed(path: Path, content: bytes) -> Iterator[Sample]:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A finished (or broken off) evaluation, as read from its folder."""
+    """A finished or interrupted evaluation, as read from its folder."""
 
     name: str
     settings: Mapping[str, Any]
@@ -165,7 +163,7 @@ class Result:
 
 
 def read_result(path: Path) -> Result:
-    """The result in a folder that `rltf eval --out` wrote.
+    """Read the result in a folder that `rltf eval --out` wrote.
 
     Raises:
         ResultError: there is none.
@@ -183,24 +181,24 @@ def read_result(path: Path) -> Result:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What the samples of one temperature and difficulty add up to."""
+    """The rates of one temperature and difficulty."""
 
     temperature: float
     difficulty: str
     problems: int
     samples: int
     rates: Mapping[str, Estimate]
-    """By name: `pass@1`, `1@10`."""
+    """Estimates by name, such as `pass@1` and `1@10`."""
     outcomes: Mapping[str, float]
     """Share of samples by outcome."""
     infra: int
-    """Samples that we failed to judge; in no rate."""
+    """Number of samples that we failed to judge, which enter no rate."""
     short: int
-    """Problems with fewer judged samples than the largest k asks for; left out of that rate."""
+    """Number of problems with fewer judged samples than the largest k, which are left out of that rate."""
 
 
 def rows_of(samples: Sequence[Sample], ks: Sequence[int], ns: Sequence[int]) -> list[Row]:
-    """A row for each temperature, for all problems and for each difficulty."""
+    """Make a row for each temperature, for all problems and for each difficulty."""
     found = []
     for temperature in sorted({sample.temperature for sample in samples}):
         mine = [sample for sample in samples if sample.temperature == temperature]
@@ -211,7 +209,7 @@ def rows_of(samples: Sequence[Sample], ks: Sequence[int], ns: Sequence[int]) -> 
 
 
 def levels(samples: Iterable[Sample]) -> list[str]:
-    """`all` and then the difficulties, easiest first; none of these where there is but one."""
+    """Return `all`, then the difficulties, easiest first, if there are several."""
     found = {sample.difficulty for sample in samples if sample.difficulty}
     return [OVERALL, *(sorted(found, key=_level_order) if len(found) > 1 else ())]
 
@@ -242,7 +240,7 @@ def _row(samples: Sequence[Sample], difficulty: str, ks: Sequence[int], ns: Sequ
 
 
 def by_problem(samples: Iterable[Sample]) -> dict[str, list[Sample]]:
-    """Samples that count, by problem, in their order; a problem with none that counts has an empty list."""
+    """Group the samples that count by problem, in their order. A problem without any has an empty list."""
     groups: dict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
         group = groups[sample.problem_id]
@@ -252,12 +250,12 @@ def by_problem(samples: Iterable[Sample]) -> dict[str, list[Sample]]:
 
 
 def pass_rates(groups: Mapping[str, Sequence[Sample]], k: int) -> dict[str, float]:
-    """pass@k of each problem that has k samples."""
+    """Compute pass@k of each problem that has k samples."""
     return _rates(groups, k, lambda group: pass_at_k(len(group), sum(each.passed for each in group), k))
 
 
 def n_at_k_rates(groups: Mapping[str, Sequence[Sample]], n: int, k: int) -> dict[str, float]:
-    """n@k of each problem that has k samples; without public tests every sample passes the filter."""
+    """Compute n@k of each problem that has k samples. Without public tests every sample passes the filter."""
 
     def rate(group: Sequence[Sample]) -> float:
         return n_at_k([each.public is not False for each in group], [each.passed for each in group], n, k)

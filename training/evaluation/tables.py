@@ -1,7 +1,4 @@
-"""Results in the terminal: rates with their intervals, two results beside each other, a result among the paper's.
-
-What this module does not do: compute.
-"""
+"""Show results in the terminal: rates with intervals, two results side by side, and a result among the paper's rows."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ from training.evaluation.results import OVERALL, Result, ResultError, Row, rows_
 
 
 def rates_table(title: str, rows: Sequence[Row]) -> Table:
-    """A line for each temperature and difficulty: rates with their 95 % intervals, in percent."""
+    """Make a line for each temperature and difficulty: rates with their 95% intervals, in percent."""
     names = list(dict.fromkeys(name for row in rows for name in row.rates))
     table = _table(f"{title}, %", "T", "difficulty", "problems", *names)
     for row in rows:
@@ -30,7 +27,7 @@ def rates_table(title: str, rows: Sequence[Row]) -> Table:
 
 
 def outcomes_table(rows: Sequence[Row]) -> Table:
-    """What became of the samples, in percent of them, by temperature."""
+    """Make a line for each temperature with the outcomes of its samples, in percent."""
     overall = [row for row in rows if row.difficulty == OVERALL]
     names = sorted({name for row in overall for name in row.outcomes})
     table = _table("samples by outcome, %", "T", "samples", *names)
@@ -41,7 +38,7 @@ def outcomes_table(rows: Sequence[Row]) -> Table:
 
 
 def comparison_table(first: str, second: str, rows: Iterable[Compared]) -> Table:
-    """A line for each rate that both have."""
+    """Make a line for each rate that both results have."""
     title = f"{first} (A) and {second} (B) on the problems that both have, %"
     table = _table(title, "rate", "T", "difficulty", "problems", "A", "B", "B - A", "p")
     for row in rows:
@@ -61,7 +58,7 @@ def comparison_table(first: str, second: str, rows: Iterable[Compared]) -> Table
 
 
 def paper_table(k: int, rows: Sequence[Beside]) -> Table:
-    """The paper's rows at one k, and ours below them; our intervals and what is doubtful in the others are under it."""
+    """Make a table of the paper's rows at one k with ours below, then our intervals and notes on doubtful rows."""
     levels = [level for level in (*APPS_DIFFICULTIES, OVERALL) if any(level in row.rates for row in rows)]
     table = _table(f"pass@{k} beside the RLTF paper's tables, %", "method", "size", *levels)
     notes = list(dict.fromkeys(row.note for row in rows if row.note))

@@ -1,7 +1,4 @@
-"""Commands from outside to a running trainer: pause, resume, stop; through one file in the run directory.
-
-What this module does not do: stop anything half-way: the loop asks between steps.
-"""
+"""Read commands to a running trainer (pause, resume, stop) from one file in the run directory, between steps."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ class Control:
         self._seen = newest_command(self._file)[1]  # commands to an earlier session are not ours
 
     def poll(self) -> tuple[str, int] | None:
-        """The newest command not yet seen and its id, or None."""
+        """Return the newest command not yet seen and its id, or None."""
         if self._parent is not None and os.getppid() != self._parent:
             return "stop", self._seen
         command, identifier = newest_command(self._file)
@@ -30,7 +27,7 @@ class Control:
 
 
 def newest_command(file: Path) -> tuple[str, int]:
-    """The command in a control file and its id; none and 0 where `Run.send` has not written it."""
+    """Read the command in a control file and its id, or nothing and 0 where `Run.send` did not write it."""
     try:
         data = json.loads(file.read_text())
         return str(data["command"]), int(data["id"])

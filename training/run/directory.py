@@ -1,6 +1,6 @@
-"""A run directory, seen from outside: the interface between trainer, command line and notebook.
+"""A run directory as seen from outside, the interface between trainer, command line and notebook.
 
-What this module does not do: write metrics or samples (only the trainer does, `training.run.store`), or load torch.
+Only the trainer writes metrics and samples (`training.run.store`). No torch is loaded here.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Command = Literal["pause", "resume", "stop"]
 _FIRST_LINE = "# Settings of run {}; change them on the command line, with --resume --section.key VALUE"
 _LAST_LINE = "# end of the settings"
 _KEPT_IN_PLACE = ("lock", "trainer.log")
-"""What belongs to the trainer that is starting, and not to the run before it."""
+"""Files that belong to the trainer that is starting, and not to an earlier run."""
 
 
 class Run:
@@ -45,7 +45,7 @@ class Run:
 
     @classmethod
     def open(cls, path: str | Path) -> Run:
-        """The run in a directory.
+        """Open the run in a directory.
 
         Raises:
             RunError: there is no run in it.
@@ -57,19 +57,19 @@ class Run:
 
     @property
     def name(self) -> str:
-        """The folder's name."""
+        """Return the folder's name."""
         return self.path.name
 
     @property
     def config(self) -> TrainConfig:
-        """The resolved configuration."""
+        """Return the resolved configuration."""
         from training.config import TrainConfig  # pages and views of runs start fast
 
         return TrainConfig.load(self.path / "config.toml")
 
     @property
     def summary(self) -> dict[str, Any] | None:
-        """`summary.json`, once the run has finished; None where it is damaged."""
+        """Return `summary.json` once the run has finished, or None where it is missing or damaged."""
         try:
             summary = json.loads((self.path / "summary.json").read_text())
         except (OSError, ValueError):
@@ -78,16 +78,16 @@ class Run:
 
     @property
     def state(self) -> dict[str, Any]:
-        """The newest state event's data: `state`, `step`, `steps`, and the `id` of the command it answers, if any."""
+        """Return the newest state event: `state`, `step`, `steps`, and the `id` of the command it answers, if any."""
         rows = list(self.rows("SELECT data FROM events WHERE kind = 'state' ORDER BY seq DESC LIMIT 1"))
         return dict(json.loads(rows[0]["data"])) if rows else {"state": "starting", "step": 0}
 
     def metrics(self, after: int = 0) -> list[dict[str, Any]]:
-        """Rows `seq, step, name, value` with `seq > after`, oldest first."""
+        """Return rows `seq, step, name, value` with `seq > after`, oldest first."""
         return list(self.rows("SELECT seq, step, name, value FROM metrics WHERE seq > ? ORDER BY seq", (after,)))
 
     def samples(self, after: int = 0, limit: int = -1) -> list[dict[str, Any]]:
-        """Rows of `samples` without their record, with `seq > after`, oldest first; at most `limit` (-1: all).
+        """Return rows of `samples` without their record, with `seq > after`, oldest first, at most `limit` (-1: all).
 
         Beside the columns of the table, `parts` is a dict and `marks` a list (`training.run.listing.listed`).
         """
@@ -95,12 +95,12 @@ class Run:
 
     @property
     def is_listed(self) -> bool:
-        """Whether every sample was written with the columns that lists need; older runs are listed from records."""
+        """Say whether every sample has the columns that lists need. Older runs are listed from their records."""
         columns = [row["name"] for row in self.rows("PRAGMA table_info(samples)")]
         return "outcome" in columns and not list(self.rows("SELECT 1 FROM samples WHERE outcome IS NULL LIMIT 1"))
 
     def newest_samples(self, count: int) -> list[dict[str, Any]]:
-        """The `count` newest rows of `samples`, oldest first."""
+        """Return the `count` newest rows of `samples`, oldest first."""
         return self._samples("ORDER BY seq DESC LIMIT ?", (count,))[::-1]
 
     def _samples(self, where: str, values: tuple[int, ...]) -> list[dict[str, Any]]:
@@ -108,10 +108,10 @@ class Run:
         return list(decoded(self.rows(select(present, where), values)))
 
     def record(self, seq: int) -> dict[str, Any]:
-        """The whole record of one sample.
+        """Return the whole record of one sample.
 
         Raises:
-            RunError: no such sample.
+            RunError: there is no such sample.
         """
         rows = list(self.rows("SELECT record FROM samples WHERE seq = ?", (seq,)))
         if not rows:
@@ -119,19 +119,19 @@ class Run:
         return dict(json.loads(rows[0]["record"]))
 
     def frame(self, table: Table) -> pandas.DataFrame:
-        """The run's samples, tokens or metrics as a pandas data frame (`training.run.frames`)."""
+        """Return the run's samples, tokens or metrics as a pandas data frame (`training.run.frames`)."""
         from training.run.frames import frame
 
         return frame(self, table)
 
     def events(self, after: int = 0) -> list[dict[str, Any]]:
-        """Rows `seq, time, kind, data` (`data` decoded) with `seq > after`, oldest first."""
+        """Return rows `seq, time, kind, data` (`data` decoded) with `seq > after`, oldest first."""
         rows = self.rows("SELECT seq, time, kind, data FROM events WHERE seq > ? ORDER BY seq", (after,))
         return [{**row, "data": json.loads(row["data"])} for row in rows]
 
     @property
     def notes(self) -> dict[str, str]:
-        """What readers wrote about samples: `problem_id/step/sample` -> text (`notes.json`)."""
+        """Return readers' notes on samples by `problem_id/step/sample` (`notes.json`)."""
         file = self.path / "notes.json"
         return dict(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else {}
 
@@ -154,14 +154,14 @@ class Run:
         return [{"step": row["step"], **sample} for row in rows for sample in json.loads(row["data"])["samples"]]
 
     def send(self, command: Command) -> int:
-        """Ask the trainer to pause, resume or stop; returns the id that its answering state event will carry."""
+        """Ask the trainer to pause, resume or stop. Returns the id that its answering state event will carry."""
         file = self.path / "control.json"
         _, last = newest_command(file)
         write_text(file, json.dumps({"command": command, "id": last + 1}))
         return last + 1
 
     def wait(self, timeout: float | None = None) -> int:
-        """Wait until the trainer that this object launched has ended; returns its exit status.
+        """Wait until the trainer that this object launched has ended. Returns its exit status.
 
         Raises:
             RunError: the run was launched elsewhere.
@@ -176,10 +176,10 @@ class Run:
         return self.path / "run.db"
 
     def rows(self, statement: str, values: tuple[object, ...] = ()) -> Iterator[dict[str, Any]]:
-        """The rows of any SELECT on the database, read only; none while the trainer has not begun writing.
+        """Return the rows of any SELECT on the database, read-only. There are none before the trainer begins to write.
 
         Raises:
-            RunError: it is damaged.
+            RunError: the database is damaged.
         """
         if not self._database.exists():
             return
@@ -194,12 +194,12 @@ class Run:
 
 
 def watch(path: str | Path) -> Run:
-    """A run started anywhere else."""
+    """Open a run that was started anywhere else."""
     return Run.open(path)
 
 
 def new_run_path(config: TrainConfig) -> Path:
-    """Where a new run of this configuration goes.
+    """Return the folder of a new run of this configuration.
 
     Raises:
         RunError: its name is taken.
@@ -212,7 +212,7 @@ def new_run_path(config: TrainConfig) -> Path:
 
 
 def runs_in(folder: str | Path) -> list[Run]:
-    """The runs in a folder, newest last."""
+    """List the runs in a folder, newest last."""
     databases = sorted(Path(folder).glob("*/run.db"), key=lambda file: file.stat().st_ctime)
     return [Run(database.parent) for database in databases]
 
@@ -223,7 +223,7 @@ def write_settings(path: Path, config: TrainConfig, identity: str) -> None:
 
 
 def identity_of(path: Path) -> str:
-    """Which run the settings in a directory belong to, whatever it is called and wherever it lies.
+    """Return the identity of the run that the settings in a directory belong to, whatever its name and place.
 
     Raises:
         RunError: they cannot be read, or are not as they were written.
@@ -242,7 +242,7 @@ def identity_of(path: Path) -> str:
 
 
 def move_earlier(path: Path) -> Path | None:
-    """Move what is in a run directory into a folder `earlier-N` of its own there; None where there is nothing."""
+    """Move the content of a run directory into its folder `earlier-N`. Returns None where there is nothing."""
     there = [each for each in sorted(path.iterdir()) if each.name not in _KEPT_IN_PLACE and not _is_earlier(each)]
     if not there:
         return None
@@ -258,7 +258,7 @@ def _is_earlier(path: Path) -> bool:
 
 
 def _in_notebook() -> bool:
-    """Whether this process is a Jupyter kernel."""
+    """Say whether this process is a Jupyter kernel."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     return getattr(shell, "kernel", None) is not None

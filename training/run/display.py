@@ -1,7 +1,6 @@
-"""What a user sees in the terminal while a run trains (rich).
+"""Show a training run in the terminal with rich. Model text is always escaped.
 
-What this module does not do: decide anything, or print model text unescaped. Where the output is not a terminal it
-prints a line for every tenth step instead of a moving display.
+Where the output is not a terminal, a line for every tenth step replaces the moving display.
 """
 
 from __future__ import annotations
@@ -78,11 +77,11 @@ class Display:
         self._progress.update(self._task, total=config.training.steps, completed=step)
 
     def message(self, text: str) -> None:
-        """One line."""
+        """Print one line."""
         self.console.print(text, style="dim", highlight=False, markup=False, soft_wrap=True)
 
     def evaluation(self, step: int, sampled: PassRate, greedy: PassRate) -> None:
-        """Held-out pass rates; and, once there are any, the newest samples with their error spans."""
+        """Show held-out pass rates and, once there are any, the newest samples with their error spans."""
         self._held_out.append((step, sampled.pass_at_1, greedy.pass_at_1))
         self._show_samples()
         mix = _mix(sampled.classes)
@@ -98,7 +97,7 @@ class Display:
             self.message(f"{sampled.infra + greedy.infra} samples could not be judged (infra) and do not count")
 
     def step(self, step: int, metrics: dict[str, float], rows: Sequence[SampleRow]) -> None:
-        """One step's figures."""
+        """Show one step's figures."""
         self._newest = rows
         self._progress.update(self._task, completed=step)
         shares = {
@@ -126,7 +125,7 @@ class Display:
             self.console.print(Text.assemble(f"step {step:>4}  ", line))
 
     def finish(self, path: Path, before: dict[str, float], after: dict[str, float]) -> None:
-        """Before and after, and where to look."""
+        """Show the rates before and after, and where the results are."""
         table = Table(title="held-out problems, never trained on", title_style="bold", show_edge=False)
         for column in ("", "before", "after", "change"):
             table.add_column(column, justify="left" if not column else "right")
@@ -149,6 +148,6 @@ class Display:
 
 
 def _mix(shares: dict[str, float]) -> Text:
-    """Outcome classes with their shares, by name and colour."""
+    """Write outcome classes with their shares, by name and colour."""
     parts = [(f"{name} {shares[name]:.0%} ", colour) for name, colour in _COLOURS.items() if shares.get(name)]
     return Text.assemble(*parts)

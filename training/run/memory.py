@@ -1,8 +1,8 @@
-"""How much memory a run's model needs on its device, estimated from parameter counts and lengths.
+"""Estimate the device memory that a run's model needs, from parameter counts and lengths.
 
-What this module does not do: measure, or load weights. The parts are what torch keeps at the same time: weights with
-their gradients and moments all along; beside them, in turns, caches and logits while sampling, activations and a chunk
-of logits while learning. tests/training/test_memory.py holds the sum against measured peaks.
+The parts are what torch keeps at the same time. Weights with their gradients and moments are there all along. Caches
+and logits come beside them while sampling, and activations and a chunk of logits while learning.
+tests/training/test_memory.py compares the sum with measured peaks.
 """
 
 from __future__ import annotations
@@ -17,33 +17,33 @@ from training.models.forward import CHUNK
 
 _HALF, _FULL, _DOUBLE = 2, 4, 8
 _DRAWING = 6 * _FULL
-"""Bytes for a number of the vocabulary while a token is drawn: logits, probabilities and their sum so far, twice."""
+"""Bytes per vocabulary entry while a token is drawn: logits, probabilities and their cumulative sum, twice."""
 _CHUNK_COPIES = 5
-"""A chunk's logits, and what their log-sum-exp and choice make of them on the way back."""
+"""Bytes per logit of a chunk, with those that its log-sum-exp and choice need in the backward pass."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What the estimate reads from a model's configuration."""
+    """The numbers that the estimate reads from a model's configuration."""
 
     parameters: int
     adapter: int
-    """Numbers of a LoRA adapter on every linear layer, 0 without one."""
+    """Parameters of a LoRA adapter on every linear layer, or 0 without one."""
     layers: int
-    """Of the part that writes."""
+    """Number of layers of the decoder."""
     encoder_layers: int
     width: int
     inner: int
     """Width of the feed-forward layers."""
     keys: int
-    """Width of a layer's keys (and of its values)."""
+    """Width of a layer's keys, and of its values."""
     heads: int
     vocabulary: int
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Bytes; `peak` is the fixed part and the larger of the two phases."""
+    """An estimate in bytes. `peak` is the fixed part plus the larger of the two phases."""
 
     weights: int
     gradients: int
@@ -54,12 +54,12 @@ class Estimate:
 
     @property
     def peak(self) -> int:
-        """The most that is in use at one time."""
+        """Return the maximum in use at one time."""
         return self.weights + self.gradients + self.moments + self.reference + max(self.sampling, self.learning)
 
 
 def shape_of(model_config: Any, lora_rank: int = 0) -> Shape:  # noqa: ANN401
-    """Count what a configuration describes, on the meta device: nothing is downloaded or allocated."""
+    """Count the parameters of a configuration on the meta device, where nothing is downloaded or allocated."""
     from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
     kind = AutoModelForSeq2SeqLM if model_config.is_encoder_decoder else AutoModelForCausalLM
@@ -88,12 +88,12 @@ def shape_of(model_config: Any, lora_rank: int = 0) -> Shape:  # noqa: ANN401
 
 
 def estimate(config: TrainConfig, shape: Shape, prompt_tokens: int) -> Estimate:
-    """Bytes of each part.
+    """Estimate the bytes of each part.
 
     Args:
-        config: The run.
-        shape: Its model.
-        prompt_tokens: Length of the longest prompt; `model.max_prompt_tokens` bounds it where it is set.
+        config: The run's configuration.
+        shape: The model's numbers.
+        prompt_tokens: Length of the longest prompt, which `model.max_prompt_tokens` bounds where it is set.
     """
     number = _FULL if config.model.dtype == "float32" else _HALF
     trained = shape.adapter or shape.parameters
@@ -117,7 +117,7 @@ def _sampling(config: TrainConfig, shape: Shape, prompt: int, number: int) -> in
 
 
 def _learning(config: TrainConfig, shape: Shape, prompt: int, number: int) -> int:
-    """Activations of one micro batch and what its logits take."""
+    """Estimate the activations of one micro-batch, and the memory of its logits."""
     response, checkpointing = config.sampler.max_new_tokens, config.model.gradient_checkpointing
     shared = 1 if checkpointing and not shape.encoder_layers else config.sampler.samples_per_problem
     each = prompt / shared + response  # tokens computed for a response, with its share of the prompt

@@ -1,6 +1,6 @@
-"""What a record says beyond the line of `rltf feedback`: the program, its problem, and what each test was about.
+"""Write the part of a record that goes beyond the line of `rltf feedback`: program, problem, and tests in words.
 
-What this module does not do: sampling's side of a record (`training.run.samples`), or reward anything.
+`training.run.samples` adds what only a sampled program has.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from engine import AssertTest, CallTest, Execution, Problem, StdinTest, Test
 from feedback import Feedback, to_json
 
 _SHOWN = 300
-"""Characters of a test's input, expected and actual output that are kept for display."""
+"""Maximum number of characters of a test's input, expected and actual output, for display."""
 
 
 def shown_record(feedback: Feedback, problem: Problem, id: object) -> dict[str, Any]:
-    """The record of a program judged on a problem (docs/architecture.md), without what only a sampled one has."""
+    """Make the record of a program judged on a problem (docs/architecture.md), without what only a sample has."""
     record = {
         **to_json(feedback, id),
         "program": feedback.report.program.decode(errors="replace"),
@@ -34,7 +34,7 @@ def _add_tests(entries: list[dict[str, Any]], problem: Problem, execution: Execu
 
 
 def _displayed(test: Test) -> tuple[str, str]:
-    """What a test asks and what it expects, as text."""
+    """Write a test's input and expected output as text."""
     match test:
         case StdinTest():
             return test.stdin, test.expected

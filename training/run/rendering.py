@@ -1,4 +1,4 @@
-"""A sample's record as terminal text: the program with its error spans marked, and what they mean.
+"""Draw a sample's record as terminal text: the program with its error spans marked, and their meaning.
 
 What this module does not do: compute anything: it draws the JSON of docs/architecture.md ("A run directory"). All model
 text goes through `rich.text.Text`, never through markup, and control characters are shown as escapes.
@@ -67,7 +67,7 @@ def beyond_uniform(record: dict[str, Any], start: int, end: int) -> float:
 
 
 def visible(text: str) -> str:
-    """Text with control and direction-changing characters written as escapes."""
+    """Write control and direction-changing characters as escapes."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
@@ -89,7 +89,7 @@ def _line(record: dict[str, Any], program: bytes, start: int, end: int) -> tuple
 
 
 def _tests(record: dict[str, Any]) -> list[Text]:
-    """The first tests that did not pass: what went in, what should have come out and what did."""
+    """Show the first tests that did not pass, with input, expected output and actual output."""
     wrong = [(number, test) for number, test in enumerate(record["tests"], start=1) if test["verdict"] != "passed"]
     shown = []
     for number, test in [pair for pair in wrong if "input" in pair[1]][:_SHOWN_TESTS]:

@@ -1,4 +1,4 @@
-"""Feedback as rows of a run: one sample with its record, and a step's feedback summed up in numbers."""
+"""Turn feedback into rows of a run: one sample with its record, and a step's feedback as metrics."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OUTCOMES = ("passed", "failed", "syntax", "runtime", "timeout", "other", "infra"
 
 
 def outcome_class(execution: Execution) -> str:
-    """Passed | failed | infra | syntax | runtime | timeout | other: the classes that curves and tables show."""
+    """Return passed, failed, infra, syntax, runtime, timeout or other, the classes of curves and tables."""
     if execution.error is None:
         return str(execution.verdict)
     kind = str(execution.error.kind)
@@ -33,18 +33,18 @@ def feedback_row(
     facts: Mapping[str, Any] | None = None,
     columns: Mapping[str, Sequence[Any]] | None = None,
 ) -> SampleRow:
-    """One row of `samples` with its record (docs/architecture.md, "A run directory").
+    """Make one row of `samples` with its record (docs/architecture.md, "A run directory").
 
     Args:
-        feedback: What the program earned.
-        problem: What it was to solve.
-        step: The step it was sampled at.
+        feedback: The feedback on the program.
+        problem: The problem that it answers.
+        step: The step at which it was sampled.
         sample: Its number among the step's samples of this problem.
-        facts: More of the record, such as `policy_version`.
-        columns: More of each token: name -> one value per token.
+        facts: More fields of the record, such as `policy_version`.
+        columns: More fields of each token, by name with one value per token.
 
     Raises:
-        ValueError: a column has not one value per token.
+        ValueError: a column does not have one value per token.
     """
     record = {**shown_record(feedback, problem, f"{problem.id}/{step}/{sample}"), "step": step, "sample": sample}
     record |= facts or {}
@@ -67,13 +67,13 @@ def feedback_row(
 
 
 def mean_reward(feedback: Feedback) -> float:
-    """Mean over a sample's tokens of its total reward; 0 for an empty completion."""
+    """Compute the mean total reward over a sample's tokens, or 0 for an empty completion."""
     total = feedback.total
     return float(total.mean()) if len(total) else 0.0
 
 
 def feedback_metrics(feedbacks: Sequence[Feedback], infra: int = 0) -> dict[str, float]:
-    """Rewards and outcome shares of a step's samples; `infra` samples count in the shares and nowhere else."""
+    """Compute rewards and outcome shares of a step's samples. `infra` samples count in the shares alone."""
     count = len(feedbacks)
     classes = Counter(outcome_class(each.report.execution) for each in feedbacks)
     classes["infra"] += infra

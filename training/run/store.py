@@ -1,7 +1,4 @@
-"""The write side of a run's database: one transaction per step.
-
-What this module does not do: read runs for display (`training.run`). Only one process writes.
-"""
+"""Write a run's database with one transaction per step. Only one process writes."""
 
 from __future__ import annotations
 
@@ -37,7 +34,7 @@ _COLUMNS = {
 
 @dataclass(frozen=True, slots=True)
 class SampleRow:
-    """A row of `samples`; `record` is what docs/architecture.md says."""
+    """A row of `samples`. docs/architecture.md describes its `record`."""
 
     problem_id: str
     sample: int
@@ -50,7 +47,7 @@ class SampleRow:
 
 
 class NoStore:
-    """Where a process writes that is not the one that owns the run directory."""
+    """A store that discards everything. Every process except rank 0 uses it."""
 
     def write(
         self,
@@ -59,15 +56,15 @@ class NoStore:
         samples: Sequence[SampleRow] = (),
         events: Sequence[tuple[str, Mapping[str, Any]]] = (),
     ) -> None:
-        """Nothing is kept."""
+        """Discard the rows."""
 
     newest = 0
 
     def forget_after(self, step: int) -> None:
-        """There is nothing to forget."""
+        """Do nothing, because nothing was kept."""
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Do nothing."""
 
 
 class RunStore:
@@ -75,8 +72,8 @@ class RunStore:
 
     Args:
         folder: The run's directory.
-        track: Is told of all metrics too.
-        identity: Says which run this is; written once (`training.run.resume` compares it with the checkpoints').
+        track: Receives all metrics too.
+        identity: The run's identity, written once. `training.run.resume` compares it with that of the checkpoints.
     """
 
     def __init__(
@@ -109,8 +106,8 @@ class RunStore:
         """Add rows of one step, all of them or none.
 
         Raises:
-            FileNotFoundError: the run's folder has been deleted (SQLite itself would go on writing into nothing).
-            sqlite3.Error: they cannot be written.
+            FileNotFoundError: the run's folder has been deleted. SQLite itself would go on writing into nothing.
+            sqlite3.Error: the rows cannot be written.
         """
         if not self._path.exists():
             raise FileNotFoundError(f"{self._path.parent}: the run's folder is gone; what it held is lost")
@@ -153,11 +150,11 @@ class RunStore:
 
     @property
     def newest(self) -> int:
-        """The `seq` of the newest row."""
+        """Return the `seq` of the newest row."""
         return self._seq
 
     def forget_after(self, step: int) -> None:
-        """Delete what was written after `step`: a resumed run does those steps again."""
+        """Delete rows after `step`, because a resumed run does those steps again."""
         self._connection.execute("BEGIN IMMEDIATE")
         for table in TABLES:
             self._connection.execute(f"DELETE FROM {table} WHERE step > ?", (step,))  # noqa: S608
@@ -170,7 +167,7 @@ class RunStore:
         self._connection.close()
 
     def _add_columns(self) -> None:
-        """Give the table of a run that is resumed the columns that it lacks; its old rows keep none."""
+        """Add missing columns to the table of a resumed run. Its old rows keep them empty."""
         present = {row[1] for row in self._connection.execute("PRAGMA table_info(samples)")}
         for name, kind in LISTED.items():
             if name not in present:

@@ -1,6 +1,6 @@
-"""A run's metrics in TensorBoard, Weights & Biases or trackio, by their own libraries.
+"""Send a run's metrics to TensorBoard, Weights & Biases or trackio, through their own libraries.
 
-What this module does not do: stand in for `run.db`, which has the samples too and is what every view here reads.
+`run.db` is written as well. It has the samples too, and every view here reads it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _PROJECT = "rltf"
 
 
 def open_tracking(config: TrainConfig, path: Path, step: int) -> tuple[Track, Callable[[], None]]:
-    """What takes a step's metrics, and what ends it; `step` is where the run goes on.
+    """Open a tracker. Returns what takes a step's metrics, and what closes it. `step` is where the run goes on.
 
     Raises:
         ConfigError: the library is not installed.
