@@ -1,10 +1,16 @@
 """The columns that lists need: written beside each record, and taken from the records of older runs."""
 
 import sqlite3
+from dataclasses import replace
 
+import numpy as np
+
+from engine import parse_problem
+from feedback import assess
 from tests.notebook_ext.made_run import make_run, record, reports
 from training.run import Run
 from training.run.listing import listed
+from training.run.record import shown_record
 from training.run.store import RunStore, SampleRow
 
 OLD = ("seq", "step", "problem_id", "sample", "verdict", "error_type", "pass_ratio", "reward", "codes", "record")
@@ -63,3 +69,14 @@ def test_records_are_not_read_to_list_samples(tmp_path):
         database.execute("UPDATE samples SET record = 'not JSON'")
     database.close()
     assert Run.open(path).samples() == whole
+
+
+def test_a_record_lists_the_tokens_that_no_test_executed():
+    report = reports()["name"]
+    offsets = np.array([(place, place + 1) for place in range(6)], np.int32)
+    feedback = assess(report, offsets)
+    problem = parse_problem({"id": "p", "fn_name": "solve", "inputs": [[1]], "outputs": [1]})
+    for executed, ranges in (([1, 0, 0, 1, 1, 0], [[1, 3], [5, 6]]), ([0] * 6, [[0, 6]]), ([1] * 6, None)):
+        seen = replace(feedback, executed=np.array(executed, bool))
+        assert shown_record(seen, problem, "x").get("unexecuted") == ranges
+    assert "unexecuted" not in shown_record(feedback, problem, "x")

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from engine import AssertTest, CallTest, Execution, Problem, StdinTest, Test
 from feedback import Feedback, to_json
 
@@ -23,7 +25,16 @@ def shown_record(feedback: Feedback, problem: Problem, id: object) -> dict[str, 
         "problem_id": problem.id,
     }
     _add_tests(record["tests"], problem, feedback.report.execution)
-    return record
+    unexecuted = _unexecuted(feedback)
+    return {**record, "unexecuted": unexecuted} if unexecuted else record
+
+
+def _unexecuted(feedback: Feedback) -> list[list[int]]:
+    """List ranges [first, last + 1) of tokens whose line no test ran; empty where lines were not traced."""
+    if feedback.executed is None:
+        return []
+    edges = np.flatnonzero(np.diff(np.concatenate([[True], feedback.executed, [True]]).astype(np.int8)))
+    return edges.reshape(-1, 2).tolist()
 
 
 def _add_tests(entries: list[dict[str, Any]], problem: Problem, execution: Execution) -> None:
