@@ -104,6 +104,16 @@ def test_apps_rows_of_the_hub_layout(tmp_path):
     assert [problem.id for problem in load_problems(f"apps:{file}:introductory")] == ["apps/test/0005"]
 
 
+def test_apps_records_may_have_their_tests_beside_the_other_fields(tmp_path):
+    tests = json.loads(APPS_ROW["input_output"])
+    row = {name: value for name, value in APPS_ROW.items() if name != "input_output"}
+    call = {"question": "Double it.", "fn_name": "f", "inputs": [[1]], "outputs": [2]}
+    flat, called = load_problems(f"apps:{jsonl(tmp_path / 'flat.jsonl', {**row, **tests}, call)}")
+    (nested,) = load_problems(f"apps:{jsonl(tmp_path / 'nested.jsonl', APPS_ROW)}")
+    assert flat.tests == nested.tests
+    assert (called.entry_point, called.tests[0].args, "Counter" in called.prelude) == ("f", (1,), True)
+
+
 # Hub, parquet, Python
 
 

@@ -16,6 +16,7 @@ from types import TracebackType
 
 from engine import Execution, Limits, Problem, Verdict
 from training.audit.bench import Bench, hurried
+from training.audit.causes import cause_of_failure, causes_in_tests, findings_about_tests
 from training.audit.duplicates import Likeness, duplicates, overlap
 from training.audit.findings import Finding, JudgedMutant, Kind, ProblemAudit, ReferenceAudit
 from training.audit.mutants import Mutant
@@ -80,7 +81,9 @@ class Auditor:
         if not problem.tests:
             findings.append(Finding(Kind.NO_TESTS, "", drop=True))
         else:
-            references = self._references(problem, findings)
+            causes = causes_in_tests(problem)
+            findings += findings_about_tests(problem, causes)
+            references = self._references(problem, causes, findings)
             trivial = self._trivial(problem, references, findings)
             mutants = self._mutants(problem, references, findings)
         seconds = time.perf_counter() - started
@@ -96,13 +99,15 @@ class Auditor:
 
     # References
 
-    def _references(self, problem: Problem, findings: list[Finding]) -> list[ReferenceAudit]:
+    def _references(self, problem: Problem, causes: dict[int, Kind], findings: list[Finding]) -> list[ReferenceAudit]:
         found = [
-            _reference(index, self._bench.repeat(source, problem, self._settings.runs))
+            _reference(index, self._bench.repeat(source, problem, self._settings.runs), problem, causes)
             for index, source in enumerate(problem.references)
         ]
         limit = problem.time_limit or Limits().cpu_seconds
-        findings += reference_findings(found, self._settings.slow * limit)
+        about_references = reference_findings(found, self._settings.slow * limit)
+        named = {finding.kind for finding in about_references}
+        findings[:] = [*(finding for finding in findings if finding.kind not in named), *about_references]
         return found
 
     # Programs that should fail
@@ -168,7 +173,9 @@ def _likenesses(alike: Likeness | None, leaked: Likeness | None) -> list[Finding
     return findings
 
 
-def _reference(index: int, executions: Sequence[Execution]) -> ReferenceAudit:
+def _reference(
+    index: int, executions: Sequence[Execution], problem: Problem, causes: dict[int, Kind]
+) -> ReferenceAudit:
     outcomes = {tuple(test.verdict for test in execution.tests) for execution in executions}
     first = next((each for each in executions if each.verdict is not Verdict.PASSED), executions[0])
     return ReferenceAudit(
@@ -177,6 +184,7 @@ def _reference(index: int, executions: Sequence[Execution]) -> ReferenceAudit:
         max((test.seconds for execution in executions for test in execution.tests), default=0.0),
         len(outcomes) > 1 and all(each.verdict is not Verdict.INFRA for each in executions),
         _why(first),
+        cause_of_failure(problem, first.tests, causes),
     )
 
 
@@ -201,12 +209,15 @@ def reference_findings(references: Sequence[ReferenceAudit], slow_seconds: float
     slow = [each for each in references if each.right and each.seconds > slow_seconds]
     if infra:
         findings.append(Finding(Kind.NOT_JUDGED, _listed(infra), drop=False))
-    if wrong:
-        drop = not infra and (not right or len(right) < len(wrong))
-        findings.append(Finding(Kind.WRONG_REFERENCE, f"{len(wrong)} of {len(references)}: {_listed(wrong)}", drop))
+    drop = not infra and (not right or len(right) < len(wrong))
+    for cause in dict.fromkeys(each.cause for each in wrong):
+        alike = [each for each in wrong if each.cause is cause]
+        detail = f"{len(alike)} of {len(references)}: {_listed(alike)}"
+        findings.append(Finding(cause or Kind.WRONG_REFERENCE, detail, drop))
     if flaky:
         drop = not infra and not right
-        findings.append(Finding(Kind.FLAKY_REFERENCE, f"{len(flaky)} of {len(references)}: {_listed(flaky)}", drop))
+        kind = Kind.ORDER if all(each.cause is Kind.ORDER for each in flaky) else Kind.FLAKY_REFERENCE
+        findings.append(Finding(kind, f"{len(flaky)} of {len(references)}: {_listed(flaky)}", drop))
     if slow:
         times = ", ".join(f"{each.index}: {each.seconds:.2f} s" for each in slow[:3])
         findings.append(

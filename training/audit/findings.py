@@ -16,6 +16,13 @@ class Kind(StrEnum):
 
     NO_TESTS = "no-tests"
     NO_REFERENCE = "no-reference"
+    CONTRADICTION = "contradictory-tests"
+    CUT_TEST = "cut-test"
+    CARRIAGE_RETURN = "carriage-return"
+    SEVERAL_ANSWERS = "several-answers"
+    MISSING_PACKAGE = "missing-package"
+    INEXACT = "inexact-number"
+    ORDER = "order-of-elements"
     WRONG_REFERENCE = "wrong-reference"
     FLAKY_REFERENCE = "flaky-reference"
     SLOW_REFERENCE = "slow-reference"
@@ -33,6 +40,13 @@ class Kind(StrEnum):
 MEANINGS = {
     Kind.NO_TESTS: "it has no tests",
     Kind.NO_REFERENCE: "it has no reference solution, so neither answers nor tests can be checked",
+    Kind.CONTRADICTION: "tests give the same input and expect different outputs: no program passes both",
+    Kind.CUT_TEST: "an input or an expected output ends in an ellipsis: it was cut",
+    Kind.CARRIAGE_RETURN: "an input or an expected output has carriage returns",
+    Kind.SEVERAL_ANSWERS: "its text allows several right answers and it has no checker: right programs fail",
+    Kind.MISSING_PACKAGE: "a reference needs a package that the sandbox lacks",
+    Kind.INEXACT: "an expected number differs from the reference's in its last digits only",
+    Kind.ORDER: "the reference gives the expected elements in another order: of a set, or of no matter",
     Kind.WRONG_REFERENCE: "a reference fails the tests; dropped where more of them are wrong than right",
     Kind.FLAKY_REFERENCE: "a reference gives other verdicts with other seeds; dropped where no other one is right",
     Kind.SLOW_REFERENCE: "a reference needs a large share of the time limit for a test",
@@ -72,6 +86,8 @@ class ReferenceAudit:
     """Whether two runs differ in the verdict on a test."""
     why: str = ""
     """The first error, or how many tests failed; empty if it passed."""
+    cause: Kind | None = None
+    """What is wrong with the tests that it fails, where that is known."""
 
     @property
     def right(self) -> bool:

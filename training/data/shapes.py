@@ -67,6 +67,8 @@ def apps_problem(row: Row, difficulty: str) -> Problem | None:
     if difficulty and data.get("difficulty") != difficulty:
         return None
     tests = data.get("input_output")
+    if not tests and "inputs" in data:  # the tests of a folder's `input_output.json`, beside the other fields
+        tests = {name: data[name] for name in ("fn_name", "inputs", "outputs") if name in data}
     if isinstance(tests, str) and tests.strip():
         tests = json.loads(tests)
     if not tests or (isinstance(tests, dict) and not tests.get("inputs")):

@@ -1,12 +1,14 @@
 """The audit: what is wrong with hand-made problems is found, named, and dropped where it should be."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from engine import CallTest, parse_problem
 from engine.records import Problem
 from training.audit.audit import Auditor, AuditSettings
+from training.audit.causes import causes_in_tests, findings_about_tests
 from training.audit.findings import Kind
 from training.audit.report import filtered
 from training.audit.writing import problem_record
@@ -105,6 +107,53 @@ def test_the_filtered_set_has_only_right_references_and_reads_back_the_same(audi
     assert [problem.id for problem in kept] == ["sound", "bare", "stdin"]
     assert kept[2].references == ("print(int(input()) + 1)",)
     assert [parse_problem(json.loads(json.dumps(problem_record(each)))) for each in kept] == kept
+
+
+def apps(identity, solution, inputs, outputs, **more):
+    return parse_problem({"id": identity, "inputs": inputs, "outputs": outputs, "solutions": [solution], **more})
+
+
+ECHOED = "print(input())\n"
+SPOILT = {
+    Kind.CONTRADICTION: apps("a", ECHOED, ["1\n", "1\n"], ["1\n", "2\n"]),
+    Kind.CUT_TEST: apps("b", "print(len(input().split()))", ["1 2\n", "1 2 3 4 ...\n"], ["2\n", "100\n"]),
+    Kind.CARRIAGE_RETURN: apps("c", "import sys; print(repr(sys.stdin.read(1)))", ["\r\n", "a"], ["''\n", "'a'\n"]),
+    Kind.SEVERAL_ANSWERS: apps("d", "print(1)", ["1\n"], ["1\n"], prompt="If there are several, print any of them."),
+    Kind.MISSING_PACKAGE: mbpp("e", "import nosuchpackage\ndef f(x): return x", "assert f(1) == 1", "assert f(2) == 2"),
+    Kind.INEXACT: mbpp("f", "def f(x): return x * 11 / 3", "assert f(1) == 3.666667", "assert f(3) == 11"),
+    Kind.ORDER: mbpp("g", "def f(a, b): return tuple(set(a) & set(b))", "assert f((3, 1, 2), (1, 3)) == (3, 1)"),
+}
+TEXT_ORDER = mbpp(
+    "h",
+    "def f(a, b): return tuple(set(a) & set(b))",
+    "assert f(('kiwi', 'fig', 'pear'), ('pear', 'kiwi')) == ('kiwi', 'pear')",
+)
+BIG = mbpp(
+    "j",
+    "def f(n): return 2 * n * (n + 1) * (2 * n + 1) // 3",
+    "assert f(2) == 20",
+    "assert f(1000000) == 1.333335333334e+18",
+)
+
+
+def test_the_cause_is_named_where_a_data_set_is_at_fault():
+    with Auditor(AuditSettings(runs=2, mutants=2)) as auditor:
+        problems = [*SPOILT.values(), TEXT_ORDER, BIG]
+        found = [kinds(audit) for audit in auditor.audit(problems)]
+    for kind, of_problem in zip(SPOILT, found, strict=False):
+        assert kind in {each for each, _ in of_problem}, (kind, of_problem)
+        assert Kind.WRONG_REFERENCE not in {each for each, _ in of_problem}, (kind, of_problem)
+    assert (Kind.CONTRADICTION, True) in found[0]
+    assert (Kind.MISSING_PACKAGE, True) in found[4]
+    assert (Kind.ORDER, True) in found[-2]
+    assert (Kind.INEXACT, True) in found[-1]
+
+
+def test_right_tests_have_no_cause():
+    assert causes_in_tests(SOUND) == causes_in_tests(STDIN) == {}
+    assert findings_about_tests(SOUND, {}) == []
+    text = replace(SOUND, prompt="Find any... if there are multiple spaces, print the first. Print a company.")
+    assert findings_about_tests(text, {}) == []
 
 
 def test_every_shape_reads_back_as_it_was_written():
