@@ -29,6 +29,8 @@ from engine.trial import Trial
 
 _QUEUE = 256
 """Submissions that wait before `submit` blocks."""
+_SPARES = 3
+"""Crews per worker that are started, one by one, while programs sleep; they cost memory and no processor."""
 _ATTEMPTS = 2
 """How often a program is tried when its worker dies, each time on a fresh worker."""
 
@@ -65,13 +67,10 @@ class Judge:
         self._lock = threading.Lock()
         self._closed = False
         self._crews: list[_Crew] = []
-        started: list[Future[Isolation]] = [Future() for _ in range(workers)]
-        self._threads = [
-            threading.Thread(target=self._work, args=(future,), name=f"judge-{index}", daemon=True)
-            for index, future in enumerate(started)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._workers, self._most = workers, workers * (1 + _SPARES)
+        self._turns = threading.Semaphore(workers)
+        self._threads: list[threading.Thread] = []
+        started = [self._add_crew() for _ in range(workers)]
         try:
             self.isolation: Isolation = min((future.result() for future in started), key=lambda found: found.level)
         except BaseException as error:
@@ -157,7 +156,7 @@ class Judge:
         if not already:
             if abandon:
                 self._drop_waiting()
-            for _ in self._threads:
+            for _ in self._threads:  # no crew is added any more
                 self._queue.put(None)
         for thread in self._threads:
             if thread is not threading.current_thread():
@@ -178,8 +177,16 @@ class Judge:
 
     # In the threads
 
+    def _add_crew(self) -> Future[Isolation]:
+        """Start a thread with a worker; the result comes when it has been measured."""
+        started: Future[Isolation] = Future()
+        name = f"judge-{len(self._threads)}"
+        self._threads.append(threading.Thread(target=self._work, args=(started,), name=name, daemon=True))
+        self._threads[-1].start()
+        return started
+
     def _work(self, started: Future[Isolation]) -> None:
-        crew = _Crew(self.limits.memory_bytes, self._require, self._hash_seed)
+        crew = _Crew(self.limits.memory_bytes, self._require, self._hash_seed, self._fell_asleep)
         self._crews.append(crew)
         try:
             started.set_result(crew.start())
@@ -188,11 +195,38 @@ class Judge:
             started.set_exception(error)
             return
         with crew:
-            while (job := self._queue.get()) is not None:
+            while (job := self._next(crew)) is not None:
                 try:
                     self._finish(job, crew.run(job))
                 except BaseException as error:  # whatever happened, somebody waits for this future
                     self._finish(job, job.failed(f"{type(error).__name__}: {error}", ""))
+                crew.busy = False
+                self._end_turn(crew)
+
+    def _next(self, crew: _Crew) -> _Job | None:
+        """Wait for the crew's turn, then for something to do; None at the end."""
+        self._turns.acquire()
+        crew.has_turn = True
+        job = self._queue.get()
+        crew.busy = job is not None
+        if job is None:
+            self._end_turn(crew)
+        return job
+
+    def _end_turn(self, crew: _Crew) -> None:
+        if crew.has_turn:
+            crew.has_turn = False
+            self._turns.release()
+
+    def _fell_asleep(self, crew: _Crew) -> None:
+        """A program sleeps and needs no processor: another crew may work as long, a new one where there is none."""
+        if not crew.has_turn:
+            return
+        self._end_turn(crew)
+        with self._lock:
+            awake = len(self._threads) - sum(other.busy and not other.has_turn for other in self._crews)
+            if awake < self._workers and len(self._threads) < self._most and not self._closed:
+                self._add_crew()
 
     def _finish(self, job: _Job, result: object) -> None:
         if job.key is not None:
@@ -219,8 +253,11 @@ class _Job:
 class _Crew:
     """A worker for programs and, once a test needs it, one for the referee: both owned by one thread."""
 
-    def __init__(self, memory_bytes: int, require: int, hash_seed: int) -> None:
+    def __init__(self, memory_bytes: int, require: int, hash_seed: int, fell_asleep: Callable[[_Crew], object]) -> None:
         self._memory_bytes, self._require, self._hash_seed = memory_bytes, require, hash_seed
+        self._fell_asleep = fell_asleep
+        self.busy = self.has_turn = False
+        """Whether it runs a program, and whether it is one of those that may use a processor."""
         self._program: Worker | None = None
         self._referee: Worker | None = None
         self._isolation: Isolation | None = None
@@ -230,6 +267,7 @@ class _Crew:
         """Start the worker for programs."""
         self._program = Worker(memory_bytes=self._memory_bytes, hash_seed=self._hash_seed)
         self._program.check = self._measure
+        self._program.asleep = partial(self._fell_asleep, self)
         return self._measure(self._program)
 
     def _measure(self, worker: Worker) -> Isolation:

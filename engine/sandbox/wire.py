@@ -55,7 +55,8 @@ class Reply(NamedTuple):
     status: int
     """As `os.waitpid` gives it."""
     stopped: int
-    """One of `EXITED`, `CPU`, `IDLE`: whether the zygote had to kill it, and why."""
+    """One of `EXITED`, `CPU`, `IDLE`: whether the zygote had to kill it, and why. `ASLEEP`: no reply yet, but the child
+    sleeps."""
     begun: bool
     """Whether the program's first line was reached."""
     cpu_ns: int
@@ -73,7 +74,7 @@ def read_reply(data: bytes) -> Reply:
     return Reply(status, stopped, begun, (seconds * 10**6 + microseconds) * 1000, idle, usage[4] * 1024, worn)
 
 
-EXITED, CPU, IDLE = range(3)
+EXITED, CPU, IDLE, ASLEEP = range(4)
 
 
 class Task(NamedTuple):

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from engine.sandbox.packages import installed
 from engine.sandbox.wire import (
+    ASLEEP,
     BUSIEST,
     REFUSED,
     REPLY,
@@ -83,6 +84,8 @@ class Worker:
         self.missing: dict[str, str] = {}
         self.worn = False
         """Whether a program has left what another could see: another process takes the next task."""
+        self.asleep: Callable[[], object] = lambda: None
+        """Called when the task under way begins to sleep or wait."""
         self.check: Callable[[Worker], object] = lambda _: None
         """Called when another process has taken the place of the first; raises where it confines less."""
         try:
@@ -197,7 +200,8 @@ class Running:
 
     def wait(self) -> Outcome:
         """Waits for the child's end; raises WorkerError if the worker dies or falls silent."""
-        reply = read_reply(self._receive(REPLY.size))
+        while (reply := read_reply(self._receive(REPLY.size))).stopped == ASLEEP:
+            self._worker.asleep()
         records, output = (_read(file, self._file_bytes) for file in (self._files[2], self._files[1]))
         self._worker.worn |= reply.worn
         return Outcome(reply, b"", records, output) if reply.begun else Outcome(reply, records, b"", b"")

@@ -24,6 +24,7 @@ from engine.sandbox.traces import Traces, open_pid_counter
 from engine.sandbox.watch import Watch
 from engine.sandbox.wire import (
     ADDED,
+    ASLEEP,
     EXITED,
     MARK,
     PLACES,
@@ -40,6 +41,7 @@ _RESERVED = 8
 """Descriptors below this are the child's; the zygote's own lie above."""
 _ENVIRONMENT = {"LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1"}
 """A program's environment: without a locale, `locale.setlocale(locale.LC_ALL, "")` would make the rest of it ASCII."""
+_ASLEEP = REPLY.pack(*[0] * 19, ASLEEP, False, False, 0)
 _libc = ctypes.CDLL(None, use_errno=True)
 _PROCESSES = 256
 """Threads of a program, where they can be counted apart from the user's other processes."""
@@ -196,7 +198,7 @@ def _supervise(control: socket.socket, pid: int, watch: Watch, reply: ctypes.Arr
     poller = select.poll()
     poller.register(handle, select.POLLIN)
     poller.register(control, select.POLLIN)
-    stopped = EXITED
+    stopped, told = EXITED, False
     while True:
         ready = dict(poller.poll(int(watch.wait * 1000) + 1))
         if control.fileno() in ready:
@@ -208,6 +210,9 @@ def _supervise(control: socket.socket, pid: int, watch: Watch, reply: ctypes.Arr
         if stopped != EXITED:
             os.kill(pid, signal.SIGKILL)
             break
+        if watch.idle > 0 and not told:
+            control.sendall(_ASLEEP)
+            told = True
     _libc.wait4(pid, reply, 0, ctypes.byref(reply, RUSAGE))
     if os.getpid() == 1:
         _kill_all()
