@@ -1,7 +1,6 @@
-"""The Jupyter extension: live view, single-sample view, static HTML, magics.
+"""The Jupyter extension, with a live view, a single-sample view, static HTML and magics.
 
-`%load_ext notebook_ext` adds `%rltf` and `%%rltf_feedback`. What this package does not do: train, or draw in Python;
-one script (`training.page`) draws every view.
+`%load_ext notebook_ext` adds `%rltf` and `%%rltf_feedback`. One script (`training.page`) draws every view.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ __all__ = ["LoopView", "SampleView", "TrainingView", "load_ipython_extension"]
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
-    """What `%load_ext notebook_ext` calls."""
+    """Register the magics. `%load_ext notebook_ext` calls this."""
     from notebook_ext.magics import RltfMagics
 
     shell.register_magics(RltfMagics)

@@ -1,6 +1,6 @@
-"""Feedback on a program at once, from a notebook: judged, read, laid on tokens; also when edited in a view.
+"""Give feedback on one program in a notebook, also while it is edited in a view.
 
-What this module does not do: sample or train. Without a tokenizer, words stand in for tokens.
+Without a tokenizer, words stand in for tokens.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from training.page import compact, shown_record
 
 
 def as_problem(problem: Problem | Mapping[str, object] | str | Path) -> Problem:
-    """A problem from what a user has at hand: the record, a mapping in a public shape, or a JSON file of one.
+    """Make a problem from a record, a mapping in a public shape, or a JSON file of one.
 
     Raises:
-        ProblemError: it is no problem; the message names the field.
+        ProblemError: it is not a problem. The message names the field.
     """
     if isinstance(problem, Problem):
         return problem
@@ -43,14 +43,14 @@ def assess_program(
     tokenization: Tokenization | None = None,
     sampled: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The record of one program, as `SampleView` shows it.
+    """Make the record of one program, as `SampleView` shows it.
 
     Args:
         program: Its text.
-        problem: What it should solve.
+        problem: The problem that it should solve.
         settings: Rewards and mode.
-        tokenization: The tokens that rewards are laid on; None for words.
-        sampled: The record of the sample that this program is an edit of: what was not changed keeps its tokens.
+        tokenization: Makes the tokens that carry rewards. None means words.
+        sampled: The record of the sample that this program is an edit of. Unchanged text keeps its tokens.
 
     Returns:
         The record, with `laid_on`: `tokens`, `words` or `mixed` (`notebook_ext.edited`).
@@ -65,19 +65,19 @@ def assess_program(
 
 @cache
 def _engine() -> Engine:
-    """This kernel's engine: started at the first program, ended with the kernel."""
+    """Return this kernel's engine, which starts at the first program and ends with the kernel."""
     engine = Engine()
     atexit.register(engine.close)
     return engine
 
 
 class Counterfactuals:
-    """Answers a view's question "and if the program were this?", in a thread of its own, the newest question first.
+    """Judges edited programs for a view in a thread of its own, the newest edit first.
 
     Args:
         send: Sends a message to the view.
-        assess_edited: Gives the record of an edited program, by the problem's id, the program, and the number of the
-            sample it was (None outside a run); None if there is no such problem.
+        assess_edited: Makes the record of an edited program from the problem's id, the program, and the number of its
+            sample (None outside a run). It returns None if there is no such problem.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Counterfactuals:
         self._waiting: Future[None] | None = None
 
     def receive(self, message: Mapping[str, Any]) -> None:
-        """Take `{kind: "edit", view, edit, seq, problem_id, program}`; a question that still waits is overtaken."""
+        """Take `{kind: "edit", view, edit, seq, problem_id, program}`. It replaces an edit that still waits."""
         if self._waiting is not None:
             self._waiting.cancel()
         self._waiting = self._executor.submit(self._context.run, self._answer, message)

@@ -1,6 +1,6 @@
-"""Tokens of an edited program: those of the sample where its text stands, others where it was changed.
+"""Find the tokens of an edited program. Unchanged text keeps the sample's tokens, and changed text gets new ones.
 
-A program that nobody edited so keeps its tokens, and with them its rewards, whatever tokenizer is at hand.
+An unedited program therefore keeps its tokens and its rewards, whatever tokenizer is at hand.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from training.models.tokenization import Tokenization, TokenizerError
 _WORDS = re.compile(rb"\n|[^\S\n]+|\w+|[^\w\s]")
 
 LaidOn = Literal["tokens", "words", "mixed"]
-"""What rewards are laid on: a tokenizer's tokens, words, or the sample's own tokens with words where it was changed."""
+"""What carries the rewards: a tokenizer's tokens, words, or the sample's own tokens with words in changed text."""
 
 
 def offsets_of(program: bytes, tokenization: Tokenization | None) -> tuple[NDArray[np.int32], LaidOn]:
-    """int32 [T, 2] byte ranges of a program's tokens; of its words without a tokenizer that keeps its text."""
+    """Return byte ranges of a program's tokens, int32 [T, 2], or of its words if no tokenizer keeps its text."""
     if tokenization is not None:
         try:
             return tokenization.offsets(program), "tokens"
-        except TokenizerError:  # it does not keep this text: words are better than nothing to look at
+        except TokenizerError:  # it does not keep this text, and words are better than nothing
             pass
     return token_offsets(_WORDS.findall(program), slice(0, len(program))), "words"
 
@@ -34,13 +34,13 @@ def offsets_of(program: bytes, tokenization: Tokenization | None) -> tuple[NDArr
 def offsets_of_edit(
     sampled: Mapping[str, Any], program: bytes, tokenization: Tokenization | None
 ) -> tuple[NDArray[np.int32], LaidOn]:
-    """int32 [T, 2] byte ranges of the tokens of an edited program.
+    """Return byte ranges of the tokens of an edited program, int32 [T, 2].
 
     Args:
-        sampled: The record of the sample that was edited. Its tokens before and after the change are kept, the empty
-            ones of special tokens among them.
+        sampled: The record of the edited sample. Its tokens before and after the change are kept, with the empty ones
+            of special tokens.
         program: The edited program.
-        tokenization: Cuts what was changed; None for words.
+        tokenization: Tokenizes changed text. None means words.
     """
     before = str(sampled.get("program", "")).encode(errors="replace")
     tokens = [(token["start_byte"], token["end_byte"]) for token in sampled.get("tokens") or ()]
@@ -64,7 +64,7 @@ def offsets_of_edit(
 
 
 def _common(left: bytes, right: bytes) -> int:
-    """How many bytes two texts share at their beginning."""
+    """Count the bytes that two texts share at their beginning."""
     shorter = min(len(left), len(right))
     differing = np.flatnonzero(np.frombuffer(left[:shorter], np.uint8) != np.frombuffer(right[:shorter], np.uint8))
     return int(differing[0]) if len(differing) else shorter

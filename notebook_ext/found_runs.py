@@ -1,7 +1,4 @@
-"""The runs below a folder, each as one small row: what JupyterLab's side panel and status bar list.
-
-What this module does not do: serve them (`notebook_ext.server`), or read samples.
-"""
+"""Find the runs below a folder and describe each as one small row, for JupyterLab's side panel and status bar."""
 
 from __future__ import annotations
 
@@ -15,27 +12,28 @@ from typing import Any
 from training import Run
 
 FOLDER = "runs"
-"""The folder that `run.folder` names unless told otherwise; runs are looked for in folders of this name."""
+"""The default of `run.folder`. Runs are searched in folders of this name."""
 DEPTH = 3
-"""Levels below the root at which such a folder may be: `runs/`, `project/runs/`, `team/project/runs/`."""
+"""Number of levels below the root at which such a folder may be: `runs/`, `project/runs/`, `team/project/runs/`."""
 MOST = 100
-"""Runs listed, the newest first; the others are counted."""
+"""Maximum number of runs that are listed, newest first. Others are only counted."""
 
 Stamp = tuple[tuple[int, int], ...]
 
 
 class FoundRuns:
-    """Finds and describes the runs below `root`; a run whose files have not changed is not read again."""
+    """Finds and describes the runs below `root`. A run is read again only if its files have changed."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._known: dict[Path, tuple[Stamp, dict[str, Any]]] = {}
 
     def rows(self) -> dict[str, Any]:
-        """`{runs: [row], more: how many older ones are not listed}`, the run that changed last first.
+        """Return `{runs: [row], more: number of older runs}`, with the run that changed last first.
 
-        A row: `path` (below the root, `/` between its parts), `name`, `state`, `step`, `steps`, `pass_rate`, `held_out`
-        (first and last pass@1), `quiet` (seconds since its files changed); `state` is `unreadable` if the database is.
+        A row has `path` (below the root, `/` between its parts), `name`, `state`, `step`, `steps`, `pass_rate`,
+        `held_out` (first and last pass@1) and `quiet` (seconds since its files changed). `state` is `unreadable` if the
+        database is.
         """
         found = sorted(((_changed(folder), folder) for folder in self._folders()), reverse=True)
         now = time.time()
@@ -43,7 +41,7 @@ class FoundRuns:
         return {"runs": rows, "more": max(0, len(found) - MOST)}
 
     def run(self, path: str) -> Run | None:
-        """The run that a row's `path` names; None for anything that is not one of the runs that are listed here."""
+        """Return the run that a row's `path` names, or None for anything that is not a run found here."""
         return next((Run(folder) for folder in self._folders() if self._path(folder) == path), None)
 
     def _folders(self) -> Iterator[Path]:

@@ -1,7 +1,4 @@
-"""A view's static form inside a notebook's output: works with no kernel, and says something with no scripts or styles.
-
-What this module does not do: decide when to freeze (`notebook_ext.views`).
-"""
+"""Write a view's static form for a notebook's output. It works without a kernel, and shows tables without scripts."""
 
 from __future__ import annotations
 
@@ -14,20 +11,20 @@ from training.page import build_page, build_sample_page, record_line, record_tab
 from training.page.html import escape
 
 RECORDS_BUDGET = 500_000
-"""Bytes of compressed records in an output; with script, samples and escaping a notebook grows by under 2 MB."""
+"""Maximum number of bytes of compressed records in an output. A notebook grows by under 2 MB with everything else."""
 
 MOST_SAMPLES = 10_000
-"""Samples that an output lists; a report lists all."""
+"""Maximum number of samples that an output lists. A report lists all."""
 
 
 def frozen_run(run: Run) -> str:
-    """HTML of a run: its page in a frame, and its tables for readers where frames are stripped (GitHub, e-mail)."""
+    """Write HTML of a run: its page in a frame, and its tables for readers without frames (GitHub, e-mail)."""
     page = build_page(run, budget=RECORDS_BUDGET, programs=False, most=MOST_SAMPLES, host="frame")
     return _framed(page, run_line(run), run_table(run), 900)
 
 
 def frozen_sample(record: Mapping[str, Any]) -> str:
-    """HTML of one sample, likewise."""
+    """Write HTML of one sample in the same way."""
     return _framed(build_sample_page(record, host="frame"), record_line(record), record_table(record), 600)
 
 

@@ -1,7 +1,4 @@
-"""`%rltf` and `%%rltf_feedback`: runs and programs from a cell, without imports.
-
-What this module does not do: anything the classes it calls cannot; it only reads words.
-"""
+"""The magics `%rltf` and `%%rltf_feedback` show runs and judge programs from a cell, without imports."""
 
 from __future__ import annotations
 
@@ -28,7 +25,7 @@ class RltfMagics(Magics):
 
     @line_magic
     def rltf(self, line: str) -> TrainingView | None:
-        """`%rltf watch|pause|resume|stop|export [RUN]`: RUN is a directory or a name in runs/; or the newest."""
+        """Run `%rltf watch|pause|resume|stop|export [RUN]`. RUN is a directory, a name in runs/, or the newest run."""
         words = shlex.split(line)
         if not words or words[0] not in _ACTIONS or len(words) > (3 if words[0] == "export" else 2):
             raise UsageError(_USAGE)
@@ -45,7 +42,7 @@ class RltfMagics(Magics):
 
     @cell_magic
     def rltf_feedback(self, line: str, cell: str) -> SampleView:
-        """`%%rltf_feedback PROBLEM`: the cell's code, judged against a problem: a variable or a JSON file."""
+        """Run `%%rltf_feedback PROBLEM`, which judges the cell's code on a problem from a variable or a JSON file."""
         words = shlex.split(line)
         if len(words) != 1:
             raise UsageError("usage: %%rltf_feedback PROBLEM   (a variable with a problem, or a PROBLEM.json)")

@@ -1,7 +1,7 @@
-"""Follows a run for the views that watch it: a thread that reads the store, sends what is new, and answers requests.
+"""Follow a run for the views that watch it, in a thread that reads the store, sends news and answers requests.
 
-What this module does not do: know ipywidgets or a kernel (it is given a `send` function and messages), or touch a
-trainer except through `Run.send`.
+It knows neither ipywidgets nor a kernel, but is given a `send` function and messages. It reaches a trainer only through
+`Run.send`.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from training.run import Command, runs_in
 Message = dict[str, Any]
 
 INTERVAL = 0.25
-"""Seconds between two looks at the store, and so between two batches of news to one view."""
+"""Seconds between two reads of the store, and between two batches of news to one view."""
 CATCHING_UP = 0.02
 """Seconds between two batches to a view that is far behind."""
 LONGEST = 30.0
-"""Seconds between two snapshots at most, for a view that has been silent for long: nobody may be looking."""
+"""Maximum seconds between two snapshots for a view that has been silent for long, because nobody may be looking."""
 HEARTBEAT = 5.0
 """Seconds between two signs of life to a view that has no news, or that does not answer."""
 GREETING = 1.0
-"""Seconds between two snapshots while no view has said hello: a busy kernel hears none, and can still be watched."""
+"""Seconds between two snapshots while no view has said hello. A busy kernel hears none, and can still be watched."""
 SNAPSHOT_SAMPLES = 50
 SNAPSHOT_METRICS = 2000
-"""Rows in a snapshot."""
+"""Number of rows in a snapshot."""
 MOST_SAMPLES = 5000
-"""Summaries in one batch; a view that is far behind catches up over several."""
+"""Number of summaries in one batch. A view that is far behind catches up over several."""
 MOST_UNANSWERED = 8
-"""Batches a view may leave unanswered before it gets snapshots only: closed pages must not fill the server's memory."""
+"""Unanswered batches after which a view gets snapshots only, because closed pages must not fill the server's memory."""
 ENDED = frozenset({"finished", "stopped", "failed"})
 """States after which a run does not change any more."""
 COMMANDS: tuple[Command, ...] = ("pause", "resume", "stop")
@@ -49,13 +49,13 @@ class _Viewer:
 
     name: str
     seq: int = 0
-    """Newest row it was sent."""
+    """The newest row that it was sent."""
     sent: int = 0
     answered: int = 0
     last_sent: float = float("-inf")
     last_heard: float = 0.0
     told: Message = field(default_factory=dict)
-    """The state it was last told."""
+    """The state that it was last sent."""
     caught_up: object = None
     """The store's stamp when nothing in it was new to this view."""
 
@@ -63,8 +63,8 @@ class _Viewer:
 class Monitor:
     """Serves any number of views of one run from one daemon thread.
 
-    Views say `hello` with the newest row they have and are sent what is missing; so a page that was reloaded, or whose
-    connection was lost, is whole again after its next hello.
+    Views say `hello` with the newest row they have and are sent the rest. A page that was reloaded, or that lost its
+    connection, is therefore complete after its next hello.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Monitor:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin to follow the run; once begun, this does nothing."""
+        """Begin to follow the run. Further calls do nothing."""
         if self._thread is None:
             # What a thread sends carries the request it belongs to, and ipykernel sends a page's answers to where that
             # came from. A thread without a context belongs to whatever came last, such as a subshell that is closed
@@ -98,11 +98,11 @@ class Monitor:
             self._thread.start()
 
     def receive(self, message: Message) -> None:
-        """Take a view's message, from whichever thread it arrives in; it is answered by the monitor's own thread."""
+        """Take a view's message from any thread. The monitor's own thread answers it."""
         self._inbox.put(message)
 
     def close(self) -> None:
-        """End the thread; views are sent nothing more."""
+        """End the thread. Views are sent nothing more."""
         self._inbox.put(None)
         if self._thread is not None and threading.current_thread() is not self._thread:
             self._thread.join(timeout=5)
@@ -125,7 +125,7 @@ class Monitor:
             self.answer(message)
 
     def _behind(self) -> bool:
-        """Whether a view that answers lacks rows which are there already."""
+        """Say whether a view that answers lacks existing rows."""
         return any(
             viewer.name and viewer.caught_up != self._stamp and viewer.sent - viewer.answered < MOST_UNANSWERED
             for viewer in self._viewers.values()
@@ -138,7 +138,7 @@ class Monitor:
             return "starting"
 
     def answer(self, message: Message) -> None:
-        """Act on one message of a view; what makes no sense is dropped: a broken page ends nothing."""
+        """Act on one message of a view. A malformed message is dropped, so a broken page ends nothing."""
         try:
             self._act(message.get("kind"), str(message.get("view")), message)
         except (KeyError, TypeError, ValueError):
@@ -190,19 +190,19 @@ class Monitor:
         return {"notes": notes_by_seq(self._run)}
 
     def _beside(self, name: str) -> Message:
-        """Curves and configuration of another run in the same folder."""
+        """Return curves and configuration of another run in the same folder."""
         for run in runs_in(self._run.path.parent):
             if run.name == name:
                 return {"about": run_about(run), "metrics": metric_rows(run.metrics())}
         return {"failure": f"no run {name!r} beside this one"}
 
     def _containing(self, text: str) -> list[int]:
-        """The samples whose program contains a text, in any case."""
+        """Find the samples whose program contains a text, ignoring case."""
         wanted = text.lower()
         return [row["seq"] for row in self._run.samples() if wanted in row["program"].lower()]
 
     def tick(self) -> Message:
-        """Send every view what is new to it; returns the run's state."""
+        """Send every view its news. Returns the run's state."""
         stamp = (
             self._store_stamp(),
             self._clock() // HEARTBEAT,
@@ -215,13 +215,13 @@ class Monitor:
         return self._state
 
     def _store_stamp(self) -> tuple[tuple[int, int], ...]:
-        """Changes when the store does: reading it costs a hundred times as much."""
+        """Return a stamp that changes with the store. Reading the store costs a hundred times as much."""
         files = [self._run.path / name for name in ("run.db", "run.db-wal")]
         found = [file.stat() for file in files if file.exists()]
         return tuple((status.st_mtime_ns, status.st_size) for status in found)
 
     def _newest_answer(self) -> int:
-        """The id of the newest command the trainer has answered; later state events do not repeat it."""
+        """Return the id of the newest command that the trainer has answered. Later state events do not repeat it."""
         for event in self._run.events(after=self._events_seen):
             self._events_seen = event["seq"]
             if event["kind"] == "state":
@@ -247,12 +247,12 @@ class Monitor:
         self._send({**message, "run": self._state, **news})
 
     def _patience(self, viewer: _Viewer) -> float:
-        """Seconds between two snapshots for a view that does not answer: the longer it is silent, the more."""
+        """Return the seconds between two snapshots for a view that does not answer, which grow with its silence."""
         silent = self._clock() - viewer.last_heard
         return min(LONGEST, max(HEARTBEAT if viewer.name else GREETING, silent / 50))
 
     def _snapshot(self) -> Message:
-        """The newest rows, for a view that may not be there, or cannot ask: nothing counts as sent."""
+        """Return the newest rows for a view that may be gone or cannot ask. Nothing counts as sent."""
         metrics = self._run.metrics()[-SNAPSHOT_METRICS:]
         samples = newest_summaries(self._run, SNAPSHOT_SAMPLES)
         newest = [samples[-1]["seq"]] if samples else []

@@ -1,8 +1,8 @@
-"""What JupyterLab's server does for the extension in the browser: list runs, pass on commands, give a run's page.
+"""Extend Jupyter Server with handlers that list runs, pass on commands and return a run's page.
 
-Loaded by the server itself (`etc/jupyter/jupyter_server_config.d/rltf.json`). It shows only runs that
-`notebook_ext.found_runs` finds below the server's own root folder, to whoever may use the server; no kernel is
-involved, so it answers while kernels are busy. What this module does not do: train, or read anything that is no run.
+The server itself loads this (`etc/jupyter/jupyter_server_config.d/rltf.json`). It shows only runs that
+`notebook_ext.found_runs` finds below the server's own root folder, to whoever may use the server. No kernel is
+involved, so it answers while kernels are busy.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class _Handler(APIHandler):  # type: ignore[misc]  # untyped base
         self.found = found
 
     async def run_named(self, path: object) -> Run:
-        """The run of a row's `path`; 404 where there is none: a request reaches nothing but runs."""
+        """Return the run of a row's `path`, or 404 where there is none. A request reaches nothing but runs."""
         run = await asyncio.to_thread(self.found.run, str(path))
         if run is None:
             raise HTTPError(404, "rltf: no such run below the server's root folder")
@@ -38,7 +38,7 @@ class _Handler(APIHandler):  # type: ignore[misc]  # untyped base
 
 
 class RunsHandler(_Handler):
-    """GET `rltf/runs`: the rows of `FoundRuns`."""
+    """Answers GET `rltf/runs` with the rows of `FoundRuns`."""
 
     @authenticated  # type: ignore[untyped-decorator]
     @authorized  # type: ignore[untyped-decorator]
@@ -47,7 +47,7 @@ class RunsHandler(_Handler):
 
 
 class CommandHandler(_Handler):
-    """POST `rltf/command` with `{path, command}`: asks a run's trainer to pause, resume or stop."""
+    """Answers POST `rltf/command` with `{path, command}` by asking a run's trainer to pause, resume or stop."""
 
     @authenticated  # type: ignore[untyped-decorator]
     @authorized  # type: ignore[untyped-decorator]
@@ -61,7 +61,7 @@ class CommandHandler(_Handler):
 
 
 class ReportHandler(_Handler):
-    """GET `rltf/report?path=...&theme=light|dark`: `{html}`, the run's self-contained page as it is now."""
+    """Answers GET `rltf/report?path=...&theme=light|dark` with `{html}`, the run's present self-contained page."""
 
     @authenticated  # type: ignore[untyped-decorator]
     @authorized  # type: ignore[untyped-decorator]
@@ -77,7 +77,7 @@ def _jupyter_server_extension_points() -> list[dict[str, Any]]:
 
 
 def _load_jupyter_server_extension(server: ServerApp) -> None:
-    """Called by Jupyter Server when it starts."""
+    """Register the handlers. Jupyter Server calls this when it starts."""
     found = {"found": FoundRuns(Path(server.root_dir).expanduser())}
     base = server.web_app.settings["base_url"]
     handlers = {"runs": RunsHandler, "command": CommandHandler, "report": ReportHandler}

@@ -1,7 +1,4 @@
-"""What stands in for the widget where ipywidgets or anywidget is missing: the same calls, a still picture.
-
-What this module does not do: draw (`notebook_ext.frozen`), or send anything anywhere.
-"""
+"""Replace the widget where ipywidgets or anywidget is missing, with the same calls and a static page."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ HINT = (
 
 
 class StillView:
-    """Takes what a widget takes; shows only what can be shown as HTML."""
+    """A view with the widget's interface that shows static HTML only."""
 
     live = False
 
@@ -23,14 +20,14 @@ class StillView:
         self.data = dict(data)
 
     def send(self, content: Mapping[str, Any]) -> None:
-        """Nobody listens."""
+        """Discard a message, because no page listens."""
 
     def on_msg(self, callback: Callable[..., None]) -> None:
-        """Nobody speaks."""
+        """Ignore a callback, because no page sends messages."""
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing, because nothing is open."""
 
     def bundle(self, html: str) -> tuple[dict[str, Any], dict[str, Any]]:
-        """What a notebook is given to show, data and metadata: `html`, under one line that says what is missing."""
+        """Return data and metadata for a notebook: `html`, under one line that says what is missing."""
         return {"text/html": f"<p>{HINT}</p>{html}", "text/plain": f"{self!r}\n{HINT}"}, {}

@@ -1,7 +1,4 @@
-"""The widgets: `TrainingView` of a run, `LoopView` of a loop of one's own, `SampleView` of one program's feedback.
-
-What this module does not do: draw (the script of `training.page` does), train, or follow a run (`monitor`).
-"""
+"""The widgets: `TrainingView` of a run, `LoopView` of one's own loop, `SampleView` of one program's feedback."""
 
 from __future__ import annotations
 
@@ -83,7 +80,7 @@ class SampleView(_View):
         return assess_program(program, self.problem, settings=settings, tokenization=tokenization, sampled=self.record)
 
     def export_html(self, path: str | Path) -> Path:
-        """Write the view as a page of its own; returns its path."""
+        """Write the view as a page of its own. Returns its path."""
         path = Path(path)
         path.write_text(build_sample_page(self.record), encoding="utf-8")
         return path
@@ -166,7 +163,7 @@ class TrainingView(_View):
             return {}
 
     def _tokenization(self) -> Tokenization | None:
-        """The newest checkpoint's tokenizer; none before the first."""
+        """Load the newest checkpoint's tokenizer. There is none before the first checkpoint."""
         checkpoints = sorted((self.run.path / "checkpoints").glob("step-*/tokenizer.json"))
         try:
             return Tokenization.load(str(checkpoints[-1])) if checkpoints else None
@@ -183,7 +180,7 @@ class TrainingView(_View):
         self.frozen = True
 
     def export_html(self, path: str | Path) -> Path:
-        """Write the run as a page of its own, the same as `rltf report`; returns its path."""
+        """Write the run as a page of its own, as `rltf report` does. Returns its path."""
         path = Path(path)
         path.write_text(build_page(self.run), encoding="utf-8")
         return path
@@ -204,7 +201,7 @@ class TrainingView(_View):
         threading.Thread(target=act, name=f"rltf-output-{self.run.name}", daemon=True).start()
 
     def _keep(self, kept: Any) -> None:  # noqa: ANN401 - IPython's handle, untyped
-        """Keep the run as it is now in the notebook: what is saved, and opened without a kernel, shows that."""
+        """Keep the run's present state in the notebook. A saved notebook shows it without a kernel."""
         pause = KEEP_FIRST
         while not self._closed.wait(pause):
             began = time.monotonic()
@@ -236,7 +233,7 @@ class TrainingView(_View):
 
 
 class LoopView(TrainingView):
-    """The view of a training loop of one's own that runs in this kernel and pushes its steps.
+    """A view of one's own training loop, which runs in this kernel and pushes its steps.
 
         with LoopView("runs/mine", steps=100) as view:
             for step in range(1, 101):
@@ -267,7 +264,7 @@ class LoopView(TrainingView):
         super().__init__(self._recorder.run, freeze=freeze)
 
     def push(self, step: int, samples: Sequence[Scored] = (), metrics: Mapping[str, float] | None = None) -> bool:
-        """One step: `training.Recorder.push`. Returns whether to go on; False once somebody has asked for a stop."""
+        """Push one step (`training.Recorder.push`). Returns whether to go on: False after a request to stop."""
         return self._recorder.push(step, samples, metrics)
 
     def __enter__(self) -> LoopView:
@@ -282,5 +279,5 @@ class LoopView(TrainingView):
 
 
 def show(data: Mapping[str, Any], metadata: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - IPython's handle, untyped
-    """Display in the running cell; returns the handle that can put something else there later."""
+    """Display in the running cell. Returns the handle that can replace the output later."""
     return display(dict(data), metadata=dict(metadata or {}), raw=True, display_id=True)  # type: ignore[no-untyped-call]

@@ -1,4 +1,1 @@
-"""Audits of data sets: are the references right, and would the tests notice a wrong program?
-
-What this package does not do: mend a data set (`training.amplify` adds tests).
-"""
+"""Audit data sets: whether the references are right, and whether the tests would notice a wrong program."""

@@ -1,10 +1,7 @@
-"""The audit of one problem after the other: references, trivial programs, mutants, each judged in the sandbox.
+"""Audit one problem after the other by judging references, trivial programs and mutants in the sandbox.
 
 References are run with different seeds for `random` and for hashing, so that chance shows. Mutants and trivial programs
-get a tighter time limit than policies do, 20 times what the reference takes: a mutant that runs longer counts as
-caught.
-
-What this module does not do: read data sets, print, or write the filtered set.
+get a tighter time limit than policies do, 20 times the reference's time. A mutant that runs longer counts as caught.
 """
 
 from __future__ import annotations
@@ -24,19 +21,19 @@ from training.audit.reading import ReadingError
 from training.audit.trivial import has_one_answer, one_call_programs, trivial_programs
 
 _ENOUGH_MUTANTS = 4
-"""Mutants below which a low score says nothing."""
+"""Number of mutants below which a low score says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuditSettings:
-    """How thorough an audit is, and what is dropped."""
+    """The settings of an audit, and its reasons to drop a problem."""
 
     workers: int = 1
-    """Sandbox processes that run programs at once; twice as many are started, with two hash seeds."""
+    """Number of sandbox processes that run programs at once. Twice as many are started, with two hash seeds."""
     runs: int = 3
-    """How often each reference is judged."""
+    """Number of times each reference is judged."""
     mutants: int = 24
-    """Most mutants of one problem."""
+    """Maximum number of mutants of one problem."""
     seed: int = 0
     min_score: float = 0.5
     """Problems with a lower mutation score are dropped."""
@@ -47,10 +44,10 @@ class AuditSettings:
 
 
 class Auditor:
-    """Audits problems; use it as a context manager."""
+    """Audits problems. Use it as a context manager."""
 
     def __init__(self, settings: AuditSettings) -> None:
-        """Starts the workers.
+        """Start the workers.
 
         Raises:
             SandboxError: this machine cannot confine programs.
@@ -59,7 +56,7 @@ class Auditor:
         self._bench = Bench(settings.workers, Limits(timeouts=1))
 
     def audit(self, problems: Sequence[Problem], held_out: Sequence[Problem] = ()) -> Iterator[ProblemAudit]:
-        """Yields what is found out about each problem, in order, as it is known."""
+        """Yield the audit of each problem, in order, as it is known."""
         alike = duplicates(problems, self._settings.near)
         leaked = overlap(problems, held_out, self._settings.near)
         found = [_likenesses(alike.get(index), leaked.get(index)) for index in range(len(problems))]
@@ -150,7 +147,7 @@ class Auditor:
         return judged
 
     def _judge_mutants(self, mutants: Sequence[Mutant], problem: Problem) -> list[JudgedMutant]:
-        """What the tests say to each mutant; those that we failed to judge are left out."""
+        """Judge each mutant by the tests. Mutants that we failed to judge are left out."""
         executions = self._bench.judge([mutant.program for mutant in mutants], problem)
         return [
             JudgedMutant(mutant, execution.verdict is not Verdict.PASSED)

@@ -1,7 +1,4 @@
-"""What audits and amplifications work with: sandboxed judges, processes that read, and threads that keep them busy.
-
-What this module does not do: decide anything about a problem.
-"""
+"""The bench of audits and amplifications: sandboxed judges, reading processes, and threads that keep them busy."""
 
 from __future__ import annotations
 
@@ -19,14 +16,14 @@ _Given = TypeVar("_Given")
 _Found = TypeVar("_Found")
 
 _SLOWER, _SHORTEST = 20.0, 0.5
-"""A wrong program may take this many times the reference's time, and this many CPU seconds at least."""
+"""A wrong program may take this many times the reference's time, and at least this many CPU seconds."""
 
 
 class Bench:
-    """Two judges with different hash seeds, and a reader; use it as a context manager."""
+    """Two judges with different hash seeds, and a reader. Use it as a context manager."""
 
     def __init__(self, workers: int, limits: Limits) -> None:
-        """Starts `workers` processes of each kind.
+        """Start `workers` processes of each kind.
 
         Raises:
             SandboxError: this machine cannot confine programs.
@@ -38,7 +35,7 @@ class Bench:
             self._stack = stack.pop_all()
 
     def judge(self, programs: Sequence[str], problem: Problem) -> list[Execution]:
-        """All programs on one problem, half of them on each judge; once more where a judge failed."""
+        """Judge all programs on one problem, half of them on each judge, and once more where a judge failed."""
         half = len(programs) // 2
         sources = [program.encode(errors="surrogatepass") for program in programs]
         futures = [self.judges[index >= half].submit(source, problem) for index, source in enumerate(sources)]
@@ -49,13 +46,13 @@ class Bench:
         ]
 
     def repeat(self, program: str, problem: Problem, runs: int) -> list[Execution]:
-        """One program several times, with different seeds for hashing and for `random`."""
+        """Judge one program several times, with different seeds for hashing and for `random`."""
         source = program.encode(errors="surrogatepass")
         futures = [self.judges[run % 2].submit(source, reseeded(problem, run)) for run in range(max(1, runs))]
         return [future.result() for future in futures]
 
     def each(self, work: Callable[[_Given], _Found], items: Sequence[_Given]) -> Iterator[_Found]:
-        """Yields `work(item)` for all items, in order, some at a time in threads."""
+        """Yield `work(item)` for all items, in order, several at a time in threads."""
         running = [self._threads.submit(work, item) for item in items]
         try:
             for future in running:
@@ -72,7 +69,7 @@ class Bench:
 
 
 def reseeded(problem: Problem, seed: int) -> Problem:
-    """The problem with another seed for the module `random`; always an object of its own, so never judged once for all.
+    """Copy the problem with another seed for the module `random`. A new object is never served from a cache.
 
     `seed` 0 leaves the sandbox's own seed.
     """
@@ -81,11 +78,11 @@ def reseeded(problem: Problem, seed: int) -> Problem:
 
 
 def hurried(problem: Problem, slowest: float | None) -> Problem:
-    """The problem with a time limit that a right program keeps and an endless one soon meets.
+    """Copy the problem with a time limit that a right program keeps and an endless one soon meets.
 
     Args:
-        problem: its own time limit, or the judge's, is never exceeded.
-        slowest: CPU seconds that a reference needs for a test; None where none is known to be right.
+        problem: Its own time limit, or the judge's, is never exceeded.
+        slowest: CPU seconds that a reference needs for a test, or None where none is known to be right.
     """
     if slowest is None:
         return problem

@@ -1,10 +1,9 @@
-"""Problems that are the same, or nearly, within a set and between two sets.
+"""Find problems that are equal or nearly equal, within a set and between two sets.
 
-Exact: the same words in the prompt, or the same tests up to blanks and the function's name. Near: the Jaccard
-similarity of the prompts' word triples, or of the tests, reaches a threshold. All pairs that do are found (prefix
-filtering, Chaudhuri et al. 2006; Bayardo et al. 2007), none is guessed from hashes.
-
-What this module does not do: understand a prompt. Two wordings of one task stay unnoticed.
+Exact duplicates have the same words in the prompt, or the same tests up to blanks and the function's name. Near
+duplicates have a Jaccard similarity of the prompts' word triples, or of the tests, that reaches a threshold. All such
+pairs are found by prefix filtering (Chaudhuri et al. 2006, Bayardo et al. 2007), and none is guessed from hashes. Two
+wordings of one task stay unnoticed.
 """
 
 from __future__ import annotations
@@ -23,16 +22,16 @@ _TRIPLE = 3
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """What two problems have in common; 1.0 is the same."""
+    """The similarity of two problems. 1.0 means that they are equal."""
 
     other: str
-    """Id of the other problem: the earlier one, or the held-out one."""
+    """Id of the other problem, which is the earlier one or the held-out one."""
     prompt: float
     tests: float
 
     @property
     def exact(self) -> bool:
-        """Whether prompt or tests are the same."""
+        """Say whether prompt or tests are equal."""
         return max(self.prompt, self.tests) == 1.0
 
     def __str__(self) -> str:
@@ -44,12 +43,12 @@ class Likeness:
 
 
 def duplicates(problems: Sequence[Problem], threshold: float) -> dict[int, Likeness]:
-    """For each problem that is like an earlier one, by its index: the earlier one that is most like it."""
+    """Map the index of each problem that resembles an earlier one to the most similar earlier one."""
     return _best(_alike(problems, problems, threshold, within=True))
 
 
 def overlap(problems: Sequence[Problem], held_out: Sequence[Problem], threshold: float) -> dict[int, Likeness]:
-    """For each problem that is like one of `held_out`, by its index: the one that is most like it."""
+    """Map the index of each problem that resembles one of `held_out` to the most similar one."""
     return _best(_alike(problems, held_out, threshold, within=False))
 
 
@@ -98,7 +97,7 @@ def _normal(test: Test, name: str | None) -> str:
 def _similar(
     left: Sequence[frozenset[str]], right: Sequence[frozenset[str]], threshold: float
 ) -> dict[tuple[int, int], float]:
-    """All pairs of a set on the left and one on the right whose Jaccard similarity is at least `threshold`."""
+    """Yield all pairs of a set on the left and one on the right whose Jaccard similarity is at least `threshold`."""
     frequency = Counter(item for sets in (left, right) for each in sets for item in each)
 
     def rare_first(items: frozenset[str]) -> list[str]:

@@ -1,11 +1,11 @@
-"""Mutants: a program with one small fault put in, which good tests should catch.
+"""Make mutants, which are programs with one small fault put in. Good tests should catch them.
 
-A mutant whose code CPython compiles to the same as the original's (or another mutant's) is left out: that is all that
-can be proved cheaply (trivial compiler equivalence, Papadakis et al. 2015). Others may behave the same and cannot be
-caught by any test, so a mutation score is a lower bound of what the tests catch.
+A mutant that CPython compiles to the same code as the original or another mutant is left out (trivial compiler
+equivalence, Papadakis et al. 2015). Others may still behave the same and cannot be caught by any test. A mutation score
+is therefore a lower bound of what the tests catch.
 
-What this module does not do: run anything. It reads text that nobody has vouched for and may need any time, stack or
-memory for it, so it is called only in a process that may die (`training.audit.reading`).
+The text is not trusted and may need any time, stack or memory to read. Call this only in a process that may die
+(`training.audit.reading`).
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ class Mutant:
 
     program: str
     operator: str
-    """Which kind of fault: one of `training.audit.operators.OPERATORS`."""
+    """The kind of fault, one of `training.audit.operators.OPERATORS`."""
     line: int
     """1-based line of the change in the original."""
     change: str
-    """What became what, for display."""
+    """The text before and after the change, for display."""
 
 
 def mutants_of(source: str, seed: int, most: int) -> list[Mutant]:
-    """At most `most` different mutants of `source`: a function of the text and `seed`, operators taken in turn.
+    """Make at most `most` different mutants of `source`, taking operators in turn, as a function of text and `seed`.
 
     Raises:
-        SyntaxError, ValueError, RecursionError: it is no program.
+        SyntaxError, ValueError, RecursionError: the text is not a program.
     """
     wrapper = MetadataWrapper(_parse(source))
     finder = _Finder()
@@ -65,7 +65,7 @@ def mutants_of(source: str, seed: int, most: int) -> list[Mutant]:
 
 
 def _parse(source: str) -> cst.Module:
-    """The tree; of the text as CPython reads it, where libcst cannot (some odd indentation)."""
+    """Parse the text, or the text as CPython reads it where libcst cannot parse it (some odd indentation)."""
     try:
         return cst.parse_module(source)
     except cst.ParserSyntaxError:
@@ -75,7 +75,7 @@ def _parse(source: str) -> cst.Module:
 
 
 class _Finder(cst.CSTVisitor):
-    """Collects all places where a fault can be put, in the order of the text."""
+    """A visitor that collects all places for a fault, in the order of the text."""
 
     METADATA_DEPENDENCIES = (PositionProvider,)
 
@@ -100,7 +100,7 @@ def _is_main_guard(node: cst.If) -> bool:
 
 
 def _in_turn(found: list[tuple[str, int, Change]], chance: random.Random) -> Iterator[tuple[str, int, Change]]:
-    """One change of each operator after the other, shuffled within, so that no operator crowds out the rest."""
+    """Take one change of each operator in turn, shuffled within, so that no operator crowds out the rest."""
     by_operator: dict[str, list[tuple[str, int, Change]]] = defaultdict(list)
     for each in found:
         by_operator[each[0]].append(each)
@@ -125,7 +125,7 @@ def _described(module: cst.Module, change: Change) -> str:
 
 
 def _fingerprint(source: str) -> bytes:
-    """What CPython makes of a program, without its places and docstrings."""
+    """Return CPython's code for a program, without positions and docstrings."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         code = compile(source, "<mutant>", "exec", dont_inherit=True, optimize=2)
@@ -145,5 +145,5 @@ def _feed(digest: hashlib._Hash, code: CodeType) -> None:
 
 
 def _ordered(constant: object) -> str:
-    """A constant as text that does not depend on the hash seed."""
+    """Write a constant as text that does not depend on the hash seed."""
     return repr(sorted(map(repr, constant))) if isinstance(constant, frozenset) else repr(constant)

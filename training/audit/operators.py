@@ -1,7 +1,4 @@
-"""Mutation operators: for one node of a syntax tree, the faults that can be put there.
-
-What this module does not do: choose among them, or apply them (`training.audit.mutants`).
-"""
+"""Mutation operators list the faults that can be put at one node of a syntax tree."""
 
 from __future__ import annotations
 
@@ -21,11 +18,11 @@ OPERATORS = (
     "off-by-one",
     "return",
 )
-"""Their names: each change is of one kind."""
+"""Names of the operators. Each change is of one kind."""
 
 
 class Change(NamedTuple):
-    """A node and what stands in its place in the mutant."""
+    """A node and its replacement in the mutant."""
 
     old: cst.CSTNode
     new: cst.CSTNode
@@ -80,7 +77,7 @@ _LARGEST = 1 << 64
 
 
 def changes_of(node: cst.CSTNode) -> Iterator[tuple[str, Change]]:
-    """The kind of each fault, and the fault."""
+    """Yield the kind of each fault, and the fault."""
     if isinstance(node, cst.BaseExpression):
         yield from _in_expression(node)
     elif isinstance(node, cst.ComparisonTarget):
@@ -168,7 +165,7 @@ def _shifted(node: cst.BaseExpression, operator: cst.BaseBinaryOp) -> cst.BaseEx
 
 
 def _parenthesised(node: cst.BaseExpression) -> cst.BaseExpression:
-    """The expression, safe beside anything."""
+    """Put the expression in parentheses, so that it is safe beside anything."""
     changed: cst.BaseExpression = node.with_changes(
         lpar=[cst.LeftParen(), *node.lpar], rpar=[*node.rpar, cst.RightParen()]
     )
@@ -184,7 +181,7 @@ def _is_none(node: cst.BaseExpression) -> bool:
 
 
 def _is_text(node: cst.CSTNode) -> bool:
-    """Whether a statement is a docstring or stands for nothing."""
+    """Say whether a statement is a docstring or has no effect."""
     return isinstance(node, cst.Expr) and isinstance(
         node.value, cst.SimpleString | cst.ConcatenatedString | cst.Ellipsis
     )

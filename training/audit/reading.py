@@ -1,6 +1,6 @@
-"""Reads text that nobody has vouched for, in processes that may die of it: references to mutate, text of a model.
+"""Read untrusted text (references to mutate, a model's text) in processes that may die of it.
 
-What this module does not do: run programs (`engine.Judge` does), or hold anything of one text for the next.
+Nothing of one text is kept for the next.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from training.audit.mutants import Mutant
 _ROOT = Path(__file__).resolve().parents[2]
 _START = "import sys; sys.path.insert(0, {root!r}); from training.audit.reading_process import main; main()"
 _LONGEST = 200_000
-"""Characters of text that are read at all."""
+"""Maximum number of characters of a text that is read at all."""
 
 
 class ReadingError(RuntimeError):
-    """A text could not be read; the message says why."""
+    """A text could not be read. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What reading one text may take."""
+    """The limits on reading one text."""
 
     seconds: float = 10.0
-    """On the clock."""
+    """Wall-clock seconds."""
     memory_bytes: int = 2 << 30
 
 
@@ -45,24 +45,24 @@ class Request:
 
     text: str
     name: str = ""
-    """The function whose calls are looked for; empty to make mutants."""
+    """The function whose calls are wanted, or empty to make mutants."""
     seed: int = 0
     most: int = 0
-    """How many mutants or calls."""
+    """Maximum number of mutants or calls."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was found; `problem` says why nothing was."""
+    """The mutants or calls that were found. `problem` says why there are none."""
 
     mutants: tuple[Mutant, ...] = ()
     calls: tuple[str, ...] = ()
-    """Arguments of calls: source of a tuple of literals each."""
+    """Arguments of each call, as source of a tuple of literals."""
     problem: str = ""
 
 
 class Reader:
-    """Worker processes that read; use it as a context manager, or `close` it. Safe to use from several threads."""
+    """Worker processes that read. Use it as a context manager, or `close` it. Several threads may use it."""
 
     def __init__(self, workers: int = 1, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
@@ -72,11 +72,11 @@ class Reader:
             self._idle.put(None)
 
     def mutants(self, source: str, seed: int, most: int) -> tuple[Mutant, ...]:
-        """As `training.audit.mutants.mutants_of`; raises ReadingError where the text is no program or too much."""
+        """Call `training.audit.mutants.mutants_of`. Raises ReadingError if the text is too large or not a program."""
         return self._ask(Request(source, seed=seed, most=most)).mutants
 
     def calls(self, text: str, name: str, most: int) -> tuple[str, ...]:
-        """Arguments of the calls of `name` with literals alone that `text` holds, each as source of a tuple."""
+        """Find the calls of `name` with literal arguments in `text`, each as source of a tuple."""
         return self._ask(Request(text, name=name, most=most)).calls
 
     def _ask(self, request: Request) -> Answer:
@@ -99,7 +99,7 @@ class Reader:
         return answer
 
     def close(self) -> None:
-        """Ends the processes."""
+        """End the processes."""
         with contextlib.suppress(queue.Empty):
             while True:
                 if (process := self._idle.get_nowait()) is not None:
@@ -114,7 +114,7 @@ class Reader:
 
 
 class _Process:
-    """One process that reads, used by one thread at a time."""
+    """One reading process, used by one thread at a time."""
 
     def __init__(self, limits: Limits, folder: str) -> None:
         self._process = subprocess.Popen(
@@ -136,7 +136,7 @@ class _Process:
             raise RuntimeError("a reading process did not start; try: python -c 'import libcst'")
 
     def ask(self, request: Request) -> Answer | None:
-        """The answer; None where the process died."""
+        """Return the answer, or None where the process died."""
         try:
             send(self._to, request)
             data = receive(self._from)
@@ -145,7 +145,7 @@ class _Process:
             return None
 
     def close(self) -> None:
-        """Ends the process and waits for it."""
+        """End the process and wait for it."""
         self._process.kill()
         with contextlib.suppress(BrokenPipeError):
             self._to.close()

@@ -1,6 +1,6 @@
-"""The process that reads hostile text, one at a time; it has limits on memory and time for each, and dies of them.
+"""The process that reads hostile texts, one at a time. It has limits on memory and time for each, and dies of them.
 
-What this module does not do: execute or import what it reads.
+It never executes or imports what it reads.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def main() -> None:
     requests = sys.stdin.buffer
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # the alarm kills: nothing else stops a loop in C
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # the alarm kills, because nothing else stops a loop in C
     warnings.simplefilter("ignore")
     limits = msgspec.msgpack.decode(receive(requests) or b"", type=Limits)
     resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
@@ -49,7 +49,7 @@ def _answer(request: Request) -> Answer:
 
 
 def literal_calls(text: str, name: str, most: int) -> list[str]:
-    """Arguments of calls `name(literals)` in a text whose lines need not all be Python, in order, each once."""
+    """Find the arguments of calls `name(literals)` in order, each once. Not all lines need to be Python."""
     found: dict[str, None] = {}
     for line in text.splitlines():
         start = line.find(f"{name}(")
@@ -62,7 +62,7 @@ def literal_calls(text: str, name: str, most: int) -> list[str]:
 
 
 def _first_call(line: str) -> str | None:
-    """The arguments of the call that `line` begins with, if they are literals; what follows it may be anything."""
+    """Read the arguments of the call that `line` begins with, if they are literals. Anything may follow it."""
     for end in (index + 1 for index, character in enumerate(line[:2000]) if character == ")"):
         try:
             call = ast.parse(line[:end], mode="eval").body

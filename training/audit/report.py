@@ -1,7 +1,4 @@
-"""An audit summed up: numbers for programs, a table for people, and the set without what is to be dropped.
-
-What this module does not do: audit.
-"""
+"""Sum up an audit as numbers and as a table, and filter the set."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ from training.run.rendering import visible
 
 
 def summary(audits: Sequence[ProblemAudit], seconds: float) -> dict[str, object]:
-    """Counts, the mutation score over all problems, and the time it took."""
+    """Compute counts, the mutation score over all problems, and the duration."""
     mutants = [each for audit in audits for each in audit.mutants]
     by_operator = {
         name: [each.caught for each in mutants if each.mutant.operator == name]
@@ -67,7 +64,7 @@ def to_json(audit: ProblemAudit) -> dict[str, object]:
 
 
 def filtered(problems: Sequence[Problem], audits: Sequence[ProblemAudit]) -> list[Problem]:
-    """The problems that are not to be dropped, without the references that are wrong or flaky."""
+    """Yield the problems that are kept, without their wrong or flaky references."""
     kept = []
     for problem, audit in zip(problems, audits, strict=True):
         if not audit.dropped:
@@ -78,7 +75,7 @@ def filtered(problems: Sequence[Problem], audits: Sequence[ProblemAudit]) -> lis
 
 
 def render(audits: Sequence[ProblemAudit], seconds: float, shown: int) -> RenderableType:
-    """What an audit found, the first `shown` problems of each kind named."""
+    """Show an audit's findings, and name the first `shown` problems of each kind."""
     figures = summary(audits, seconds)
     findings = Table("finding", "problems", "dropped", "what it means", show_edge=False)
     for kind in Kind:

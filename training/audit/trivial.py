@@ -1,8 +1,6 @@
-"""Programs without an idea: constants, echoes, first arguments. Tests that one of them passes teach a policy to cheat.
+"""Write trivial programs: constants, echoes, first arguments. Tests that one of them passes teach a policy to cheat.
 
-One built-in function of the input (`len`, `sorted`, ...) is tried too, but apart: where it passes, that may be right.
-
-What this module does not do: run them.
+A single built-in function of the input (`len`, `sorted`, ...) is tried separately, because it may be the right answer.
 """
 
 from __future__ import annotations
@@ -36,7 +34,7 @@ _CALLS_OF_INPUT = {
 
 
 def trivial_programs(problem: Problem) -> dict[str, str]:
-    """Programs by what they do; empty where the tests call something that has no name."""
+    """Write programs, named by what they do. There are none where the tests call something without a name."""
     if _reads_input(problem):
         return {**{f"print({word!r})": f"print({word!r})" for word in _WORDS}, **_OF_INPUT}
     arguments = {f"return argument {index + 1}": f"args[{index}]" for index in range(_most_arguments(problem))}
@@ -44,7 +42,7 @@ def trivial_programs(problem: Problem) -> dict[str, str]:
 
 
 def one_call_programs(problem: Problem) -> dict[str, str]:
-    """Programs that answer with one built-in function of the input, by what they do."""
+    """Write programs that answer with one built-in function of the input, named by it."""
     return _CALLS_OF_INPUT if _reads_input(problem) else _functions(problem, _CALLS_OF_ARGUMENTS)
 
 
@@ -61,7 +59,7 @@ def _functions(problem: Problem, values: dict[str, str]) -> dict[str, str]:
 
 
 def has_one_answer(problem: Problem) -> bool:
-    """Whether all tests expect the same: the right constant passes, though nobody would find it by chance."""
+    """Say whether all tests expect the same output, so that one constant passes."""
     return len({_expected(test) for test in problem.tests}) == 1
 
 

@@ -1,9 +1,7 @@
-"""Problems as lines of JSON in the public shapes, to be read again by `parse_problem`.
+"""Write problems as lines of JSON in the public shapes, which `parse_problem` reads again.
 
-Assertions are written as MBPP writes them, inputs and calls as APPS does; what the shapes have no field for
-(prelude, comparison, public tests) stands in the fields that `parse_problem` knows.
-
-What this module does not do: keep fields of the original record that a `Problem` does not hold.
+Assertions are written as in MBPP, inputs and calls as in APPS. Prelude, comparison and public tests have fields of
+their own that `parse_problem` knows. Fields of the original record that a `Problem` does not hold are lost.
 """
 
 from __future__ import annotations
@@ -17,10 +15,10 @@ from training.files import write_text
 
 
 def problem_record(problem: Problem) -> dict[str, object]:
-    """The problem in MBPP's shape or in APPS's.
+    """Write the problem in MBPP's shape or in APPS's.
 
     Raises:
-        ValueError: assertions and other tests are mixed; no public shape holds both.
+        ValueError: assertions and other tests are mixed, which no public shape can hold.
     """
     asserts = [test.source for test in problem.tests if isinstance(test, AssertTest)]
     if asserts and len(asserts) != len(problem.tests):
@@ -67,5 +65,5 @@ def _apps(problem: Problem) -> dict[str, object]:
 
 
 def write_records(path: Path, records: Iterable[Mapping[str, object]]) -> None:
-    """One line each; the file is there whole or not at all."""
+    """Write one line per record. The file is written whole or not at all."""
     write_text(path, "".join(json.dumps(record) + "\n" for record in records))

@@ -1,10 +1,9 @@
-"""EvalPlus records (HumanEval+, MBPP+) as problems: base and plus inputs, outputs from the canonical solution.
+"""Read EvalPlus records (HumanEval+, MBPP+) as problems, with outputs from the canonical solution.
 
-The release has inputs and no outputs: the canonical solution is run on them in the sandbox when the set is loaded. JSON
-has no tuples or sets: arguments get back the types that the problem's own asserts show. Some answers are compared as
-EvalPlus compares them: as sets, as "something or None", within the record's tolerance.
-
-What this module does not do: read files, or enforce the contracts (they restrict inputs, which are fixed).
+The release has base and plus inputs but no outputs, so the canonical solution is run on them in the sandbox when the
+set is loaded. JSON has no tuples or sets, so arguments get back the types in the problem's own asserts. Some answers
+are compared as EvalPlus compares them: as sets, as "something or None", or within the record's tolerance. The contracts
+are ignored, because they restrict inputs, which are fixed.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ _AS_SETS = {
 }
 _FOUND_OR_NOT = {"check_str", "text_match_three", "text_starta_endb"}
 _TOLERANCE = 1e-6
-"""What our own comparison forgives; a record may ask for more."""
+"""The tolerance of our own comparison. A record may ask for a larger one."""
 _CLOSE = """\
 def _close(actual, expected, tolerance):
     if isinstance(expected, (list, tuple)):
@@ -46,12 +45,12 @@ def _close(actual, expected, tolerance):
 
 
 def evalplus_problems(rows: Iterable[Row | Malformed], part: str, report: LoadReport) -> Iterator[Problem]:
-    """The problems of EvalPlus rows, each with its outputs computed; `report` counts what is left out.
+    """Yield the problems of EvalPlus rows, each with its outputs computed.
 
     Args:
-        rows: as published (`HumanEvalPlus.jsonl`, `MbppPlus.jsonl`, gzipped or not).
+        rows: Rows as published (`HumanEvalPlus.jsonl`, `MbppPlus.jsonl`, gzipped or not).
         part: `base` for the inputs of the original data set, otherwise base and plus.
-        report: is told of malformed records and of tests whose reference gave no answer.
+        report: Counts malformed records, and tests whose reference gave no answer.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     waiting: deque[tuple[Row, Problem, float, Future[tuple[Output, ...]]]] = deque()
@@ -73,7 +72,7 @@ def evalplus_problems(rows: Iterable[Row | Malformed], part: str, report: LoadRe
 
 
 def _unanswered(row: Row, part: str) -> tuple[Problem, float]:
-    """The problem with tests that expect nothing yet, and the tolerance of its answers."""
+    """Read a problem with tests that expect nothing yet, and the tolerance of its answers."""
     data = row.data
     if not isinstance(solution := data.get("canonical_solution"), str) or not solution.strip():
         raise ProblemError("canonical_solution", "is missing: it gives the expected outputs")
@@ -104,14 +103,14 @@ def _inputs(data: Mapping[str, object], field: str) -> list[list[object]]:
 
 
 def _asserts(data: Mapping[str, object], problem: Problem) -> list[str]:
-    """The asserts that the record gives for people: in the field `assertion`, and in an MBPP+ prompt."""
+    """Return the asserts that the record shows: in the field `assertion`, and in an MBPP+ prompt."""
     given = data.get("assertion")
     lines = f"{given if isinstance(given, str) else ''}\n{problem.prompt}".splitlines()
     return list(dict.fromkeys(line.strip() for line in lines if line.strip().startswith("assert ")))
 
 
 def _arguments(source: str, name: str) -> list[object] | None:
-    """The literal arguments of the call of `name` in an assert."""
+    """Return the literal arguments of the call of `name` in an assert."""
     with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
         for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
@@ -125,7 +124,7 @@ def _typed_arguments(arguments: list[object], templates: list[list[object]]) -> 
 
 
 def _typed(value: object, templates: list[object]) -> object:
-    """`value` from JSON with the types that `templates`, other values of the same place, have."""
+    """Convert `value` from JSON to the types of `templates`, which are other values of the same place."""
     if isinstance(value, list | dict) and (same := [each for each in templates if repr(_as_json(each)) == repr(value)]):
         return same[0]
     kinds = {type(template) for template in templates}
@@ -147,7 +146,7 @@ def _typed(value: object, templates: list[object]) -> object:
 
 
 def _as_json(value: object) -> object:
-    """`value` as it comes back from JSON."""
+    """Return `value` as it comes back from JSON."""
     if isinstance(value, list | tuple | set):
         return [_as_json(item) for item in value]
     return {str(key): _as_json(item) for key, item in value.items()} if isinstance(value, dict) else value
@@ -156,7 +155,7 @@ def _as_json(value: object) -> object:
 def _answered(
     row: Row, problem: Problem, tolerance: float, outputs: Future[tuple[Output, ...]], report: LoadReport
 ) -> Iterator[Problem]:
-    """The problem with what its canonical solution answered, if it answered anything."""
+    """Add the canonical solution's answers to the problem, if there are any."""
     tests: list[Test] = []
     for test, output in zip(problem.tests, outputs.result(), strict=True):
         assert isinstance(test, CallTest)

@@ -1,9 +1,7 @@
-"""LiveCodeBench records as problems: public and private tests, on standard input or by calls.
+"""Read LiveCodeBench records as problems, with public and private tests on standard input or by calls.
 
-Private tests come as JSON text, or as base64 of zlib of a pickle of it. A pickle is a program: it is never run. Its
+Private tests come as JSON text, or as base64 of zlib of a pickle of it. A pickle is a program, so it is never run. Its
 instructions are read, and all but those that spell out one text are refused.
-
-What this module does not do: read files.
 """
 
 from __future__ import annotations
@@ -24,12 +22,12 @@ from training.data.shapes import APPS_PRELUDE, LeftOutError
 
 DIFFICULTIES = ("easy", "medium", "hard")
 _LARGEST = 1 << 30
-"""Bytes of private tests after decompression; more is refused."""
+"""Maximum number of bytes of private tests after decompression."""
 _HARMLESS = {"PROTO", "FRAME", "MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT", "STOP"}
 
 
 def livecodebench_problem(row: Row, difficulty: str) -> Problem | None:
-    """A record of LiveCodeBench, or None where it is of another difficulty.
+    """Read a record of LiveCodeBench, or return None where it is of another difficulty.
 
     Raises:
         LeftOutError: it has no tests.
@@ -81,7 +79,7 @@ def _is_test(test: object) -> bool:
 
 
 def _unpacked(value: str, field: str) -> str:
-    """The JSON text inside base64, zlib and pickle."""
+    """Unpack the JSON text inside base64, zlib and pickle."""
     try:
         stream = zlib.decompressobj()
         packed = stream.decompress(base64.b64decode(value, validate=True), _LARGEST)
@@ -95,7 +93,7 @@ def _unpacked(value: str, field: str) -> str:
 
 
 def _pickled_text(packed: bytes, field: str) -> str:
-    """The text that a pickle spells out, read from its instructions; nothing of it is executed."""
+    """Read the text that a pickle spells out from its instructions. Nothing of it is executed."""
     texts: list[str] = []
     try:
         for instruction, argument, _ in pickletools.genops(packed):

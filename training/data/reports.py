@@ -1,7 +1,4 @@
-"""What became of the records of a data set: taken, left out, malformed. Nothing is dropped without being counted here.
-
-What this module does not do: read or judge.
-"""
+"""Count the records of a data set: taken, left out, malformed. Nothing is dropped without being counted here."""
 
 from __future__ import annotations
 
@@ -12,21 +9,21 @@ from dataclasses import dataclass, field
 from training.data.rows import Malformed
 
 _KEPT = 100
-"""Malformed records kept with their message; beyond that they are only counted."""
+"""Number of malformed records kept with their message. Further ones are only counted."""
 
 NO_TESTS = "problems without tests"
 
 
 @dataclass
 class LoadReport:
-    """Counts of one loading, filled while the problems are drawn."""
+    """The counts of one loading, filled while the problems are drawn."""
 
     problems: int = 0
-    """Problems given out."""
+    """Number of problems given out."""
     left_out: Counter[str] = field(default_factory=Counter)
-    """What the data set has and cannot be used, by kind, such as `problems without tests`."""
+    """Number of records that cannot be used, by kind, such as `problems without tests`."""
     malformed: int = 0
-    """Records that are no problem."""
+    """Number of malformed records."""
     examples: list[Malformed] = field(default_factory=list)
     """The first of them, each with its file, line and field."""
     for_model: bool = False
@@ -41,7 +38,7 @@ class LoadReport:
             self.examples.append(record)
 
     def takes_without_text(self, where: str, why: str) -> bool:
-        """Count a problem without a text; whether it is taken all the same."""
+        """Count a problem without a text, and say whether it is taken all the same."""
         if self.for_model:
             self.refuse(Malformed(where, why))
         else:
@@ -50,11 +47,11 @@ class LoadReport:
 
     @property
     def complete(self) -> bool:
-        """Whether every record became a problem."""
+        """Say whether every record became a problem."""
         return not self.malformed and not self.left_out
 
     def lines(self, shown: int = 3) -> Iterator[str]:
-        """What to tell the user: nothing where all records became problems."""
+        """Return lines for the user. There are none where all records became problems."""
         for what, count in self.left_out.items():
             yield f"left out: {count} {what}"
         if self.without_text:

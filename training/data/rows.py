@@ -1,7 +1,6 @@
-"""Rows of files and of the hub, one at a time: JSON lines (also gzipped), JSON arrays, parquet, Hugging Face data sets.
+"""Read rows one at a time from JSON lines (also gzipped), JSON arrays, Parquet files and Hugging Face data sets.
 
-What this module does not do: know what a problem is. A row that cannot be read comes out as `Malformed`, in its place,
-and the reader goes on with the next.
+A row that cannot be read comes out as `Malformed`, in its place, and the reader goes on with the next.
 """
 
 from __future__ import annotations
@@ -29,14 +28,14 @@ class Row:
     """File and line, for messages."""
     data: Mapping[str, object]
     number: int
-    """Its place in the file, from 1."""
+    """Its number in the file, from 1."""
     split: str = ""
     """`train` or `test`, where the file or the hub says so."""
 
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """A record that cannot be used, and what is wrong with which field of it."""
+    """A record that cannot be used, with the field and its fault."""
 
     where: str
     what: str
@@ -46,10 +45,10 @@ class Malformed:
 
 
 def rows_of_file(path: Path) -> Iterator[Row | Malformed]:
-    """The rows of a file, by its suffix.
+    """Yield the rows of a file, whose suffix tells the format.
 
     Raises:
-        DataError: it cannot be opened, or has none of the suffixes.
+        DataError: it cannot be opened, or has another suffix.
     """
     split = path.name.partition(".")[0] if path.name.partition(".")[0] in ("train", "test") else ""
     if path.name.endswith((".jsonl", ".jsonl.gz")):
@@ -90,7 +89,7 @@ def _parsed(line: bytes, where: str, number: int, split: str) -> Row | Malformed
 
 
 def row_of(data: object, where: str, number: int, split: str = "") -> Row | Malformed:
-    """A row, if `data` is an object."""
+    """Make a row, if `data` is an object."""
     if not isinstance(data, Mapping):
         return Malformed(where, f"must be an object, not {type(data).__name__}")
     return Row(where, data, number, split)
@@ -126,11 +125,11 @@ def _parquet(path: Path, split: str) -> Iterator[Row | Malformed]:
 
 
 def rows_of_hub(name: str, split: str) -> Iterator[Row | Malformed]:
-    """The rows of a data set that `datasets` finds, streamed.
+    """Stream the rows of a data set that `datasets` finds.
 
     Args:
-        name: `owner/name`, or a folder with data files; `@CONFIG` after it chooses a configuration.
-        split: its split; empty takes the only one.
+        name: `owner/name`, or a folder with data files. `@CONFIG` after it chooses a configuration.
+        split: Its split. Empty takes the only one.
 
     Raises:
         DataError: `datasets` is not installed, or there is no such data set or split.

@@ -1,7 +1,4 @@
-"""The published record shapes as problems: MBPP, HumanEval, APPS; their splits and difficulties.
-
-What this module does not do: read files (`rows`), LiveCodeBench and EvalPlus records (modules of their own).
-"""
+"""Read records of the published shapes MBPP, HumanEval and APPS as problems, by split and difficulty."""
 
 from __future__ import annotations
 
@@ -33,18 +30,18 @@ from typing import *
 
 
 class LeftOutError(Exception):
-    """A record that is as published and cannot be used; its text is the kind to count it under."""
+    """A record is as published and cannot be used. The message is the kind that counts it."""
 
 
 def plain_problem(row: Row) -> Problem:
-    """A record of any public shape, as a user writes them."""
+    """Read a record of any public shape, as a user writes it."""
     problem = parse_problem(row.data, str(row.number))
     code = row.data.get("canonical_solution")
     return problem if problem.references or not code else replace(problem, references=(str(code),))
 
 
 def mbpp_problem(row: Row, split: str) -> Problem | None:
-    """A record of MBPP, full or sanitized, or None where it is of another split."""
+    """Read a record of MBPP, full or sanitized, or return None where it is of another split."""
     problem = parse_problem(row.data, str(row.number))
     number = problem.id.rpartition("/")[2]
     if split and not (number.isdecimal() and int(number) in MBPP_SPLITS[split]):
@@ -53,12 +50,12 @@ def mbpp_problem(row: Row, split: str) -> Problem | None:
 
 
 def humaneval_problem(row: Row) -> Problem:
-    """A record of HumanEval."""
+    """Read a record of HumanEval."""
     return parse_problem(row.data, f"HumanEval/{row.number - 1}")
 
 
 def apps_problem(row: Row, difficulty: str) -> Problem | None:
-    """A record of APPS, or None where it is of another difficulty.
+    """Read a record of APPS, or return None where it is of another difficulty.
 
     Raises:
         LeftOutError: it has no tests (550 of the training problems, and some of the test problems).
@@ -82,7 +79,7 @@ def apps_problem(row: Row, difficulty: str) -> Problem | None:
 
 
 def rows_of_apps(folder: Path) -> Iterator[Row | Malformed]:
-    """The rows of the published layout: a folder for each problem, with `question.txt`, `input_output.json`, ...
+    """Yield the rows of the published layout, a folder per problem with `question.txt`, `input_output.json` and more.
 
     Raises:
         DataError: there is no such folder, or no problem in it.

@@ -1,6 +1,6 @@
-"""Data specs: a short text names a problem set, and its problems come out one by one.
+"""Read data specs. A short text names a problem set, and its problems come out one by one.
 
-What this module does not do: judge references (that is the audit) or drop anything in silence (`LoadReport` counts).
+Nothing is dropped in silence, because `LoadReport` counts everything.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ _OPTIONS = {
 
 
 class ProblemStream(Iterator[Problem]):
-    """Problems, drawn one by one from wherever they are, and what became of the records so far."""
+    """A stream of problems, with the report on the records so far."""
 
     def __init__(self, problems: Iterator[Problem], report: LoadReport) -> None:
         self._problems = problems
         self._seen: set[str] = set()
         self.report = report
-        """Complete when the stream has ended."""
+        """The report, which is complete when the stream has ended."""
 
     def __next__(self) -> Problem:
         while (problem := next(self._problems)).id in self._seen:
@@ -59,14 +59,14 @@ def load_problems(
     """Read the problems a spec names (docs/data.md), or those of an iterable of records.
 
     Args:
-        spec: see `FORMS`; or problems, or records of the public shapes, from Python.
-        limit: Only the first so many; 0 for all.
-        report: counts what is malformed or left out, for the caller to show. Without one a malformed record raises,
-            and what a data set publishes without tests is left out.
-        for_model: A model is to read them: a record without a text is malformed. Otherwise it is only counted.
+        spec: One of `FORMS`, or, from Python, problems or records of the public shapes.
+        limit: Maximum number of problems, or 0 for all.
+        report: Counts malformed and left-out records for the caller to show. Without one a malformed record raises,
+            and problems that are published without tests are left out.
+        for_model: Whether a model will read them, so that a record without a text is malformed and not only counted.
 
     Raises:
-        DataError: unknown form, unreadable file, nothing in it, or (without `report`) a malformed record,
+        DataError: the form is unknown, the file is unreadable or empty, or (without `report`) a record is malformed,
             such as a second one with the same id.
     """
     stream = stream_problems(spec, for_model=for_model)
@@ -96,10 +96,10 @@ def _refuse_malformed(found: LoadReport, wanted: LoadReport | None) -> None:
 
 
 def stream_problems(spec: str | Iterable[object], *, for_model: bool = False) -> ProblemStream:
-    """The same problems as a stream: nothing is read before it is asked for.
+    """Return the same problems as a stream, which reads nothing before it is asked for.
 
     Raises:
-        DataError: unknown form; what is wrong with a file is raised when it is read.
+        DataError: the form is unknown. Faults of a file are raised when it is read.
     """
     report = LoadReport(for_model=for_model)
     if not isinstance(spec, str):
@@ -144,7 +144,7 @@ def _source(spec: str) -> _Source:
 
 
 def _is_hub_name(place: str) -> bool:
-    """Whether `place` reads `owner/name` and is nothing on this machine."""
+    """Say whether `place` has the form `owner/name` and does not exist on this machine."""
     name = place.partition(":")[0]
     named = re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", name, re.ASCII) is not None
     return named and not name.endswith(SUFFIXES) and not Path(name).exists()
@@ -161,7 +161,7 @@ def _minicode(spec: str, rest: str) -> list[Problem]:
 
 
 def _given(records: Iterable[object], report: LoadReport) -> Iterator[Problem]:
-    """Problems as they are, records of any public shape otherwise."""
+    """Yield problems as they are, and read records of any public shape."""
     for number, record in enumerate(records, start=1):
         if isinstance(record, Problem):
             yield record
@@ -196,7 +196,7 @@ def _no_text(data: Mapping[str, object]) -> str:
 
 
 def _shape(data: Mapping[str, object]) -> str:
-    """The data set whose fields a record has; empty for a plain record."""
+    """Name the data set whose fields a record has, or return an empty text for a plain record."""
     if "public_test_cases" in data or "private_test_cases" in data:
         return "livecodebench"
     if "base_input" in data:

@@ -1,7 +1,4 @@
-"""A run or a sample as one self-contained HTML page, and the script and stylesheet that every view of rltf shares.
-
-What this package does not do: talk to a kernel (`notebook_ext`) or draw anything itself: the script draws, from data.
-"""
+"""Build self-contained HTML pages of runs and samples, with the script and stylesheet that all views share."""
 
 from training.page.about import run_about
 from training.page.data import compact, metric_rows, newest_summaries, notes_by_seq, page_data, sample_summaries

@@ -1,7 +1,4 @@
-"""A run's rows as the plain data that the view's script draws.
-
-What this module does not do: write HTML, or follow a run that is still growing (`notebook_ext.monitor`).
-"""
+"""Turn a run's rows into the plain data that the view's script draws."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ from training.page.about import run_about
 from training.run import Run
 
 RECORDS_BUDGET = 6_000_000
-"""Bytes of compressed sample records in a page."""
+"""Maximum number of bytes of compressed sample records in a page."""
 _TOKENS_OF_THE_REST = 20
 """A record's size without its tokens, in tokens."""
 
@@ -25,12 +22,12 @@ Row: TypeAlias = tuple[int, int]
 
 
 def sample_summaries(run: Run, after: int = 0, limit: int = -1) -> list[dict[str, Any]]:
-    """The run's samples with `seq > after`, oldest first, as the view lists them: no programs, no tokens."""
+    """List the run's samples with `seq > after`, oldest first, without programs and tokens."""
     return [_summary(row) for row in run.samples(after, limit)]
 
 
 def newest_summaries(run: Run, count: int) -> list[dict[str, Any]]:
-    """The `count` newest samples, oldest first."""
+    """List the `count` newest samples, oldest first."""
     return [_summary(row) for row in run.newest_samples(count)]
 
 
@@ -40,12 +37,12 @@ def _summary(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def outcome_counts(run: Run) -> Counter[str]:
-    """How many samples had each outcome."""
+    """Count the samples by outcome."""
     return _counts(run, "outcome", lambda row: [row["outcome"]])
 
 
 def mark_counts(run: Run) -> Counter[str]:
-    """How many samples each diagnostic was found in, as `"L pylint E0602"`."""
+    """Count the samples by diagnostic, such as `"L pylint E0602"`."""
     return _counts(run, "marks", lambda row: row["marks"])
 
 
@@ -66,7 +63,7 @@ def _counts(run: Run, column: str, names: Callable[[dict[str, Any]], list[str]])
 
 
 def notes_by_seq(run: Run) -> dict[int, str]:
-    """The notes of `Run.notes`, by the number of the sample."""
+    """Return the notes of `Run.notes` by the sample's `seq`."""
     notes = run.notes
     if not notes:
         return {}
@@ -82,7 +79,7 @@ def page_data(
     beside: Sequence[Run] = (),
     most: int | None = None,
 ) -> dict[str, Any]:
-    """Everything a page shows of a run: state, configuration, all metrics, all samples, some samples' tokens.
+    """Collect everything that a page shows of a run: state, configuration, metrics, samples, some samples' tokens.
 
     `rows` (metrics, samples), `records` and `beside` are JSON, gzipped, in base64, so that thousands of samples make a
     page of a few megabytes.
@@ -120,7 +117,7 @@ def page_data(
 
 
 def metric_rows(rows: list[dict[str, Any]]) -> list[list[Any]]:
-    """Metrics as `[step, name, value]`; None for a value that is no finite number (JSON has none, SQLite no NaN)."""
+    """List metrics as `[step, name, value]`. A value that is not finite becomes None, because JSON has none."""
     values = ((row, row["value"]) for row in rows)
     return [
         [row["step"], row["name"], round(value, 5) if value is not None and math.isfinite(value) else None]
@@ -129,7 +126,7 @@ def metric_rows(rows: list[dict[str, Any]]) -> list[list[Any]]:
 
 
 def _seqs_within(run: Run, rows: list[dict[str, Any]], budget: float, first: set[int]) -> set[int]:
-    """Which records fit: those of `first`, then others spread over the run so that every stretch stays readable."""
+    """Choose the records that fit: those of `first`, then others spread evenly over the run."""
     if math.isinf(budget):
         return {row["seq"] for row in rows}
     lengths = [(row["seq"], row["tokens"] + _TOKENS_OF_THE_REST) for row in rows]
@@ -145,7 +142,7 @@ def _seqs_within(run: Run, rows: list[dict[str, Any]], budget: float, first: set
 
 
 def _spread(rows: list[Row]) -> Iterator[Row]:
-    """All rows, in an order whose every beginning is spread evenly: every 64th, then every 32nd, and so on."""
+    """Order all rows so that every beginning is spread evenly: every 64th, then every 32nd, and so on."""
     seen: set[int] = set()
     for stride in (64, 32, 16, 8, 4, 2, 1):
         for position in range(len(rows) - 1, -1, -stride):
@@ -155,7 +152,7 @@ def _spread(rows: list[Row]) -> Iterator[Row]:
 
 
 def _records(run: Run, held: set[int]) -> str:
-    """Records by `seq`, as JSON."""
+    """Read records by `seq`, as JSON."""
     chosen = "SELECT seq, record FROM samples WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY seq"
     parts = [
         f'"{row["seq"]}":{_json(compact(json.loads(row["record"])))}'
@@ -173,7 +170,7 @@ def _packed(text: str) -> str:
 
 
 def compact(value: Any) -> Any:  # noqa: ANN401 - any JSON data
-    """The same data with numbers rounded to what a reader can see (six significant digits: sums still add up)."""
+    """Round numbers to six significant digits, which a reader can see and whose sums still add up."""
     if isinstance(value, float):
         return float(f"{value:.6g}")
     if isinstance(value, dict):

@@ -1,6 +1,6 @@
-"""Self-contained pages, and the plain tables that still say something where scripts and styles are stripped.
+"""Write self-contained pages, and plain tables for readers without scripts and styles.
 
-What this module does not do: read databases (`training.page.data`). All text is escaped here: it may come from a model.
+All text is escaped here, because it may come from a model.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def build_page(
     theme: str | None = None,
     host: str = "page",
 ) -> str:
-    """A run as one HTML page that needs nothing else: no network, no kernel, no rltf.
+    """Build one HTML page of a run that needs no network, no kernel and no rltf.
 
     Args:
         run: The run, finished or not; the page shows it as it is now.
@@ -86,7 +86,7 @@ def build_page(
 
 
 def build_sample_page(record: Mapping[str, Any], *, theme: str | None = None, host: str = "page") -> str:
-    """One sample's record as a page of its own."""
+    """Build a page of one sample's record."""
     title = f"{record.get('problem_id') or record.get('id') or 'program'} · rltf"
     return _page(title, {"record": compact(dict(record)), "theme": theme, "host": host}, record_table(record), host)
 
@@ -104,13 +104,13 @@ def _page(title: str, data: Mapping[str, Any], fallback: str, host: str) -> str:
 
 
 def json_in_html(data: object) -> str:
-    """JSON that cannot end the script element it stands in."""
+    """Write JSON that cannot end its script element."""
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)  # ASCII only: nothing invisible in it
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def escape(text: object) -> str:
-    """Text as HTML, with characters that hide or reorder others spelled out."""
+    """Escape text for HTML, and spell out characters that hide or reorder others."""
     shown = "".join(_spelled(character) for character in str(text))
     return html.escape(shown)
 
@@ -121,7 +121,7 @@ def _spelled(character: str) -> str:
 
 
 def run_line(run: Run) -> str:
-    """A run in one line of text: what a reader gets where everything else is stripped or folded away."""
+    """Describe a run in one line of text, for readers who get nothing else."""
     state = run.state
     step = f"step {state.get('step', 0)}" + (f" of {state['steps']}" if state.get("steps") else "")
     counts = {row["verdict"]: row["count"] for row in run.rows(_VERDICTS)}
@@ -130,7 +130,7 @@ def run_line(run: Run) -> str:
 
 
 def record_line(record: Mapping[str, Any]) -> str:
-    """One sample in one line of text, likewise."""
+    """Describe one sample in one line of text."""
     tests = record.get("tests") or ()
     passed = sum(test.get("verdict") == "passed" for test in tests)
     error = (record.get("error") or {}).get("type")
@@ -146,7 +146,7 @@ def _held_out(run: Run) -> str:
 
 
 def run_table(run: Run) -> str:
-    """A run as plain HTML tables: state, held-out result, outcomes, frequent diagnostics, some samples."""
+    """Write a run as plain HTML tables: state, held-out result, outcomes, frequent diagnostics, some samples."""
     outcomes, marks = outcome_counts(run), mark_counts(run)
     rows = [
         ("run", run.name),
@@ -172,7 +172,7 @@ def run_table(run: Run) -> str:
 
 
 def record_table(record: Mapping[str, Any]) -> str:
-    """One sample as plain HTML: verdict, program, and its error spans as text."""
+    """Write one sample as plain HTML: verdict, program, and its error spans as text."""
     findings = [
         (
             _LETTERS.get(each["category"], "?"),
@@ -194,7 +194,7 @@ def record_table(record: Mapping[str, Any]) -> str:
 
 
 def _marked(record: Mapping[str, Any]) -> str:
-    """The program with numbered lines, each followed by the marks of the diagnostics on it: `[L pylint E0602]`."""
+    """Number the program's lines, each followed by the marks of its diagnostics, such as `[L pylint E0602]`."""
     marks: dict[int, list[str]] = {}
     for each in record.get("diagnostics", ()):
         if each["line"] is not None:

@@ -1,4 +1,4 @@
-"""The view's script: small modules under `js/`, joined into the one module that notebooks and pages load.
+"""Join the view's small modules under `js/` into the one module that notebooks and pages load.
 
 The modules are plain JavaScript with unique top-level names, so joining them is leaving out the imports among them. Two
 libraries are among them as they were published (`js/vendor/`): uPlot draws curves, marked reads Markdown. Nothing is
@@ -21,7 +21,7 @@ _EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 
 @cache
 def view_script() -> str:
-    """One ES module with one export, `default {render}`, and no imports.
+    """Build one ES module with one export, `default {render}`, and no imports.
 
     What would end a script element, or hide its end, is written with a backslash. In the strings and patterns in which
     a library holds it, that means the same.
