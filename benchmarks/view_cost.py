@@ -17,7 +17,7 @@ from notebook_ext.monitor import Monitor
 from training import Run
 
 STEPS = 20
-TABLES = {"metrics": 4, "samples": 10, "events": 5}
+TABLES = ("metrics", "samples", "events")
 
 
 def main(folder: str) -> None:
@@ -61,9 +61,9 @@ def _replay(source: sqlite3.Connection, target: sqlite3.Connection, seconds: flo
     for step in range(STEPS + 1):
         before = time.thread_time()
         target.execute("BEGIN")
-        for table, width in TABLES.items():
-            rows = source.execute(f"SELECT * FROM {table} WHERE step = ?", (step,)).fetchall()
-            target.executemany(f"INSERT INTO {table} VALUES ({','.join('?' * width)})", rows)
+        for table in TABLES:
+            rows = source.execute(f"SELECT * FROM {table} WHERE step = ?", (step,))
+            target.executemany(f"INSERT INTO {table} VALUES ({','.join('?' * len(rows.description))})", rows)
         target.execute("COMMIT")
         writing += time.thread_time() - before
         time.sleep(seconds)

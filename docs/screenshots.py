@@ -24,7 +24,7 @@ IMAGES = Path(__file__).resolve().parent / "images"
 SIZE = {"width": 1400, "height": 900}
 LIVE = {"width": 1500, "height": 1130}
 THEMES = {"live": "JupyterLab Light", "live-dark": "JupyterLab Dark"}
-TABLES = {"metrics": 4, "samples": 10, "events": 5}
+TABLES = ("metrics", "samples", "events")
 
 
 def main(folder: str) -> None:
@@ -48,6 +48,7 @@ def _report(browser: Browser, temporary: Path, folder: str) -> None:
         shown.mouse.move(0, 0)
         shown.screenshot(path=IMAGES / f"{name}.png")
     _compare(_open(browser, page, "light"))
+    _group(_open(browser, page, "light"))
     _history(_open(browser, page, "light"))
 
 
@@ -68,6 +69,16 @@ def _compare(shown: Page) -> None:
     (passing if passing.count() else shown.locator(".row")).first.click()
     shown.locator("table.compare").wait_for()
     shown.screenshot(path=IMAGES / "compare.png")
+
+
+def _group(shown: Page) -> None:
+    """The samples of one prompt: a failing one beside the nearest that passed."""
+    shown.get_by_label("search samples").fill('reward < 0 and code == "E0602"')
+    shown.locator(".row").first.click()
+    shown.locator("[data-page=group]").click()
+    shown.locator("table.group .credited").first.wait_for()
+    shown.get_by_label("size of the charts").select_option("small")
+    shown.screenshot(path=IMAGES / "group.png")
 
 
 def _history(shown: Page) -> None:
@@ -112,7 +123,8 @@ def replay(folder: str, target: str) -> None:
     """Write a run's rows into a new run directory: two thirds of its steps at once, the others one each second."""
     source = sqlite3.connect(Path(folder) / "run.db")
     Path(target).mkdir(parents=True)
-    (Path(target) / "config.toml").write_text((Path(folder) / "config.toml").read_text())
+    for name in ("config.toml", "about.json"):
+        (Path(target) / name).write_text((Path(folder) / name).read_text())
     written = sqlite3.connect(Path(target) / "run.db", isolation_level=None)
     written.execute("PRAGMA journal_mode = WAL")
     for table in TABLES:
@@ -120,9 +132,10 @@ def replay(folder: str, target: str) -> None:
     last = source.execute("SELECT max(step) FROM metrics").fetchone()[0]
     for step in range(last):  # not the last one: then the run would have ended
         written.execute("BEGIN")
-        for table, width in TABLES.items():
-            rows = source.execute(f"SELECT * FROM {table} WHERE step = ?", (step,)).fetchall()  # noqa: S608
-            written.executemany(f"INSERT INTO {table} VALUES ({','.join('?' * width)})", rows)  # noqa: S608
+        for table in TABLES:
+            rows = source.execute(f"SELECT * FROM {table} WHERE step = ?", (step,))  # noqa: S608
+            marks = ",".join("?" * len(rows.description))
+            written.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)  # noqa: S608
         written.execute("COMMIT")
         if step > last * 2 / 3:
             time.sleep(1)

@@ -52,7 +52,7 @@ def test_axe_finds_nothing_wrong_on_any_tab(page, pages, theme):
     found = {}
     for name, tabs in (
         ("sample", ["program"]),
-        ("run", ["program", "tokens", "group", "compare", "history", "problems", "about"]),
+        ("run", ["program", "tokens", "group", "compare", "history", "problems", "held", "about"]),
     ):
         asked = open_page(page, pages / f"{name}.html", theme)
         page.evaluate(AXE.read_text())
