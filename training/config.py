@@ -245,4 +245,7 @@ def _explain(problem: Mapping[str, Any]) -> str:
         return f"{name}.{problem['ctx']['error']}".removeprefix(".")
     if problem["type"] in ("model_type", "dataclass_type"):
         return f"{name}: must be a table, as in [{name}], not {problem['input']!r}"
+    if problem["type"] == "string_pattern_mismatch":
+        meaning = next((key.description for key in keys() if key.name == name), "not of this form")
+        return f"{name}: {problem['input']!r} is not allowed; {meaning.replace(chr(10), ' ')}"
     return f"{name}: {problem['msg'][0].lower()}{problem['msg'][1:]}, not {problem['input']!r}"

@@ -39,12 +39,20 @@ def why_unwritable(path: Path, spec: str = "") -> str:
         path: The file.
         spec: The problem set that is read, which is not to be lost.
     """
-    if path.is_dir():
-        return f"{path}: cannot be written: is a folder"
-    read = [Path(name) for name in (spec, spec.rpartition(":")[2]) if name]
-    if path.exists() and any(each.exists() and path.samefile(each) for each in read):
-        return f"{path}: is the data that is read; write elsewhere"
-    return "" if path.parent.is_dir() else f"{path}: cannot be written: no folder {path.parent}"
+    probe = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        if path.is_dir():
+            return f"{path}: cannot be written: is a folder"
+        read = [Path(name) for name in (spec, spec.rpartition(":")[2]) if name]
+        if path.exists() and any(each.exists() and path.samefile(each) for each in read):
+            return f"{path}: is the data that is read; write elsewhere"
+        if not path.parent.is_dir():
+            return f"{path}: cannot be written: no folder {path.parent}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        return f"{path}: cannot be written: {error.strerror}"
+    return ""
 
 
 def sync_folder(folder: Path) -> None:

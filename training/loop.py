@@ -32,11 +32,13 @@ from training.opening import Opened, offline_store, open_parts
 from training.problems import load_data
 from training.ranks import ALONE, Ranks
 from training.records import GREEDY, Drawing, Experience, Group, PassRate, Row, Sample
+from training.run import Run
 from training.run.checkpoint import Progress, digest_of, save_checkpoint, save_experiences
 from training.run.control import Control
 from training.run.display import Display
 from training.run.resume import Beginning, find_beginning, new_beginning
 from training.run.samples import scored, step_metrics
+from training.run.signs import Signs
 from training.step import Step
 
 
@@ -140,6 +142,7 @@ class Loop:
     progress: Progress = field(default_factory=Progress)
     parts: Opened = field(init=False)
     started: float = field(default_factory=time.monotonic)
+    signs: Signs = field(default_factory=Signs)
     recording_seconds: float = 0.0
     """What writing and showing the newest step took; in the next one's `time/other`."""
 
@@ -177,7 +180,7 @@ class Loop:
             self._evaluate_on_the_way()
             if progress.step == config.training.steps or progress.step % config.training.checkpoint_every == 0:
                 self.save()
-        after = self._evaluate(config.evaluation.samples_per_problem)
+        after = self._evaluated_already() or self._evaluate(config.evaluation.samples_per_problem)
         summary = Summary(
             held_out={
                 "before": progress.before,
@@ -194,6 +197,15 @@ class Loop:
         self.ranks.first(lambda: write_text(self.path / "summary.json", text))
         self.parts.recorder.tell("finished")
         return summary
+
+    def _evaluated_already(self) -> dict[str, float] | None:
+        """Read the last step's evaluation where an earlier session made it, so that it is written once."""
+        run, settings = Run(self.path), self.config.evaluation
+        events = [event["data"] for event in run.events() if event["kind"] == "evaluation"] if self.ranks.leads else []
+        found = [event for event in events if event["step"] == self.progress.step]
+        wanted = [event for event in found if event["samples_per_problem"] == settings.samples_per_problem]
+        rates = {name: wanted[-1][name] for name in ("pass@1", "greedy")} if wanted and self.progress.step else None
+        return self.ranks.first(lambda: rates)
 
     @property
     def seconds(self) -> float:
@@ -300,6 +312,9 @@ class Loop:
         ]
         rows = self.parts.recorder.write(self.progress.step, kept, metrics)
         self.display.step(self.progress.step, metrics, rows)
+        for sign in self.signs.of(metrics):
+            self.parts.recorder.event("sign", {"step": self.progress.step, "text": sign})
+            self.display.message(f"step {self.progress.step}: {sign}")
         self.recording_seconds = time.monotonic() - begin
 
     def _shown_prompt(self, sample: Sample) -> str:

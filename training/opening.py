@@ -11,7 +11,8 @@ from feedback import Scorer
 from training.algorithms import Parts
 from training.buffer import Buffer
 from training.config import TrainConfig
-from training.errors import DataError
+from training.errors import DataError, RunError
+from training.files import why_unwritable
 from training.judging.scoring import open_scorer
 from training.learners import open_learner
 from training.models.lengths import fitting, limited
@@ -171,6 +172,9 @@ def _open_recorder(
 def _claim(config: TrainConfig, path: Path, beginning: Beginning, *, restart: bool) -> list[str]:
     """Make the run directory this run's, from here on; returns what to tell the user."""
     path.mkdir(parents=True, exist_ok=True)
+    for name in () if restart else ("summary.json", "report.html"):  # which are written when all the work is done
+        if reason := why_unwritable(path / name):
+            raise RunError(reason)
     lines = set_damaged_aside(beginning)
     if restart and (earlier := move_earlier(path)):
         lines.append(f"beginning anew at step 0; what was recorded is in {earlier}")

@@ -241,6 +241,23 @@ def test_a_run_killed_before_its_first_checkpoint_begins_again_and_says_so(runs,
     assert ending(folder) == runs[2]
 
 
+def test_a_finished_run_that_is_resumed_records_nothing_twice(run):
+    assert resumed(run) == 0
+    before, events = ending(run), len([event for event in Run(run).events() if event["kind"] == "evaluation"])
+    (run / "summary.json").unlink()
+    assert resumed(run) == 0
+    assert ending(run) == before
+    assert len([event for event in Run(run).events() if event["kind"] == "evaluation"]) == events
+    assert Run(run).summary["held_out"]["after"].keys() == {"pass@1", "greedy"}
+
+
+@pytest.mark.parametrize("name", ["summary.json", "report.html"])
+def test_what_is_written_at_the_end_is_known_to_be_writable_at_the_beginning(run, capsys, name):
+    (run / name).unlink(missing_ok=True)
+    (run / name).mkdir()
+    check_refused(run, capsys, "folder", name, "is a folder")
+
+
 def test_a_start_that_fails_leaves_no_folder(tmp_path, capsys):
     assert main(["train", "--run", "r", "--run.folder", str(tmp_path), "--model.name", str(tmp_path)]) == 2
     assert not (tmp_path / "r").exists()

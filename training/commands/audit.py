@@ -62,14 +62,19 @@ def run(arguments: argparse.Namespace) -> int:
                 audits.append(audit)
                 status.update(f"audited {len(audits)} of {len(problems)} problems")
         seconds = time.perf_counter() - started
-        if arguments.out:
-            write_records(arguments.out, map(problem_record, filtered(problems, audits)))
     except (DataError, OSError) as error:
         print(f"rltf audit: {error}", file=sys.stderr)
         return 2
     except SandboxError as error:
         print(f"rltf audit: {error}", file=sys.stderr)
         return 1
+    lost = ""
+    try:
+        if arguments.out:
+            write_records(arguments.out, map(problem_record, filtered(problems, audits)))
+    except OSError as error:  # what was found is shown all the same
+        lost = f"{arguments.out}: cannot be written: {error.strerror}"
+        print(f"rltf audit: {lost}", file=sys.stderr)
     for line in report.lines():
         print(f"rltf audit: {line}", file=sys.stderr)
     if arguments.json:
@@ -78,9 +83,9 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps({"loaded": loaded, **found}))
     else:
         Console().print(render(audits, seconds, arguments.show))
-        if arguments.out:
+        if arguments.out and not lost:
             print(f"{sum(not audit.dropped for audit in audits)} problems written to {arguments.out}")
-    return 1 if not report.complete or any(audit.findings for audit in audits) else 0
+    return 1 if lost or not report.complete or any(audit.findings for audit in audits) else 0
 
 
 def _usage_problem(arguments: argparse.Namespace) -> str:

@@ -101,6 +101,9 @@ def run(arguments: argparse.Namespace) -> int:
     except (DataError, PolicyError, ResultError, SandboxError) as error:
         print(f"rltf eval: {error}", file=sys.stderr)
         return 2
+    except OSError as error:  # a full disk, say; the samples that are written count when the same command goes on
+        print(f"rltf eval: --out {arguments.out}: cannot be written: {error.strerror or error}", file=sys.stderr)
+        return 1
     return status
 
 

@@ -28,6 +28,10 @@ class LoadReport:
     """The first of them, each with its file, line and field."""
     for_model: bool = False
     """Whether a model is to read the problems, so that one without a text is malformed."""
+    where: str = ""
+    """Where the newest record stands."""
+    elsewhere: int = 0
+    """Records of another split or difficulty than the one that is asked for."""
     without_text: int = 0
     """Problems taken although they have no text."""
 

@@ -47,7 +47,8 @@ class ProblemStream(Iterator[Problem]):
 
     def __next__(self) -> Problem:
         while (problem := next(self._problems)).id in self._seen:
-            self.report.refuse(Malformed(f"problem {problem.id!r}", "another one has the same id"))
+            where = f"{self.report.where}: " if self.report.where else ""
+            self.report.refuse(Malformed(f"{where}problem {problem.id!r}", "another one has the same id"))
         self._seen.add(problem.id)
         self.report.problems += 1
         return problem
@@ -84,7 +85,10 @@ def load_problems(
         report.malformed += stream.report.malformed
         report.examples += stream.report.examples
     if not problems:
-        why = "; ".join(line.strip() for line in stream.report.lines())
+        lines = [line.strip() for line in stream.report.lines()]
+        if stream.report.elsewhere:
+            lines.append(f"{stream.report.elsewhere} records are of another split or difficulty")
+        why = "; ".join(lines)
         name = repr(spec) if isinstance(spec, str) else "given"
         raise DataError(f"data {name}: no problems in it{': ' + why if why else ''}")
     return problems
@@ -172,6 +176,7 @@ def _given(records: Iterable[object], report: LoadReport) -> Iterator[Problem]:
 
 def _adapted(rows: Iterable[Row | Malformed], shape: str, option: str, report: LoadReport) -> Iterator[Problem]:
     for row in rows:
+        report.where = row.where
         if isinstance(row, Malformed):
             report.refuse(row)
             continue
@@ -183,6 +188,7 @@ def _adapted(rows: Iterable[Row | Malformed], shape: str, option: str, report: L
             report.refuse(Malformed(row.where, str(error)))
         else:
             if problem is None:
+                report.elsewhere += 1
                 continue
             if problem.prompt.strip() or report.takes_without_text(row.where, _no_text(row.data)):
                 yield problem

@@ -97,6 +97,7 @@ def load_policy(section: ModelSection, path: Path | None = None) -> Policy:
         adapter = path
     elif path is not None:
         name = str(path)
+    _check_folder(Path(path or name))
     device = section.device if section.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(path or name))
@@ -115,10 +116,33 @@ def load_policy(section: ModelSection, path: Path | None = None) -> Policy:
         raise error if str(error).startswith("model") else PolicyError(f"model {section.name!r}: {error}") from None
 
 
+def _check_folder(folder: Path) -> None:
+    """Refuse a folder that holds no model, or no tokenizer with it, and say what it is instead."""
+    if not folder.is_dir():
+        return  # a name on the hub
+    names = {path.name for path in folder.iterdir()}
+    if "config.json" not in names and "adapter_config.json" not in names:
+        steps = sorted((folder / "checkpoints").glob("step-*"), key=lambda path: path.stat().st_mtime)
+        hint = f"; it is a run: name a checkpoint, as {steps[-1]}" if steps else ""
+        raise PolicyError(f"model {str(folder)!r}: no model in it (no config.json){hint}")
+    if not any(name.startswith(_TOKENIZERS) for name in names):
+        raise PolicyError(f"model {str(folder)!r}: no tokenizer in it (tokenizer.json or the like); save it there too")
+
+
+_TOKENIZERS = ("tokenizer", "vocab", "spiece", "sentencepiece", "merges", "tekken")
+
+
 def _load_model(name: str, dtype: torch.dtype) -> Any:  # noqa: ANN401
     transformers_logging.disable_progress_bar()  # loading and saving are not the run's progress
     if (base := base_of_adapter(Path(name))) is not None:  # a checkpoint with an adapter alone
-        return apply_adapter(_load_model(base, dtype), Path(name))
+        try:
+            whole = _load_model(base, dtype)
+        except (OSError, ValueError) as error:
+            raise PolicyError(
+                f"model {name!r}: is an adapter of {base!r}, which cannot be loaded from {Path.cwd()}:"
+                f" {' '.join(str(error).split())[:200]}"
+            ) from None
+        return apply_adapter(whole, Path(name))
     config = AutoConfig.from_pretrained(name)
     kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
     return kind.from_pretrained(name, dtype=dtype)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from engine import Problem, Verdict
-from feedback import Category, Feedback, token_range
+from feedback import Category, Feedback, FinishReason, token_range
 from training.records import NO_BASELINE, Experience, Group, Row, Sample
 from training.run.recorder import Scored
 from training.run.rows import feedback_metrics
@@ -52,6 +52,8 @@ def step_metrics(groups: Sequence[Group], fresh: Sequence[Experience], turns: in
     feedbacks = [shaped.get(id(sample.rollout), sample.feedback) for sample in samples]
     metrics = feedback_metrics(feedbacks, sum(group.lost for group in groups))
     lengths = [len(sample.rollout.token_ids) for sample in samples]
+    cut = sum(sample.rollout.finish_reason is FinishReason.LENGTH for sample in samples)
+    metrics["completions/cut_share"] = cut / max(1, len(samples))
     metrics["tokens/mean"] = float(np.mean(lengths)) if lengths else 0.0
     penalised = [np.count_nonzero(each.rewards["fine"] + each.rewards["static"]) for each in feedbacks]
     skipped = [np.count_nonzero(~each.executed) for each in feedbacks if each.executed is not None]

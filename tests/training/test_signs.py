@@ -1,0 +1,30 @@
+"""What a run's metrics are a sign of, said once and not at every step."""
+
+from __future__ import annotations
+
+from training.run.signs import Signs
+
+
+def told(*steps):
+    signs = Signs()
+    return [signs.of(metrics) for metrics in steps]
+
+
+def test_groups_without_signal_are_told_once_after_some_steps_and_again_after_they_were_gone():
+    silent, loud = {"groups/without_signal": 1.0}, {"groups/without_signal": 0.9}
+    found = told(*[silent] * 12, loud, *[silent] * 5)
+    assert [index for index, texts in enumerate(found) if texts] == [4, 17]
+    assert "no group has had any signal for 5 steps" in found[4][0]
+    assert "0 by construction" in found[4][0]
+
+
+def test_completions_that_are_cut_off_and_a_sampler_that_drifts_are_told():
+    found = told(*[{"completions/cut_share": 0.75, "policy/kl_from_sampler": -0.3}] * 5)
+    assert found[:4] == [[]] * 4
+    assert any("75% of the completions were cut off" in text for text in found[4])
+    assert any("differ by -0.30 nats" in text for text in found[4])
+
+
+def test_a_usual_step_is_a_sign_of_nothing():
+    usual = {"groups/without_signal": 0.5, "completions/cut_share": 0.1, "policy/kl_from_sampler": 0.02}
+    assert told(*[usual] * 20) == [[]] * 20
