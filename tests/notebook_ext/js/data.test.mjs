@@ -96,7 +96,7 @@ test("a chart's range has room, also where a curve is constant but for rounding"
 test("a loop's own metrics are charted first, else the loss and how far the policy moved", () => {
   const named = (...names) => new Map(names.map((name) => [name, [[1, 0]]]));
   assert.deepEqual(firstNames(named("reward/mean", "loss", "my/score", "pass_rate")), ["loss", "my/score"]);
-  assert.deepEqual(firstNames(named("reward/mean", "loss/policy", "policy/kl_from_sampler", "policy/entropy")), ["loss/policy", "policy/kl_from_sampler"]);
+  assert.deepEqual(firstNames(named("reward/mean", "loss/policy", "policy/kl_from_sampler", "policy/entropy", "time/learn", "feedback_wait_share", "learned/tokens")), ["loss/policy", "policy/kl_from_sampler"]);
 });
 
 test("an expression chooses samples; one that is not whole hides nothing and says what is missing", () => {

@@ -162,7 +162,7 @@ test("the group: its samples by reward with their tests, and the failing one bes
   const grid = all("table.group tbody tr").map((row) => [...row.querySelectorAll(".cell")].map((cell) => cell.textContent).join(""));
   assert.deepEqual(grid, ["✓✓", "✓✓", "✓!", "✓✗"]);
   assert.match(find(".page-group h2").textContent, /p, step 1: 2 of 4 passed/);
-  assert.match(find(".page-group").textContent, /nearest sample that passed \(#0\): 1 lines differ/);
+  assert.match(find(".page-group").textContent, /nearest sample that passed \(#0\): 1 line differs/);
   assert.match(find("table.group .credit").textContent, /all alike \(−0.2\)/);
 });
 

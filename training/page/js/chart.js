@@ -2,7 +2,7 @@
 // Not here: which charts there are (charts), lines on a canvas (plot).
 
 import { h, inline, replace } from "./dom.js";
-import { firstNames, formatOf, KNOWN, metricOptions } from "./metrics.js";
+import { axisFormatOf, firstNames, formatOf, KNOWN, metricOptions } from "./metrics.js";
 import { filterStep, plot } from "./plot.js";
 import { joined, nearest, valueAt } from "./series.js";
 
@@ -40,7 +40,7 @@ export function chart(store, id) {
       offered = rest.join();
       replace(more, h("option", { value: "" }, "+ curve"), metricOptions(rest));
     }
-    drawing.paint({ state, entry, curves, format: formatOf(names[0] ?? ""), same, steps });
+    drawing.paint({ state, entry, curves, format: axisFormatOf(names), same, steps });
     painted = { entry, curves, size: curves.length, beside: state.beside, charts: state.charts, hoverStep: state.hoverStep };
   };
   return { id, element, paint, close: drawing.close };

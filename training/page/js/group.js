@@ -100,7 +100,7 @@ async function showNearest({ source, passed, record, component, place, current }
   const loaded = await Promise.all(passed.slice(0, MOST_RECORDS).map((sample) => source.record(sample.seq).catch(() => null)));
   const nearest = loaded.filter(Boolean).map((each) => [each, differingLines(each.program, record.program)]).sort((left, right) => left[1] - right[1])[0];
   if (!nearest || !current()) return;
-  replace(place, h("h2", {}, `Beside the nearest sample that passed (#${nearest[0].sample}): ${nearest[1]} lines differ`), sideBySide(nearest[0], record, component));
+  replace(place, h("h2", {}, `Beside the nearest sample that passed (#${nearest[0].sample}): ${nearest[1] === 1 ? "1 line differs" : `${nearest[1]} lines differ`}`), sideBySide(nearest[0], record, component));
 }
 
 /** How many lines of two programs do not meet an equal one. */

@@ -21,7 +21,7 @@ export const CHARTS = [
 /** What a "Learning" chart shows first: a loop's own metrics, else the loss and how far the policy moved. */
 export function firstNames(metrics) {
   const names = [...metrics.keys()];
-  const own = names.filter((name) => !OWN.test(name)).sort();
+  const own = metrics.has("time/learn") ? [] : names.filter((name) => !OWN.test(name)).sort(); // our trainer writes that
   const losses = names.filter((name) => name.startsWith("loss") && !TELLING.includes(name));
   const telling = [...new Set([...own, ...TELLING.filter((name) => metrics.has(name)), ...losses])];
   return telling.slice(0, own.length ? MOST_FIRST : 2);
@@ -41,10 +41,18 @@ export const KNOWN = {
   ...Object.fromEntries(OUTCOMES.map(({ key, glyph }) => [`outcome/${key}`, { label: key, tone: `outcome-${key}`, glyph }])),
 };
 
+const secondsText = (seconds) => `${number(seconds)} s`;
+const plainText = (value) => number(value);
+
 /** How a metric's values read. */
 export function formatOf(name) {
   if (PERCENT.test(name)) return percent;
-  return name.startsWith("time/") ? (seconds) => `${number(seconds)} s` : (value) => number(value);
+  return name.startsWith("time/") ? secondsText : plainText;
+}
+
+/** How an axis reads that holds several metrics: as a share only where all of them are. */
+export function axisFormatOf(names) {
+  return names.length && names.every((name) => formatOf(name) === formatOf(names[0])) ? formatOf(names[0]) : plainText;
 }
 
 /** Options for metric names, those of one family together. */
