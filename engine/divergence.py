@@ -1,7 +1,7 @@
-"""Where a wrong answer and a reference solution part: the first variable they share that comes to hold something else.
+"""Find where a wrong answer and a reference part, which is the first shared variable that takes another value.
 
-Works on the states of both on one test (`engine.sandbox.states`): texts, no values. What this module does not do: run
-anything, or know which of the two is right; where names mean different things, the place means nothing.
+This compares the states of both on one test (`engine.sandbox.states`), which are texts. Where names mean different
+things in the two programs, the place means nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _DECIDES = re.compile(r"(?:if|elif|while|for|async for|match|case)\b")
 
 
 class _Change(NamedTuple):
-    """A variable that came to hold something new."""
+    """A variable that took a new value."""
 
     step: int
     name: tuple[str, str]
@@ -28,10 +28,10 @@ class _Change(NamedTuple):
 
 
 def parting(program: bytes, states: Sequence[State], reference: Sequence[State]) -> Diagnostic | None:
-    """The line of `program` where its states first differ from the reference's.
+    """Find the line of `program` where its states first differ from the reference's.
 
-    A variable that takes another value is blamed on the line that gave it; variables changed in another order on the
-    last decision before that. None where they share no variable of their own, or never part.
+    A variable that takes another value is blamed on the line that gave it. Variables changed in another order are
+    blamed on the last decision before that. Returns None where they share no variable of their own, or never part.
     """
     ours, theirs = _changes(states), _changes(reference)
     shared = {change.name for change in ours} & {change.name for change in theirs}
@@ -63,7 +63,7 @@ def _changes(states: Sequence[State]) -> list[_Change]:
 
 
 def _own(states: Sequence[State], names: set[tuple[str, str]]) -> bool:
-    """Whether one of the names is more than a parameter that keeps its value, or what a function returns."""
+    """Say whether one of the names is more than a parameter that keeps its value, or a function's return value."""
     entered: set[str] = set()
     for state in states:
         if state.function in entered and any(
@@ -75,7 +75,7 @@ def _own(states: Sequence[State], names: set[tuple[str, str]]) -> bool:
 
 
 def _decision(text: ProgramText, states: Sequence[State], before: int, after: int) -> int:
-    """The last line between two steps that chose a way; without one, the line of the later step."""
+    """Return the last line between two steps that made a decision, or else the line of the later step."""
     for state in reversed(states[before + 1 : after]):
         if _DECIDES.match(text.line(state.line)):
             return state.line

@@ -1,8 +1,7 @@
-"""The tests that a problem's own text shows: what a policy may filter its programs by and repair them with.
+"""Find the tests that a problem's own text shows. A policy may filter and repair its programs with them.
 
-MBPP shows its asserts, HumanEval has doctests, APPS questions have examples; other problems say it in a field.
-
-What this module does not do: run anything, or invent a test: an APPS example counts only if it is one of the tests.
+MBPP shows its asserts, HumanEval has doctests, and APPS questions have examples. Other problems name them in a field.
+No test is invented, so an APPS example counts only if it is one of the tests.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _CONSTANTS = {"true": True, "false": False, "null": None, "none": None}
 
 
 def shown_tests(question: str, tests: tuple[Test, ...]) -> tuple[Test, ...]:
-    """The stdin and call tests that stand in `question` as examples, in their order."""
+    """Find the stdin and call tests that are examples in `question`, in their order."""
     if not question:
         return ()
     printed = list(_printed_examples(question))
@@ -46,7 +45,7 @@ def shown_tests(question: str, tests: tuple[Test, ...]) -> tuple[Test, ...]:
 
 
 def _printed_examples(question: str) -> Iterator[tuple[str, str]]:
-    """(input, output and whatever follows it) of each pair of labels."""
+    """Yield input, and output with whatever follows it, of each pair of labels."""
     labels = list(_LABEL.finditer(question))
     for index, (first, second) in enumerate(pairwise(labels)):
         if (first[1].lower(), second[1].lower()) == ("input", "output"):
@@ -74,7 +73,7 @@ def _called_examples(question: str) -> Iterator[tuple[list[object], object]]:
 
 
 def _literal(text: str) -> object:
-    """A value written as JSON or as Python.
+    """Read a value written as JSON or as Python.
 
     Raises:
         ValueError: it is neither.
@@ -88,7 +87,7 @@ def _literal(text: str) -> object:
 
 
 def doctests(prompt: str, entry_point: str) -> tuple[Test, ...]:
-    """The examples in the docstrings of a HumanEval prompt, as asserts; those with a plain value only."""
+    """Find the examples with a plain value in the docstrings of a HumanEval prompt, as asserts."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

@@ -1,4 +1,4 @@
-"""Places that CPython reports, as byte ranges of the program as it was written.
+"""Turn places that CPython reports into byte ranges of the original program.
 
 CPython counts bytes of the source decoded and encoded again as UTF-8, without its byte order mark. The program's own
 bytes differ from those after a mark and under another encoding cookie. No number is believed: all are clamped into the
@@ -34,7 +34,7 @@ class SourceMap:
         self._encoding = _encoding(program)
 
     def span(self, line: int, end_line: int | None, column: int | None, end_column: int | None) -> Span:
-        """The span between two places: 1-based lines, columns in bytes (`co_positions`); None for the whole line.
+        """Return the span between two places, with 1-based lines and columns in bytes. None is the whole line.
 
         A compound statement's place (CPython 3.11 has it for errors of its header) ends with the header.
         """
@@ -46,7 +46,7 @@ class SourceMap:
         return without_block(self._text, self._text.span(start, end))
 
     def syntax_span(self, position: list[int | None], in_bytes: bool) -> Span | None:
-        """The span of a `SyntaxError`: line, offset, end line and end offset as it gives them (1-based, or nothing)."""
+        """Return the span of a `SyntaxError` from its line, offset, end line and end offset (1-based, or nothing)."""
         line, offset, end_line, end_offset = position
         if line is None or line < 1:
             return self.bad_byte_span() or self._text.line_span(1)
@@ -58,7 +58,7 @@ class SourceMap:
         return self._text.span(start, end) if end > start else self._point(start)
 
     def _point(self, start: int) -> Span:
-        """The one character at `start`, or the last one of the text; a line end counts as part of its line."""
+        """Return the character at `start`, or the last one of the text. A line end belongs to its line."""
         if start >= len(self._program):
             start = max(len(self._program) - 1, 0)
             while self._encoding == "utf-8" and start and self._program[start] & 0xC0 == 0x80:
@@ -71,7 +71,7 @@ class SourceMap:
         return self._text.span(start, start + max(wide, 1))
 
     def bad_byte_span(self) -> Span | None:
-        """The first byte that no source may hold: a NUL, or one that is wrong in the source's encoding."""
+        """Return the first byte that no source may hold: a NUL, or one that is wrong in the source's encoding."""
         place = self._program.find(b"\0")
         if place < 0:
             try:

@@ -1,4 +1,4 @@
-"""What an engine does for its callers, wherever its workers are: on this machine or on a cluster."""
+"""The border to engines, whose workers may be on this machine or on a cluster."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class ProgramJudge(Protocol):
     """Runs programs, as `engine.Judge` does."""
 
     def submit(self, program: bytes, problem: Problem) -> Future[Execution]:
-        """Start judging; may block while too much is outstanding."""
+        """Start judging. May block while too many submissions wait."""
         ...
 
 
@@ -22,21 +22,21 @@ class ProgramEngine(Protocol):
 
     @property
     def judge(self) -> ProgramJudge:
-        """For verdicts alone."""
+        """Return the judge, for verdicts alone."""
         ...
 
     @property
     def isolation(self) -> Isolation:
-        """How well programs are confined where they are confined the least."""
+        """Return the weakest isolation of all workers."""
         ...
 
     @property
     def retries(self) -> int:
-        """Programs given to another worker so far because theirs was lost."""
+        """Return the number of programs given to another worker so far because theirs was lost."""
         ...
 
     def submit(self, program: bytes, problem: Problem) -> Future[Report]:
-        """Start judging and reading; may block while too much is outstanding."""
+        """Start judging and reading. May block while too many submissions wait."""
         ...
 
     def compare(self, program: bytes, references: tuple[str, ...]) -> Future[Similarity]:

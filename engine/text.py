@@ -1,7 +1,7 @@
-"""Places in a program's text: byte offsets to lines and columns, and back.
+"""Convert byte offsets in a program's text to lines and columns, and back.
 
-What this module does not do: read Python. A line ends where CPython's tokenizer ends it: at LF, CR LF or CR
-(never at form feeds or Unicode separators, where `str.splitlines` would).
+A line ends where CPython's tokenizer ends it, which is at LF, CR LF or CR. It never ends at form feeds or Unicode
+separators, where `str.splitlines` would end it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _LINE_END = re.compile(rb"\r\n|\r|\n")
 class ProgramText:
     """A program's bytes with an index of its lines.
 
-    Positions outside the text are clamped into it: they come from hostile processes and from foreign tools.
+    Positions outside the text are clamped into it, because they come from hostile processes and from foreign tools.
     """
 
     def __init__(self, program: bytes) -> None:
@@ -26,31 +26,31 @@ class ProgramText:
 
     @property
     def line_count(self) -> int:
-        """Number of lines; text after the last line end counts as a line, even when empty."""
+        """Count the lines. Text after the last line end counts as a line, even when empty."""
         return len(self._starts)
 
     def line_start(self, line: int) -> int:
-        """Byte offset of the start of 1-based `line`; the end of the text for lines past it."""
+        """Return the byte offset of the start of 1-based `line`, or the end of the text for lines past it."""
         if line > len(self._starts):
             return len(self.program)
         return self._starts[max(line, 1) - 1]
 
     def line_end(self, line: int) -> int:
-        """Byte offset of the end of 1-based `line`, its line end excluded."""
+        """Return the byte offset of the end of 1-based `line`, without its line end."""
         end = self.line_start(line + 1)
         return self.line_start(line) + len(self.program[self.line_start(line) : end].rstrip(b"\r\n"))
 
     def line(self, line: int) -> str:
-        """The text of 1-based `line`, without its indentation and end."""
+        """Return the text of 1-based `line`, without its indentation and end."""
         return self.program[self.line_start(line) : self.line_end(line)].strip().decode(errors="replace")
 
     def indentation(self, line: int) -> int:
-        """Width of the blanks that 1-based `line` begins with, tabs as CPython counts them."""
+        """Return the width of the blanks at the start of 1-based `line`, with tabs as CPython counts them."""
         text = self.program[self.line_start(line) : self.line_end(line)].expandtabs()
         return len(text) - len(text.lstrip())
 
     def span(self, start_byte: int, end_byte: int) -> Span:
-        """The span of bytes `start_byte`..`end_byte` (half open), with its lines and columns."""
+        """Return the span of bytes `start_byte`..`end_byte` (half-open), with its lines and columns."""
         start = min(max(start_byte, 0), len(self.program))
         end = min(max(end_byte, start), len(self.program))
         line, column = self._place(start)
@@ -58,17 +58,17 @@ class ProgramText:
         return Span(start, end, line, column, end_line, end_column)
 
     def line_span(self, line: int, end_line: int | None = None) -> Span:
-        """The span of whole lines, without their indentation and trailing line end."""
+        """Return the span of whole lines, without their indentation and trailing line end."""
         start, end = self.line_start(line), self.line_end(end_line or line)
         text = self.program[start:end]
         return self.span(start + len(text) - len(text.lstrip(b" \t\f")), end)
 
     def span_of_columns(self, line: int, column: int, end_line: int, end_column: int) -> Span:
-        """The span between two places: 1-based lines and 0-based columns in **bytes** (`ast`, `co_positions`)."""
+        """Return the span between two places with 1-based lines and 0-based columns in **bytes** (`co_positions`)."""
         return self.span(self._byte(line, column), self._byte(end_line, end_column))
 
     def span_of_characters(self, line: int, column: int, end_line: int, end_column: int) -> Span:
-        """The same with columns in **characters** (`SyntaxError.offset - 1`, tools that count code points)."""
+        """Return this span for columns in **characters** (`SyntaxError.offset - 1`, tools that count code points)."""
         return self.span(self._byte_of_character(line, column), self._byte_of_character(end_line, end_column))
 
     def _byte(self, line: int, column: int) -> int:

@@ -1,7 +1,6 @@
-"""Where programs run: worker processes, what they may do, and what comes back.
+"""Run programs in worker processes that confine them.
 
-`worker` and `isolation` run in the supervisor. All other modules run in the worker process (or are shared with it),
-import nothing but the standard library and hold no expected output; `referee` alone holds tests, and runs no program.
-
-What this package does not do: compare outputs or decide verdicts (`engine.judge` does, outside the sandbox).
+`worker` and `isolation` run in the supervisor. All other modules run in the worker process or are shared with it. They
+import nothing but the standard library and hold no expected output. Only `referee` holds tests, and it runs no program.
+Outputs are compared outside the sandbox.
 """

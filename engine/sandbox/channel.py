@@ -1,7 +1,4 @@
-"""Length-prefixed JSON objects over a descriptor, between referee and program.
-
-What this module does not do: say what the messages mean, or trust their sender.
-"""
+"""Send length-prefixed JSON objects over a descriptor between referee and program. The sender is not trusted."""
 
 from __future__ import annotations
 
@@ -16,13 +13,13 @@ class Lost(BaseException):
 
 
 class Channel:
-    """One end; both ends block."""
+    """One end of a channel. Both ends block."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
 
     def send(self, message: dict[str, object]) -> None:
-        """Raises Lost where the other end is gone."""
+        """Send a message. Raises Lost if the other end is gone."""
         line = dump_line(message)
         data = LENGTH.pack(len(line)) + line
         try:
@@ -32,7 +29,7 @@ class Channel:
             raise Lost from None
 
     def receive(self) -> dict[str, Any]:
-        """The next message, an empty one where it cannot be read; raises Lost at the end."""
+        """Return the next message, or an empty one if it cannot be read. Raises Lost at the end."""
         (length,) = LENGTH.unpack(self._read(LENGTH.size))
         if length > MESSAGE_LIMIT:
             raise Lost

@@ -1,7 +1,7 @@
-"""The forked child: takes its descriptors and limits, compiles the program and runs its tests, one record for each.
+"""The forked child takes its descriptors and limits, compiles the program and runs its tests, with a record for each.
 
-From the first line of the program on, everything here is in the program's hands; nothing that matters depends on it.
-A record is a claim: "this was printed, this was returned, this was raised". Whether it is right is decided outside.
+From the program's first line on, everything here is in the program's hands, and nothing that matters depends on it. A
+record is a claim: "this was printed, this was returned, this was raised". The outside decides whether it is right.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from engine.sandbox.wire import (
 
 
 def run_child(request: Request, confine: Callable[[], None], channel: bool) -> NoReturn:
-    """The child's whole life; its descriptors are in place, `confine` puts the last walls up."""
+    """Run the child from beginning to end. Its descriptors are in place, and `confine` adds the last restrictions."""
     try:
         task = read_task()
         cpu = int(2 * request.cpu) + 2
@@ -61,7 +61,7 @@ def run_child(request: Request, confine: Callable[[], None], channel: bool) -> N
 
 
 def read_task() -> Task:
-    """The task that this child was forked for."""
+    """Read the task that this child was forked for."""
     size = os.fstat(STDIN).st_size
     parts = []
     while size > 0 and (part := os.read(STDIN, size)):
@@ -71,7 +71,7 @@ def read_task() -> Task:
 
 
 def run_program(task: Task) -> None:
-    """Compiles the program and runs its tests; a refusal of the compiler goes into the report."""
+    """Compile the program and run its tests. A compile error goes into the report."""
     try:
         prelude = program.compile_prelude(task.prelude)
         code = program.load_code(task.code) if task.code else program.compile_program(task.source)
@@ -107,7 +107,7 @@ def run_program(task: Task) -> None:
 
 
 def _open_stderr() -> None:
-    """Open /dev/null for this process alone: flags of an open file outlive who set them."""
+    """Open /dev/null for this process alone, because flags of an open file outlive the process that set them."""
     with contextlib.suppress(OSError):  # where nothing may be opened for writing, all programs share one
         null = os.open(os.devnull, os.O_RDWR)
         os.dup2(null, STDERR)
@@ -115,11 +115,11 @@ def _open_stderr() -> None:
 
 
 def _begin() -> None:
-    """Mark, for the zygote, that the program's first line comes now: nobody can after this."""
+    """Mark for the zygote that the program's first line comes now. Nobody can write this mark later."""
     os.write(MARK, BEGUN.pack(time.process_time_ns()))
     os.close(MARK)
 
 
 def _report(failure: dict[str, object]) -> None:
-    """What the compiler said. It is read from the records of a process that has not begun, and from no other."""
+    """Report a compile error. It is read only from the records of a process that has not begun the program."""
     os.pwrite(RECORDS, dump_line(failure), 0)

@@ -1,5 +1,6 @@
-"""What is told about an exception: its type, its text and the places in the program it passed through.
-Positions become byte offsets of the program as it was written outside, in `engine.positions`.
+"""Describe an exception by its type, its text and the places in the program that it passed through.
+
+`engine.positions` turns positions into byte offsets of the original program, outside the sandbox.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from engine.sandbox.values import decode, encode
 PROGRAM_NAME = "<program>"
 """File name of the code compiled from the program."""
 _MEMBERS, _DEEPEST = 10, 3
-"""Exceptions of a group that are told of, and groups within groups."""
+"""Maximum number of exceptions of a group that are described, and of nested groups."""
 _FIRST, _LAST = 8, 24
-"""Frames kept of a long traceback, at its two ends."""
+"""Number of frames kept at each end of a long traceback."""
 _TEXT = 500
 _program: list[CodeType] = []
 _INSIDE_STRINGS = ("f-string", "(unicode error)", "(value error)")
-"""Refusals whose columns, before CPython 3.12, were those of another text or of another token."""
+"""Compile errors whose columns, before CPython 3.12, were those of another text or of another token."""
 
 Failure = dict[str, object]
 Place = tuple[str, int, int | None, int | None, int | None]
@@ -32,14 +33,14 @@ Place = tuple[str, int, int | None, int | None, int | None]
 
 
 def remember_program(code: CodeType) -> None:
-    """Know the program by its code: what it compiles itself may bear its file name as well."""
+    """Remember the program's code objects, because code that it compiles itself may bear its file name as well."""
     _program[:] = [code]
     _codes_of_program.cache_clear()
 
 
 @cache
 def _codes_of_program() -> frozenset[int]:
-    """Identities of the program's code objects, those inside others included; the program keeps them alive."""
+    """Return the identities of the program's code objects, nested ones included. The program keeps them alive."""
     found: list[CodeType] = []
     waiting = list(_program)
     while waiting:
@@ -49,7 +50,7 @@ def _codes_of_program() -> frozenset[int]:
 
 
 def describe(error: BaseException) -> Failure:
-    """The report of an exception that left the program."""
+    """Describe an exception that left the program."""
     kind = type(error)
     frames = places(error.__traceback__)
     cause = error.__cause__ if kind is RuntimeError else None
@@ -66,7 +67,7 @@ def describe(error: BaseException) -> Failure:
 
 
 def describe_compile_error(error: BaseException, source: bytes) -> Failure:
-    """The report of the compiler's refusal, with `position` (line, column, end line, end column) where it has one."""
+    """Describe a compile error, with its `position` (line, column, end line, end column) if it has one."""
     failure = describe(error)
     failure["frames"] = []
     if isinstance(error, SyntaxError):
@@ -84,9 +85,9 @@ def describe_compile_error(error: BaseException, source: bytes) -> Failure:
 
 
 def _parser_refusal(source: bytes) -> SyntaxError | None:
-    """The parser's own refusal, whose columns count characters; None where it is the compiler that refused: bytes.
+    """Return the parser's own error, whose columns count characters, or None for one of the compiler, in bytes.
 
-    Of bytes without mark or cookie, CPython counts some columns in bytes and some in characters; of text it does not.
+    CPython counts some columns of bytes without a mark or cookie in bytes and some in characters. For text it does not.
     """
     try:
         text = source if _says_encoding(source) else source.decode()
@@ -103,26 +104,26 @@ def _says_encoding(source: bytes) -> bool:
 
 
 def builtin_bases(kind: type) -> list[str]:
-    """Names of the builtin exceptions that `kind` is or descends from, the nearest first."""
+    """List the names of the builtin exceptions that `kind` is or descends from, nearest first."""
     bases = type.__dict__["__mro__"].__get__(kind)
     names = [type.__dict__["__name__"].__get__(base) for base in bases]
     return [name for base, name in zip(bases, names, strict=True) if vars(builtins).get(name) is base]
 
 
 def builtin_exception(failure: Mapping[str, Any]) -> BaseException | None:
-    """An exception of the nearest builtin type to the one described; None where none is near."""
+    """Make an exception of the builtin type nearest to the described one, or None where none is near."""
     kind = nearest_builtin(failure.get("bases"))
     return None if kind is None else made_exception(kind, failure)
 
 
 def nearest_builtin(bases: object) -> type[Exception] | None:
-    """The first ordinary exception among builtins of these names."""
+    """Return the first ordinary exception among builtins of these names."""
     kinds = [getattr(builtins, str(name), None) for name in bases] if isinstance(bases, list) else []
     return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Exception)), None)
 
 
 def made_exception(kind: type[Exception], failure: Mapping[str, Any], depth: int = _DEEPEST) -> Exception:
-    """An exception of that type with the arguments described, or else the text; never raises."""
+    """Make an exception of that type with the described arguments, or else the text. It never raises."""
     arguments = decode(failure.get("args"))
     text = str(failure.get("message"))
     members = failure.get("members")
@@ -139,7 +140,7 @@ def made_exception(kind: type[Exception], failure: Mapping[str, Any], depth: int
 
 
 def members_of(error: BaseException, depth: int = _DEEPEST) -> list[Failure]:
-    """The reports of the exceptions in a group, the first of them where there are many."""
+    """Describe the exceptions in a group, or the first of them if there are many."""
     if not isinstance(error, BaseExceptionGroup) or not depth:
         return []
     inner = BaseExceptionGroup.__dict__["exceptions"].__get__(error)[:_MEMBERS]
@@ -150,7 +151,7 @@ def members_of(error: BaseException, depth: int = _DEEPEST) -> list[Failure]:
 
 
 def arguments_of(error: BaseException) -> object:
-    """The arguments of an exception as data; None where they cannot be read."""
+    """Return the arguments of an exception as data, or None where they cannot be read."""
     try:
         return encode(error.args)
     except BaseException:
@@ -158,7 +159,7 @@ def arguments_of(error: BaseException) -> object:
 
 
 def _text_of(error: BaseException) -> str:
-    """The exception's text; its `__str__` may be the program's own."""
+    """Return the exception's text. Its `__str__` may be the program's own."""
     try:
         text = str(error)[:_TEXT]
     except BaseException as failure:
@@ -167,7 +168,7 @@ def _text_of(error: BaseException) -> str:
 
 
 def places(traceback: TracebackType | None) -> list[Place]:
-    """The program's own frames of a traceback, outermost first; the middle of a very long one is left out."""
+    """List the program's own frames of a traceback, outermost first, without the middle of a very long one."""
     own: list[tuple[CodeType, int, int]] = []
     while traceback is not None:
         code = traceback.tb_frame.f_code

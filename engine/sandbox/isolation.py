@@ -1,7 +1,7 @@
-"""How well programs are confined here: measured by attempts inside a real child, never by what was asked for.
+"""Measure how well programs are confined, by attempts inside a real child and never by what was requested.
 
-Level 3: system call filter, Landlock and name spaces. Level 2: the filter, and no file of the host within reach.
-Level 1: the filter alone (files can be read). Level 0: resource limits alone.
+Level 3 has the system call filter, Landlock and name spaces. Level 2 has the filter and hides the host's files. Level 1
+has the filter alone, so files can be read. Level 0 has resource limits alone.
 """
 
 from __future__ import annotations
@@ -71,26 +71,26 @@ print(json.dumps(failures))
 
 
 class SandboxError(RuntimeError):
-    """The sandbox is weaker than what is required; the message says what is missing and how to get it."""
+    """The sandbox is weaker than required. The message says what is missing and how to get it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Isolation:
-    """What was measured."""
+    """The result of the measurement."""
 
     level: int
     layers: tuple[str, ...]
     missing: dict[str, str] = field(default_factory=dict)
-    """Layer -> why it is not there."""
+    """Missing layers with the reason."""
     open_probes: tuple[str, ...] = ()
-    """Attempts that succeeded inside the child."""
+    """Forbidden attempts that succeeded inside the child."""
 
     def __str__(self) -> str:
         return f"{self.level}: {'+'.join(self.layers)}"
 
 
 def measure(worker: Worker) -> Isolation:
-    """Tries, inside a child of `worker`, to do what must not be possible.
+    """Try, inside a child of `worker`, to do what must not be possible.
 
     Raises:
         WorkerError: the attempt itself failed.
@@ -123,7 +123,7 @@ def failed_imports(worker: Worker, names: Sequence[str]) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _canary() -> Iterator[Path]:
-    """A file that everybody may read; this very module where there is no room for one."""
+    """Make a file that everybody may read, or take this module where there is no room for one."""
     try:
         folder = tempfile.mkdtemp(prefix="rltf-probe-")
     except OSError:
@@ -149,7 +149,7 @@ def _ask(worker: Worker, program: str, given: str) -> dict[str, Any]:
 
 
 def check(isolation: Isolation, require: int) -> None:
-    """Refuses a sandbox below `require`; as root, always refuses one without a system call filter.
+    """Refuse a sandbox below `require`. As root, always refuse one without a system call filter.
 
     Raises:
         SandboxError: programs must not run here.

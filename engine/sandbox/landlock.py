@@ -1,8 +1,8 @@
-"""Landlock: which files a worker and its children may open. Needs no privilege; Linux 5.13 or later.
+"""Landlock restricts the files that a worker and its children may open. It needs Linux 5.13 and no privilege.
 
-Handled is every right that the kernel knows: files, TCP ports (ABI 4), and abstract Unix sockets and signals out of
-the sandbox (ABI 6). What is not granted fails with EACCES.
-It does not stop `chmod`, `utime`, `stat`, UDP or path Unix sockets; `seccomp` does.
+Every right that the kernel knows is handled: files, TCP ports (ABI 4), and abstract Unix sockets and signals out of the
+sandbox (ABI 6). What is not granted fails with EACCES. Landlock does not stop `chmod`, `utime`, `stat`, UDP or path
+Unix sockets, but `seccomp` does.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def abi() -> int:
-    """The kernel's Landlock ABI; 0 where it offers none."""
+    """Return the kernel's Landlock ABI, or 0 where it offers none."""
     return max(int(_libc.syscall(_CREATE, None, ctypes.c_size_t(0), ctypes.c_uint32(_VERSION))), 0)
 
 
 def restrict(readable: Sequence[str], writable: Sequence[str | int]) -> None:
-    """Confines this thread and all it starts to the given paths; needs `no_new_privs`.
+    """Confine this thread and all that it starts to the given paths. It needs `no_new_privs`.
 
     Args:
-        readable: files and directories to read (directories with all that is in them).
-        writable: files and directories to read and change, by path or opened.
+        readable: Files to read, and directories to read with all that is in them.
+        writable: Files and directories to read and change, by path or opened.
 
     Raises:
         OSError: the kernel offers no Landlock, or refuses.
@@ -60,7 +60,7 @@ def restrict(readable: Sequence[str], writable: Sequence[str | int]) -> None:
 
 
 def _allow(ruleset: int, path: str | int, rights: int) -> None:
-    """Grants `rights` beneath `path`; a path that does not exist grants nothing."""
+    """Grant `rights` beneath `path`. A path that does not exist grants nothing."""
     try:
         descriptor = os.dup(path) if isinstance(path, int) else os.open(path, _O_PATH | os.O_CLOEXEC)
     except FileNotFoundError:

@@ -1,7 +1,7 @@
-"""Values of the standard library's and numpy's types as plain data, and back: what programs return beside builtins.
+"""Turn values of the standard library's and numpy's types into plain data, and back.
 
-Only the types themselves are known here. A program's subclasses of them are the business of `engine.sandbox.values`.
-Nothing is imported in a program's process: a value's type is loaded where the value is.
+Only the types themselves are handled here, and `engine.sandbox.values` handles a program's subclasses. Nothing is
+imported in a program's process, because a value's type is already loaded there.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ _FACTORIES: dict[str, Any] = {kind.__name__: kind for kind in (int, float, str, 
 _MOST_FIELDS = 100
 _FRACTION_BITS = 100_000
 _COLLIDING = 100
-"""Most keys with one and the same hash: an adversary may choose them so that each takes longer to add."""
+"""Maximum number of keys with equal hashes, because an adversary may choose keys that are slow to add."""
 _Encode = Callable[[Any], object]
 
 
 def encode_library(value: Any, encode: _Encode) -> dict[str, object] | None:
-    """`value` as tagged data; None where its type is none of those known here."""
+    """Return `value` as tagged data, or None for an unknown type."""
     kind = type(value)
     encoder = _ENCODERS.get((str(kind.__module__).partition(".")[0], kind.__qualname__))
     if encoder is not None and getattr(sys.modules.get(kind.__module__), kind.__qualname__, None) is kind:
@@ -56,12 +56,12 @@ def _time(value: Any) -> list[object]:
 
 
 def _zone(value: Any) -> object:
-    """The zone of a time or a datetime; None where it has none."""
+    """Return the zone of a time or a datetime, or None where it has none."""
     return None if value.tzinfo is None else _described(value.utcoffset(), value.tzname(), value.tzinfo)
 
 
 def _described(offset: Any, name: Any, zone: Any) -> list[object]:
-    """Days, seconds and microseconds from UTC where they are fixed, name, and key in the database of zones."""
+    """Describe a zone by its fixed offset from UTC (days, seconds, microseconds), its name, and its database key."""
     key = getattr(zone, "key", None)
     parts = None if offset is None else [offset.days, offset.seconds, offset.microseconds]
     return [parts, name if type(name) is str else None, key if type(key) is str else None]
@@ -102,19 +102,19 @@ CONTAINER_TAGS = frozenset((*_NEW, "default"))
 
 
 def check_hashes(keys: Sequence[Any]) -> None:
-    """Raises ValueError where a set of `keys` would take very long to make."""
+    """Raise ValueError if a set of `keys` would take very long to make."""
     if len(keys) > _COLLIDING and max(collections.Counter(map(hash, keys)).values()) > _COLLIDING:
         raise ValueError("keys that hash alike")
 
 
 def decode_library(tag: str, content: list[Any], decode: Callable[[Any], Any], own_type: bool) -> object:
-    """The value that `content` stands for; raises an exception for what stands for none.
+    """Return the value that `content` stands for. Malformed content raises an exception.
 
     Args:
-        tag: one of `TAGS`.
-        content: what `encode_library` made of the value.
-        decode: reads one item of it.
-        own_type: whether the value's own type is wanted, and not a builtin one that equals the same.
+        tag: One of `TAGS`.
+        content: The result of `encode_library`.
+        decode: Reads one item of it.
+        own_type: Whether to return the value's own type, and not an equal builtin.
     """
     return _DECODERS[tag](content, decode, own_type)
 
@@ -233,7 +233,7 @@ TAGS = frozenset(_DECODERS)
 
 
 def new_container(tag: str, content: list[Any], own_type: bool) -> Any:
-    """The empty container of one of `CONTAINER_TAGS`; without its `own_type`, a dict where it is a kind of dict."""
+    """Make the empty container of one of `CONTAINER_TAGS`. Without `own_type` every kind of dict becomes a dict."""
     if not own_type and tag in ("counter", "ordered", "default"):
         return {}
     if tag == "default":

@@ -1,9 +1,7 @@
-"""Which lines of the program ran: `sys.monitoring` on 3.12 and later, `sys.settrace` before.
+"""Record which lines of the program ran, with `sys.monitoring` on 3.12 and later and `sys.settrace` before.
 
-A test that runs many lines is cut short: an endless loop shows its lines as well, and the cost has a bound that is
-counted in lines and not in seconds, so that it falls the same way every time.
-
-What this module does not do: decide anything. A program that switches tracing off hides its lines, nothing more.
+A test that runs many lines is cut short, so an endless loop shows its lines as well. The bound counts lines and not
+seconds, so the result is the same every time. A program that switches tracing off hides its lines and nothing more.
 """
 
 from __future__ import annotations
@@ -15,9 +13,9 @@ from typing import Any
 from engine.sandbox.failures import PROGRAM_NAME
 
 _MOST_LINES, _MOST_LINES_OF_ALL_TESTS = 200_000, 1_000_000
-"""Lines run before a test is cut short (some 30 ms)."""
+"""Number of lines after which a test is cut short (some 30 ms)."""
 _TOOL = 3
-"""A free tool id of `sys.monitoring` (0, 1, 2 and 5 are spoken for)."""
+"""A free tool id of `sys.monitoring`. The ids 0, 1, 2 and 5 are reserved."""
 _MONITORING: Any = getattr(sys, "monitoring", None)
 
 
@@ -53,7 +51,7 @@ class LineTrace:
             _settrace(seen)
 
     def stop(self) -> dict[str, object]:
-        """Stops collecting; 1-based lines in order."""
+        """Stop collecting. Returns 1-based lines in order."""
         if _MONITORING is not None:
             _MONITORING.set_events(_TOOL, 0)
             _MONITORING.free_tool_id(_TOOL)

@@ -1,8 +1,8 @@
-"""Name spaces: a worker alone with its children, without network, seeing Python's own files and nothing else.
+"""Put a worker into name spaces, alone with its children, without network, with Python's own files and nothing else.
 
-User, process, network, IPC, UTS and mount name spaces, made without privilege where the kernel lets users do so.
-The root is a read-only memory file system with the standard library and system libraries bound into it, an empty
-`/tmp` of limited size and `/dev/null`.
+User, process, network, IPC, UTS and mount name spaces are made without privilege where the kernel lets users do so. The
+root is a read-only memory file system. The standard library and system libraries are bound into it, beside `/dev/null`
+and an empty `/tmp` of limited size.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ TEMPORARY = "/tmp"  # noqa: S108 (inside the name space: empty, private and smal
 TEMPORARY_BYTES = 16 << 20
 _TEMPORARY_FILES = 1000
 TEMPORARIES = 32
-"""Private directories of a worker: each program that uses one has it for itself alone."""
+"""Number of private directories of a worker. Each program that uses one has it for itself alone."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mount.argtypes = [ctypes.c_char_p] * 3 + [ctypes.c_ulong, ctypes.c_char_p]
 
 
 def identities() -> dict[str, int]:
-    """Inode of each of this process's name spaces: equal numbers mean a shared one. Empty where /proc is hidden."""
+    """Return the inode of each of this process's name spaces. Equal numbers mean a shared one. Empty without /proc."""
     try:
         return {kind: os.stat(f"/proc/self/ns/{kind}").st_ino for kind in KINDS}
     except OSError:
@@ -58,13 +58,13 @@ class Spaces(NamedTuple):
 
 
 def enter(files: PythonFiles) -> Spaces:
-    """Enter new name spaces as process 1 of its own; returns in that process only.
+    """Enter new name spaces as their process 1. Returns in that process only.
 
     Args:
-        files: what to show, read-only, at its own paths.
+        files: Files to show, read-only, at their own paths.
 
     Raises:
-        OSError: the kernel does not let this process do so; it may then be half inside and must exit.
+        OSError: the kernel refuses. This process may then be half inside and must exit.
     """
     user, group = os.geteuid(), os.getegid()
     _check(_libc.unshare(_NEWUSER | _NEWNS | _NEWIPC | _NEWUTS | _NEWNET | _NEWPID), "unshare")
@@ -82,7 +82,7 @@ def enter(files: PythonFiles) -> Spaces:
 
 
 def drop_temporary(launcher: int) -> None:
-    """Have the launcher take away this `/tmp` with all that is in it, so that the next one shows."""
+    """Have the launcher remove this `/tmp` with all that is in it, which uncovers the next one."""
     os.write(launcher, b"x")
     if not os.read(launcher, 1):
         raise OSError(errno.EPIPE, "the launcher is gone")
@@ -90,9 +90,9 @@ def drop_temporary(launcher: int) -> None:
 
 
 def _launch(child: int, zygote: int) -> NoReturn:
-    """The launcher: what process 1 has no capability for. No program can reach it.
+    """Run the launcher, which does what process 1 has no capability for. No program can reach it.
 
-    It holds no other descriptor, so that the supervisor sees the end of process 1 at once.
+    It holds no other descriptor, so the supervisor sees the end of process 1 at once.
     """
     os.closerange(0, zygote)
     os.closerange(zygote + 1, 1 << 16)
@@ -104,7 +104,7 @@ def _launch(child: int, zygote: int) -> NoReturn:
 
 
 def _build_root(files: PythonFiles) -> list[int]:
-    """Make a root of what `files` shows, and enter it; returns the open directories that lie at `/tmp`.
+    """Make a root that shows `files`, and enter it. Returns the open directories that lie at `/tmp`.
 
     What lies in `/tmp` is opened before the new root covers it, and mounted again into the private `/tmp`.
     """
@@ -147,7 +147,7 @@ def _build_root(files: PythonFiles) -> list[int]:
 
 
 def _is_directory(path: str) -> bool:
-    """Whether there is a directory of that name, and not a link: what a link leads to is not shown by it."""
+    """Say whether there is a directory of that name, and not a link, which would not show its target."""
     return os.path.isdir(path) and not os.path.islink(path)
 
 
@@ -163,7 +163,7 @@ def _pivot_number() -> int:
 
 
 def _outermost(paths: list[str]) -> list[str]:
-    """The paths that lie in no other of them."""
+    """Return the paths that lie in no other of them."""
     kept: list[str] = []
     for path in sorted(set(paths), key=lambda path: path.split("/")):
         if not kept or not contains(kept[-1], path):
@@ -176,7 +176,7 @@ def _make_directory(root: str, path: str) -> None:
 
 
 def _read_only(path: str, more: int = _NOSUID | _NODEV) -> None:
-    """Makes a bind mount read-only; flags that the host locked must be kept."""
+    """Make a bind mount read-only. Flags that the host locked must be kept."""
     flags = os.statvfs(path).f_flag
     locked = {_NOSUID: _NOSUID, _NODEV: _NODEV, _NOEXEC: _NOEXEC, _NOATIME: _NOATIME, _NODIRATIME: _NODIRATIME}
     kept = sum(bit for bit, flag in locked.items() if flags & flag)

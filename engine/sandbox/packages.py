@@ -1,9 +1,7 @@
-"""The installed packages that programs and tests may import: numpy, where it lies beside this package.
+"""Offer installed packages to programs and tests: numpy, where it is installed.
 
-Published programs and tests (HumanEval+) use it. Every other installed package stays out of reach: a data set with the
-answers may be among them.
-
-What this module does not do: import anything before a program does.
+Published programs and tests (HumanEval+) use it. Every other installed package stays out of reach, because a data set
+with the answers may be among them. Nothing is imported before a program does it.
 """
 
 from __future__ import annotations
@@ -17,7 +15,7 @@ OFFERED = ("numpy",)
 
 
 def installed() -> dict[str, list[str]]:
-    """Directories of each offered package that this interpreter could import: its own first, then its libraries."""
+    """List the directories of each offered package that this interpreter can import, then those of its libraries."""
     found = {}
     for name in OFFERED:
         spec = PathFinder.find_spec(name)
@@ -28,13 +26,13 @@ def installed() -> dict[str, list[str]]:
 
 
 class Finder:
-    """Finds the offered packages where the directories around them cannot be read."""
+    """A finder of the offered packages, for when the directories around them cannot be read."""
 
     def __init__(self, packages: Mapping[str, Sequence[str]]) -> None:
         self._packages = packages
 
     def find_spec(self, name: str, _path: object = None, _target: object = None) -> ModuleSpec | None:
-        """As `importlib.abc.MetaPathFinder`."""
+        """Find a module, as `importlib.abc.MetaPathFinder` does."""
         if name not in self._packages:
             return None
         folder = self._packages[name][0]
@@ -46,6 +44,6 @@ class Finder:
 
 
 def offer(packages: Mapping[str, Sequence[str]]) -> None:
-    """Lets this process and its children import `packages`."""
+    """Let this process and its children import `packages`."""
     if packages:
         sys.meta_path.append(Finder(packages))

@@ -1,9 +1,8 @@
-"""Two processes that call each other's functions: the referee, with the tests, and the program, as a server.
+"""Let two processes call each other's functions: the referee, with the tests, and the program, as a server.
 
-Plain data are copied. What is no plain data stays where it is and is known on the other side as a `Remote`. A list, set
-or dict that was passed to a call and changed there is changed here, too, as if both had it.
-
-The other end is not trusted. `Peer.may` says which of one's own objects it may touch.
+Plain data is copied. Other objects stay where they are, and the other side knows them as `Remote`. A list, set or dict
+that a call receives and changes is changed here too, as if both sides shared it. The other end is not trusted.
+`Peer.may` says which of one's own objects it may touch.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from engine.sandbox.remote import Remote, RemoteAsyncIterator, RemoteCoroutine
 from engine.sandbox.values import Opaque, decode, encode, fill, kind_name
 
 _MOST_AHEAD = 1024
-"""Items of an iterator that are asked for at a time, once it has shown that many are wanted."""
+"""Number of items that an iterator requests at a time, once many have been taken."""
 
 
 class Peer(ABC):
@@ -36,32 +35,32 @@ class Peer(ABC):
         self._remotes: dict[int, object] = {}
         self._waiting: list[tuple[Any, Any]] = []
         self.patient = False
-        """Whether changes of arguments wait for `settle` where the call has a result."""
+        """Whether changes of arguments wait for `settle` if the call has a result."""
         self.quiet = False
         self.last: object = None
 
     # What the two ends of the exchange do differently
 
     def header(self) -> dict[str, object]:
-        """What every request says besides."""
+        """Return the additional fields of every request."""
         return {}
 
     def may(self, do: str, target: object, name: str) -> bool:  # noqa: ARG002
-        """Whether the other end may do so with an object of this one."""
+        """Say whether the other end may do this with an object of this end."""
         return True
 
     @abstractmethod
     def describe(self, error: BaseException) -> dict[str, Any]:
-        """What the other end is told of an exception."""
+        """Describe an exception for the other end."""
 
     @abstractmethod
     def exception(self, failure: dict[str, Any]) -> BaseException:
-        """What is raised here where the other end told of an exception."""
+        """Make the exception to raise here for one that the other end described."""
 
     # Asking
 
     def ask(self, do: str, on: object, /, *arguments: object, **keywords: object) -> Any:
-        """What the other end answers; raises what it raised, and `Lost` where it is gone."""
+        """Return the other end's answer. Raises what it raised, and `Lost` if it is gone."""
         with self._lock:
             crossing = _Crossing(self)
             request = {**self.header(), "do": do, "on": on}
@@ -86,10 +85,10 @@ class Peer(ABC):
 
     @abstractmethod
     def heard(self, answer: dict[str, Any]) -> None:
-        """Called with every answer."""
+        """Take note of an answer. Every answer goes through here."""
 
     def settle(self) -> None:
-        """Makes the changes that have waited."""
+        """Apply the changes that have waited."""
         if self._waiting:
             changes, self._waiting = self._waiting, []
             _settle(changes)
@@ -97,7 +96,7 @@ class Peer(ABC):
     # Answering
 
     def answer(self, request: dict[str, Any]) -> dict[str, object]:
-        """Does what is asked and tells what came of it."""
+        """Carry out a request and send its result."""
         crossing = _Crossing(self)
         try:
             arguments: Any = decode(request.get("args"), crossing)
@@ -122,13 +121,13 @@ class Peer(ABC):
         return _OPERATIONS[do](target, *arguments, **keywords)
 
     def target(self, on: object) -> object:
-        """The object of this end that a request is about."""
+        """Return the object of this end that a request is about."""
         if not isinstance(on, int) or not 0 <= on < len(self._kept):
             raise LookupError("no such object")
         return self._kept[on]
 
     def keep(self, value: object) -> dict[str, object]:
-        """Keeps an object for the other end, always under the same number."""
+        """Keep an object for the other end, always under the same number."""
         number = self._numbers.get(id(value))
         if number is None:
             number = self._numbers[id(value)] = len(self._kept)
@@ -137,7 +136,7 @@ class Peer(ABC):
         return {"t": "object", "v": kind_name(value), "h": number, "i": steps}
 
     def remote(self, number: int, data: dict[str, Any]) -> object:
-        """The one stand-in here for the other end's object of that number."""
+        """Return the only stand-in here for the other end's object of that number."""
         if number not in self._remotes:
             kind = str(data.get("v"))[:200]
             stand_in = _STAND_INS.get(str(data.get("i")), Remote)
@@ -150,7 +149,7 @@ def _call(target: Any, /, *arguments: object, **keywords: object) -> object:
 
 
 def _next(target: Any, count: int, describe: Any) -> object:
-    """The next items of an iterator, at most `count`; whether that is all, and what it raised."""
+    """Take at most `count` items of an iterator. Also returns whether it ended, and what it raised."""
     items: list[object] = []
     try:
         while len(items) < min(count, _MOST_AHEAD):
@@ -163,7 +162,7 @@ def _next(target: Any, count: int, describe: Any) -> object:
 
 
 def _await(target: Any) -> object:
-    """Run a coroutine to its end, in the one loop of this process."""
+    """Run a coroutine to its end, in the only loop of this process."""
     import asyncio
 
     if not _runners:
@@ -172,7 +171,7 @@ def _await(target: Any) -> object:
 
 
 def _anext(target: Any) -> tuple[bool, object]:
-    """Whether an asynchronous generator has ended, else its next item."""
+    """Say whether an asynchronous generator has ended, else return its next item."""
 
     async def step() -> tuple[bool, object]:
         try:
@@ -208,7 +207,7 @@ _OPERATIONS: dict[str, Any] = {
 
 
 class RemoteIterator(Remote):
-    """An iterator that stays where it was made; the more is taken of it, the more is asked for at a time."""
+    """An iterator that stays in the other process. The more items are taken, the more it requests at a time."""
 
     _peer: Peer
     _items: Iterator[object]
@@ -241,7 +240,7 @@ _STAND_INS: dict[str, type[Remote]] = {
 
 
 class _Crossing:
-    """What crosses in one call: the containers among its arguments, numbered alike on both sides."""
+    """The containers among the arguments of one call, numbered alike on both sides."""
 
     def __init__(self, peer: Peer) -> None:
         self._peer = peer
@@ -289,12 +288,12 @@ class _Crossing:
     # Changes
 
     def remember(self) -> None:
-        """Notes what the containers hold before the call."""
+        """Remember the content of the containers before the call."""
         self._before = [_items(container) for container in self._containers]
         self.returns = True
 
     def changes(self) -> dict[str, object]:
-        """Those containers that hold something else now."""
+        """Return the containers whose content has changed."""
         changed = []
         for number, (container, before) in enumerate(zip(self._containers, self._before, strict=False)):
             now = _items(container)
@@ -303,7 +302,7 @@ class _Crossing:
         return {"changed": changed} if changed else {}
 
     def read_changes(self, changes: object) -> list[tuple[Any, Any]]:
-        """The containers to change, with what they shall hold."""
+        """Read the containers to change, with their new content."""
         found = []
         for change in changes if isinstance(changes, list) else []:
             if isinstance(change, list) and len(change) == 2 and type(change[0]) is int:
@@ -313,7 +312,7 @@ class _Crossing:
 
 
 def _items(container: Any) -> list[object]:
-    """What a container holds; keys and values in turn for a dict."""
+    """Return a container's items, which are keys and values in turn for a dict."""
     if isinstance(container, dict):
         return list(itertools.chain.from_iterable(dict.items(container)))
     return list(container)

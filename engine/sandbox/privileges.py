@@ -1,6 +1,6 @@
-"""What a worker gives up before it meets a program: session, capabilities, dumpability, resources.
+"""Give up a worker's privileges before it meets a program: session, capabilities, dumpability, resources.
 
-Nothing given up here can be had again by this process or its children.
+This process and its children can never regain them.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ _libc.capset.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
 
 
 def die_with_parent() -> None:
-    """Asks the kernel to kill this process when its parent dies."""
+    """Ask the kernel to kill this process when its parent dies."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def drop_privileges(kept: int | None = None) -> None:
-    """No capabilities, none to be had, and no look into this process's memory by others of the same user.
+    """Drop all capabilities for good, and hide this process's memory from others of the same user.
 
     Args:
-        kept: a capability that only `drop_capabilities` takes away.
+        kept: A capability that stays until `drop_capabilities`.
     """
     for capability in range(_LAST_CAPABILITY + 1):
         _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
@@ -46,7 +46,7 @@ def drop_privileges(kept: int | None = None) -> None:
 
 
 def drop_capabilities(kept: int | None = None) -> None:
-    """Gives up all capabilities but one."""
+    """Give up all capabilities but one."""
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
     sets = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable: the low words, then the high ones
     if kept is not None:
@@ -56,7 +56,7 @@ def drop_capabilities(kept: int | None = None) -> None:
 
 
 def limit_resources(memory_bytes: int, processes: int | None) -> None:
-    """Limits that every child of this process inherits; it can lower them, never lift them."""
+    """Set limits that every child of this process inherits. A child can lower them but never lift them."""
     limits = [(resource.RLIMIT_AS, memory_bytes), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_NOFILE, OPEN_FILES)]
     limits += [(resource.RLIMIT_MEMLOCK, 0), (resource.RLIMIT_MSGQUEUE, 0)]
     if processes is not None:

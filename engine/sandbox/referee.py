@@ -1,11 +1,10 @@
-"""The referee: runs assert tests with stand-ins for the program's functions.
+"""The referee runs assert tests with stand-ins for the program's functions.
 
-It holds the tests and what they expect, so it never runs a line of the program: a stand-in sends name and arguments to
-the process that does, and gives back plain data rebuilt here. An object of the program's own class stays there
-(`engine.sandbox.remote`). What a test passes and cannot be copied stays here in the same way: the program may call its
-functions, step through its iterators, and use objects of the classes that the test itself defines.
-
-What this module does not do: trust the tests (it is confined as programs are), or tell the program what they say.
+It holds the tests and what they expect, so it never runs a line of the program. A stand-in sends name and arguments to
+the process that does, and returns plain data rebuilt here. An object of the program's own class stays there
+(`engine.sandbox.remote`). What a test passes and cannot be copied stays here in the same way. The program may call its
+functions, step through its iterators, and use objects of the classes that the test itself defines. The tests are not
+trusted either, so the referee is confined as programs are. The program never sees them.
 """
 
 from __future__ import annotations
@@ -27,17 +26,17 @@ from engine.sandbox.wire import CHANNEL, Task
 _SHOWN = 500
 _FRAMES = 40
 _TESTS = "tests"
-"""Name of the module that a test is; its classes bear it."""
+"""Name of a test's module, which its classes bear."""
 _HARMLESS = {("types", "SimpleNamespace"), ("re", "Pattern"), ("re", "Match"), ("_io", "StringIO"), ("_io", "BytesIO")}
-"""Types whose attributes show nothing of the test."""
+"""Types whose attributes reveal nothing of the test."""
 
 
 class _ProgramFailure(BaseException):
-    """An exception of the program that has no builtin type of the name."""
+    """An exception of the program whose type has no builtin of that name."""
 
 
 def referee(task: Task, recorder: Recorder) -> None:
-    """Runs each test of `task` and records whether it raised, and whose fault that was."""
+    """Run each test of `task`, and record whether it raised and whose fault that was."""
     channel = Channel(CHANNEL)
     for index, source in enumerate(task.tests):
         recorder.begin(index)
@@ -82,19 +81,19 @@ def _run_test(client: _Client, task: Task, source: str) -> dict[str, object]:
 
 
 def _classes(namespace: dict[str, Any]) -> dict[str, type]:
-    """The classes that a test has defined."""
+    """Return the classes that a test has defined."""
     found = {name: value for name, value in namespace.items() if isinstance(value, type)}
     return {name: kind for name, kind in found.items() if kind.__module__ == _TESTS}
 
 
 def _holds_data_only(kind: type) -> bool:
-    """Whether a class has constructors and the like, and no methods that could know answers."""
+    """Say whether a class has constructors and the like, and no methods that could know answers."""
     methods = [name for name, value in vars(kind).items() if hasattr(value, "__get__")]
     return all(name.startswith("__") for name in methods)
 
 
 def _look_up(client: _Client, namespace: dict[str, Any], entry_point: str) -> set[str]:
-    """Puts the program's constants in place of stand-ins for them, and gives it the classes of the set-up.
+    """Replace stand-ins for the program's constants by their values, and give it the classes of the set-up.
 
     Returns:
         The names that it was asked for.
@@ -109,7 +108,7 @@ def _look_up(client: _Client, namespace: dict[str, Any], entry_point: str) -> se
 
 
 def _loaded(source: str) -> set[str]:
-    """Names that `source` reads, save those that it imports."""
+    """Return the names that `source` reads, except those that it imports."""
     nodes = list(ast.walk(ast.parse(source)))
     read = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
     imported = [alias for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names]
@@ -117,7 +116,7 @@ def _loaded(source: str) -> set[str]:
 
 
 def _names(code: CodeType) -> set[str]:
-    """Names that `code` and what it defines use, attributes included."""
+    """Return the names that `code` and its definitions use, attributes included."""
     names = set(code.co_names)
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
@@ -140,7 +139,7 @@ class _Client(Peer):
         self._index = index
         self._failures: list[tuple[BaseException, dict[str, Any]]] = []
         self.asked = False
-        """Whether anything but the values of names has been asked for."""
+        """Whether anything but the values of names has been requested."""
         self.lost = False
         self._exceptions: dict[int, type[Exception]] = {}
         self.unsent = ""
@@ -164,7 +163,7 @@ class _Client(Peer):
             sys.stdout.write(printed)
 
     def keep(self, value: object) -> dict[str, object]:
-        """As `Peer.keep`; notes what the program could do nothing with."""
+        """Keep an object as `Peer.keep` does, and remember those that are useless to the program."""
         if not (callable(value) or is_iterator(value) or _is_open(value)):
             self.unsent = kind_name(value)
         return super().keep(value)
@@ -192,7 +191,7 @@ class _Client(Peer):
         return error
 
     def remote(self, number: int, data: dict[str, Any]) -> object:
-        """As `Peer.remote`; for an exception class of the program, a class that `except` can name."""
+        """Return a stand-in as `Peer.remote` does. An exception class becomes a class that `except` can name."""
         base = nearest_builtin(data.get("bases"))
         if base is None:
             return super().remote(number, data)
@@ -201,12 +200,12 @@ class _Client(Peer):
         return self._exceptions[number]
 
     def failure(self, error: BaseException) -> dict[str, Any] | None:
-        """The program's report of `error`, if it is the program's."""
+        """Return the program's report of `error`, if the program raised it."""
         return next((_cut(failure) for own, failure in self._failures if own is error), None)
 
 
 def _cut(failure: dict[str, Any]) -> dict[str, Any]:
-    """As much of a program's report as a record holds, whatever it has sent."""
+    """Cut a program's report to what a record holds."""
     cut: dict[str, Any] = {name: str(failure.get(name))[:_SHOWN] for name in ("type", "message")}
     cut |= {name: failure.get(name) is True for name in ("memory", "exit")}
     bases, frames = failure.get("bases"), failure.get("frames")
@@ -224,6 +223,6 @@ def _is_number(value: object) -> bool:
 
 
 def _is_open(value: object) -> bool:
-    """Whether the program may use attributes of `value`: those of the test's own classes, and few others."""
+    """Say whether the program may use attributes of `value`, such as those of the test's own classes."""
     kind = type(value)
     return kind.__module__ == _TESTS or (kind.__module__, kind.__qualname__) in _HARMLESS

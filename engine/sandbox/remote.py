@@ -1,7 +1,7 @@
-"""Stand-ins for objects that stay in the other process: their calls, attributes and items are asked for there.
+"""Stand-ins for objects that stay in the other process, which forward calls, attributes and items.
 
-Never asked for: comparisons, arithmetic and hashes. A stand-in equals nothing but itself, so that an object of a
-program cannot claim to be the answer, and what a test compares it with is never sent.
+Comparisons, arithmetic and hashes are never forwarded. A stand-in equals nothing but itself. An object of a program
+therefore cannot claim to be the answer, and the value that a test compares it with is never sent.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from typing import Any, Protocol
 from engine.sandbox.values import Opaque
 
 _TOLD = ("__name__", "__qualname__")
-"""Attributes with underscores that may be asked for."""
+"""Attributes with underscores that may be requested."""
 
 
 class Asking(Protocol):
-    """Whoever reaches the other process."""
+    """The connection to the other process."""
 
     quiet: bool
     """Whether to show stand-ins without asking."""
 
     def ask(self, do: str, on: object, /, *arguments: object, **keywords: object) -> Any:
-        """What the other process answers; raises what it raised."""
+        """Return the other process's answer. Raises what it raised."""
 
 
 class Remote(Opaque):
@@ -99,18 +99,18 @@ class Remote(Opaque):
 
 
 class RemoteCoroutine(Remote):
-    """A coroutine that stays in the other process: the first step here runs it to its end there."""
+    """A coroutine that stays in the other process. Its first step here runs it to its end there."""
 
     def send(self, _: object) -> object:
-        """Raises StopIteration with the result, as every coroutine does at its end."""
+        """Run it, and raise StopIteration with the result, as every coroutine does at its end."""
         raise StopIteration(self._ask("await"))
 
     def throw(self, error: BaseException, *_: object) -> object:
-        """Raises `error`: nothing is under way here that could catch it."""
+        """Raise `error`, because nothing here could catch it."""
         raise error
 
     def close(self) -> None:
-        """Lets go of it."""
+        """Do nothing, because nothing runs here."""
 
     def __await__(self) -> Generator[object, None, object]:
         yield from ()

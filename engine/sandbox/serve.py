@@ -1,6 +1,6 @@
-"""The program as a server: a referee elsewhere calls its functions, over a socket, and gets plain data back.
+"""Run the program as a server. A referee calls its functions over a socket and receives plain data.
 
-What this module does not do: see the tests. It gets names and arguments, never an assertion.
+It gets names and arguments, and never an assertion.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from engine.sandbox.recorder import Recorder
 
 _PRINTED = 1 << 16
-"""Most bytes of what a call printed that are told to the test."""
+"""Maximum number of bytes of a call's output that are sent to the test."""
 
 
 def serve(recorder: Recorder, code: CodeType, prelude: CodeType | None) -> None:
-    """Answers calls until the referee is gone; every test gets a fresh module and a record of its own."""
+    """Answer calls until the referee is gone. Every test gets a fresh module and a record of its own."""
     channel = Channel(CHANNEL)
     try:
         waiting = [channel.receive()]
@@ -48,10 +48,10 @@ class _Session(Peer):
         self._printed = os.fstat(STDOUT).st_size
 
     def heard(self, answer: dict[str, Any]) -> None:
-        """The referee says nothing besides its answer."""
+        """Do nothing, because the referee's answers have no other fields."""
 
     def answer_all(self, waiting: list[dict[str, Any]]) -> dict[str, object]:
-        """Answers the requests of one test, from the one in `waiting` on; leaves there what comes after them."""
+        """Answer the requests of one test, from the one in `waiting` on. The next request is left there."""
         (message,) = waiting
         index = message.get("test")
         try:
@@ -74,7 +74,7 @@ class _Session(Peer):
         return super()._do(do, on, arguments, keywords)
 
     def _look_up(self, classes: dict[str, object], names: list[str]) -> dict[str, object]:
-        """Values of those of `names` that the program has, once it has been given the test's classes."""
+        """Return the values of those `names` that the program has, after it received the test's classes."""
         self._given = classes
         module = self._module()
         return {name: module[name] for name in names if name in module}
@@ -85,7 +85,7 @@ class _Session(Peer):
         return self._namespace
 
     def _output(self) -> dict[str, object]:
-        """What has been printed since the answer before."""
+        """Return what was printed since the previous answer."""
         with contextlib.suppress(Exception):  # its stream may be closed, or anything
             sys.__stdout__.flush()  # type: ignore[union-attr]
         start, self._printed = self._printed, os.fstat(STDOUT).st_size

@@ -1,8 +1,8 @@
-"""Paths that work where no such file can be seen: of standard streams, as `open("/dev/stdin")`, and of the program.
+"""Make paths of standard streams, such as `/dev/stdin`, and of the program work although no such file is visible.
 
-A program's root has no `/proc`, and Landlock knows no file for a descriptor; so `open` and `os.open` of these paths
-give a duplicate of the descriptor, as a pipe would be read and written.
-Nothing is granted. A descriptor that the program does not have cannot be had this way.
+A program's root has no `/proc`, and Landlock knows no file for a descriptor. So `open` and `os.open` of these paths
+return a duplicate of the descriptor, which is read and written like a pipe. This grants nothing, because a program only
+gets descriptors that it already has.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _open, _os_open = io.open, os.open
 
 
 def install() -> None:
-    """Puts the two functions in place of the originals, for this process and its children."""
+    """Replace the two functions, for this process and its children."""
     builtins.open = io.open = open_path
     os.open = open_descriptor
     open_path.__name__ = open_path.__qualname__ = "open"
 
 
 def open_path(file: Any, mode: str = "r", *arguments: Any, **keywords: Any) -> Any:
-    """As `open`."""
+    """Open a path as `open` does."""
     descriptor = _descriptor_of(file)
     if descriptor is not None:
         return _open(os.dup(descriptor), mode, *arguments, **keywords)
@@ -43,13 +43,13 @@ def open_path(file: Any, mode: str = "r", *arguments: Any, **keywords: Any) -> A
 
 
 def open_descriptor(path: Any, flags: int, *arguments: Any, **keywords: Any) -> int:
-    """As `os.open`."""
+    """Open a path as `os.open` does."""
     descriptor = _descriptor_of(path)
     return _os_open(path, flags, *arguments, **keywords) if descriptor is None else os.dup(descriptor)
 
 
 def _descriptor_of(path: Any) -> int | None:
-    """The descriptor that `path` names; None for all other paths, descriptors and nonsense."""
+    """Return the descriptor that `path` names, or None for anything else."""
     if isinstance(path, int):
         return None
     try:

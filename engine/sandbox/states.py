@@ -1,8 +1,7 @@
-"""The states a program goes through: after each line it runs, the variables that hold something new, as short texts.
+"""Record the states of a program: after each line, the variables that hold something new, as short texts.
 
-Texts are made of builtin values by the builtin types' own methods, so no code of the program runs for them; they are
-bounded in number, and a long one ends in a checksum. What this module does not do: compare states
-(`engine.divergence` does, outside).
+Texts are made of builtin values by the builtin types' own methods, so no code of the program runs for them. Their
+number is bounded, and a long text ends in a checksum. `engine.divergence` compares states outside.
 """
 
 from __future__ import annotations
@@ -17,13 +16,13 @@ from engine.sandbox.lines import EnoughSeen
 
 _MOST_STEPS = 3_000
 _MOST_PARTS = 200
-"""Parts of one value that are looked at."""
+"""Maximum number of parts of one value that are read."""
 _MOST_LOOKS = 300_000
-"""Parts of all values together."""
+"""Maximum number of parts of all values together."""
 _MOST_CHARACTERS = 60
 _DEEPEST = 6
 RETURNED = "return"
-"""Stands for a variable where a function gives its value."""
+"""The name under which a function's return value is recorded."""
 
 
 class StateTrace:
@@ -41,7 +40,7 @@ class StateTrace:
         sys.settrace(self._called)
 
     def stop(self) -> dict[str, object]:
-        """Stops collecting."""
+        """Stop collecting."""
         sys.settrace(None)
         self._known.clear()
         return {"states": self._steps}
@@ -71,7 +70,7 @@ class StateTrace:
         return self._in_program
 
     def _texts(self, variables: Any) -> dict[str, str]:
-        """Exact builtin values by name; other variables (functions, modules, objects) are left out."""
+        """Write exact builtin values by name. Other variables (functions, modules, objects) are left out."""
         texts = {}
         for name, value in list(variables.items()):
             if type(name) is str and not name.startswith("__") and (text := self._text(value)) is not None:
@@ -92,7 +91,7 @@ _BRACKETS: dict[Any, str] = {list: "[]", tuple: "()", dict: "{}", set: "{}", fro
 
 
 def _text_of(value: Any, room: list[int], depth: int = _DEEPEST) -> str:
-    """The text of a builtin value, `?` for any other; `room` counts down the parts looked at."""
+    """Write a builtin value, or `?` for any other. `room` counts down the parts that may be read."""
     room[0] -= 1
     kind = type(value)
     if kind is int:

@@ -1,9 +1,8 @@
-"""Values as plain data: how they leave the process that ran a program, and how they are read again.
+"""Encode values as plain data to leave the process that ran a program, and decode them again.
 
-Encoding looks at the builtin base type of a value and uses that type's own methods, so no `__eq__`, `__repr__`,
-`__iter__` or `__reduce__` of the program runs; a subclass of a builtin becomes the builtin; anything else is only
-named, or stays behind and is known by a number (`Sender.keep`). Decoding trusts nothing: depth and sizes are bounded
-and no code of the sender runs.
+Encoding uses the methods of a value's builtin base type, so no `__eq__`, `__repr__`, `__iter__` or `__reduce__` of the
+program runs. A subclass of a builtin becomes the builtin. Anything else is only named, or stays behind and is known by
+a number (`Sender.keep`). Decoding trusts nothing. Depth and sizes are bounded, and no code of the sender runs.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from engine.sandbox.library_values import (
 
 _DEPTH = 60
 _ITEMS = 1_000_000
-"""Most items taken from one iterator."""
+"""Maximum number of items taken from one iterator."""
 _SMALL = 1 << 53
 _NOTHING: tuple[Any, ...] = ([], (), "", b"", {}, {}.keys(), {}.values(), {}.items(), set(), range(0), range(1 << 70))
 _ITERATORS: tuple[type, ...] = (
@@ -34,18 +33,18 @@ _ITERATORS: tuple[type, ...] = (
     *(type(iter(empty)) for empty in _NOTHING),
 )
 _ITERATOR_IDS = frozenset(map(id, _ITERATORS))
-"""Types are told by identity: a metaclass may have an `__eq__` of the program's."""
+"""Types are compared by identity, because a metaclass may have the program's own `__eq__`."""
 _VIEWS = {
     id(type(view)): name
     for mapping in (dict[str, str](), OrderedDict[str, str]())
     for name, view in (("keys", mapping.keys()), ("values", mapping.values()), ("items", mapping.items()))
 }
 CONTAINERS = (list, dict, set, deque, bytearray)
-"""What a call may change in place."""
+"""Types that a call may change in place."""
 
 
 class Opaque:
-    """A value that is not plain data (an instance of a class, a function, ...); equal to nothing but itself."""
+    """A value that is not plain data, such as an instance of a class or a function. It equals only itself."""
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
@@ -55,30 +54,30 @@ class Opaque:
 
 
 class Sender(Protocol):
-    """Whoever keeps what stays behind, while values are encoded."""
+    """Keeps the objects that stay behind while values are encoded."""
 
     def keep(self, value: object) -> dict[str, object]:
-        """What tells the other side of an object that is not plain data."""
+        """Describe an object that is not plain data to the other side."""
 
     def number_of(self, container: object) -> int | None:
-        """The number of a container that both sides have; None if it has to be sent."""
+        """Return the number of a container that both sides have, or None if it has to be sent."""
 
 
 class Receiver(Protocol):
-    """Whoever knows what stayed behind, while values are decoded."""
+    """Knows the objects that stayed behind while values are decoded."""
 
     def known(self, data: dict[str, Any]) -> object:
-        """The object that `Sender.keep` told of."""
+        """Return the object that `Sender.keep` described."""
 
     def made(self, container: object) -> None:
-        """A new container that the other side may have numbered."""
+        """Register a new container that the other side may have numbered."""
 
     def shared(self, number: int) -> object:
-        """The container of that number; raises LookupError if there is none."""
+        """Return the container of that number. Raises LookupError if there is none."""
 
 
 def encode(value: object, sender: Sender | None = None, depth: int = _DEPTH) -> object:
-    """`value` as data for JSON."""
+    """Encode `value` as data for JSON."""
     kind = type(value)
     if value is None or value is True or value is False or kind is str or kind is float:
         return value
@@ -123,12 +122,12 @@ def _encode_other(value: Any, sender: Sender | None, depth: int) -> object:
 
 
 def kind_name(value: object) -> str:
-    """The name of `value`'s type, whatever that says of itself."""
+    """Return the name of `value`'s type, whatever the type says of itself."""
     return str(type.__dict__["__qualname__"].__get__(type(value)))[:200]
 
 
 def is_iterator(value: object) -> bool:
-    """Whether `value` is one of Python's own iterators: stepping through it shows its items and nothing else."""
+    """Say whether `value` is one of Python's own iterators, which only yield items."""
     return id(type(value)) in _ITERATOR_IDS or type(value).__module__ == "itertools"
 
 
@@ -179,7 +178,7 @@ _BASES: tuple[tuple[type, Callable[[Any, Any, int], object]], ...] = (
 
 
 def decode(data: object, receiver: Receiver | None = None, depth: int = _DEPTH + 2) -> object:
-    """The value that `encode` made `data` from; never raises for data that a hostile process made up."""
+    """Decode the value that `encode` made `data` from. It never raises, even for data of a hostile process."""
     if data is None or isinstance(data, bool | int | float | str):
         return data
     if depth == 0:
@@ -229,7 +228,7 @@ def _items(made: object, content: list[Any], receiver: Receiver | None, depth: i
 
 
 def fill(container: Any, items: Sequence[Any]) -> None:
-    """Puts `items` in place of what `container` holds; raises ValueError for too many that hash alike."""
+    """Replace the content of `container` by `items`. Raises ValueError for too many equal hashes."""
     if isinstance(container, dict | set):
         check_hashes([key for key, _ in items] if isinstance(container, dict) else items)
     container.clear()

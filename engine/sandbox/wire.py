@@ -1,4 +1,4 @@
-"""What supervisor, zygote and child tell each other, byte by byte.
+"""The protocol between supervisor, zygote and child, byte by byte.
 
 A task goes down as a fixed header with descriptors. Its content lies in a memory file that only the child reads, so
 nothing of a program or its inputs ever enters the zygote. The answer comes up as a fixed header. What the child says
@@ -35,25 +35,25 @@ BUSIEST = 30.0
 """How much slower than the CPU's clock the wall's may run for a program that computes: a machine as busy as that makes
 no false time-outs."""
 MESSAGE_LIMIT = 1 << 26
-"""Bytes of one message between referee and program."""
+"""Maximum number of bytes of one message between referee and program."""
 
 
 class Request(NamedTuple):
     """Limits of one child."""
 
     cpu: float
-    """CPU seconds of all tests together, and as many again to begin."""
+    """CPU seconds of all tests together, with as many again to begin."""
     idle: float
-    """Seconds in which it may sleep or wait."""
+    """Seconds that it may sleep or wait."""
     file_bytes: int
     """Largest file it may write: its output and its records."""
 
 
 class Reply(NamedTuple):
-    """How a child ended."""
+    """The end of a child."""
 
     status: int
-    """As `os.waitpid` gives it."""
+    """The status, as from `os.waitpid`."""
     stopped: int
     """One of `EXITED`, `CPU`, `IDLE`: whether the zygote had to kill it, and why. `ASLEEP`: no reply yet, but the child
     sleeps."""
@@ -78,7 +78,7 @@ EXITED, CPU, IDLE, ASLEEP = range(4)
 
 
 class Task(NamedTuple):
-    """What one child is to do; read by the child alone. Holds no expected output unless `mode` is `referee`."""
+    """The task of one child, which the child alone reads. Only a `referee` task holds expected outputs."""
 
     mode: str
     """`stdin`, `call`, `serve` (answer a referee's calls) or `referee` (run tests against a served program)."""
@@ -94,26 +94,26 @@ class Task(NamedTuple):
     """The compiled program, marshalled; the child compiles where there is none."""
     output_bytes: int
     trace: str
-    """What else to note: nothing, `lines` that run or `states` of variables."""
+    """What else to record: nothing, `lines` that run or `states` of variables."""
 
 
 def pack_task(task: Task) -> bytes:
-    """The content of a task file."""
+    """Write the content of a task file."""
     return marshal.dumps(tuple(task))
 
 
 def unpack_task(data: bytes) -> Task:
-    """The task in a task file."""
+    """Read the task in a task file."""
     return Task(*marshal.loads(data))  # noqa: S302 (comes from the supervisor, through a file nobody else has)
 
 
 def dump_line(record: dict[str, object]) -> bytes:
-    """A record as one line of ASCII."""
+    """Write a record as one line of ASCII."""
     return _dumps(record).encode("ascii") + b"\n"
 
 
 def load_line(line: bytes) -> dict[str, Any] | None:
-    """A record as a dict; None for anything else, whoever made it up."""
+    """Read a record as a dict. Anything else gives None."""
     try:
         text = str(line, "ascii").rstrip()
         record, end = _loads(text)

@@ -1,7 +1,7 @@
-"""The worker process: confines itself once, then forks one child for every task and sees it to its end.
+"""The worker process confines itself once, then forks one child for every task and supervises it to its end.
 
-It imports little, starts no thread and never reads a task: a task arrives as descriptors of memory files that only
-the child opens, so nothing of one program (and no expected output, ever) is left in memory for the next.
+It imports little, starts no thread and never reads a task. A task arrives as descriptors of memory files that only the
+child opens. Nothing of one program, and never an expected output, is left in memory for the next program.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _PROCESSES = 256
 
 
 def main() -> None:
-    """Serves the supervisor at descriptor 0 until it closes its end."""
+    """Serve the supervisor at descriptor 0 until it closes its end."""
     control = socket.socket(fileno=os.dup2(0, 100))
     settings: dict[str, Any] = load_line(control.makefile("rb").readline()) or {}
     null = os.open(os.devnull, os.O_RDWR)
@@ -116,7 +116,7 @@ def _confine(settings: dict[str, Any]) -> tuple[dict[str, Any], Traces | None]:
 
 
 def _try_filter() -> None:
-    """Installs the filters in a child that does nothing else; raises OSError if that does not work."""
+    """Install the filters in a child that does nothing else. Raises OSError if that fails."""
     filters = seccomp.filters(writable=True, temporary=True)
     pid = os.fork()
     if pid == 0:
@@ -132,7 +132,7 @@ def _try_filter() -> None:
 
 
 def _forget_ourselves() -> None:
-    """Leaves no trace of this package for a program to import, then freezes what is shared."""
+    """Leave nothing of this package for a program to import, then freeze what is shared."""
     for name in [name for name in sys.modules if name.split(".")[0] in ("engine", "solution")]:
         del sys.modules[name]
     os.environ.clear()
@@ -221,7 +221,7 @@ def _supervise(control: socket.socket, pid: int, watch: Watch, reply: ctypes.Arr
 
 
 def _kill_all() -> None:
-    """As process 1: whatever the child may have left dies with it."""
+    """Kill, as process 1, whatever the child may have left."""
     try:
         os.kill(-1, signal.SIGKILL)
         while True:
