@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import replace
 from functools import partial
@@ -57,6 +57,7 @@ class Engine:
         trace_lines: bool = False,
         reference_states: bool = False,
         cached_reports: int = 4096,
+        finders: Sequence[str] = (),
     ) -> None:
         """Starts the workers.
 
@@ -70,12 +71,13 @@ class Engine:
             reference_states: for programs that ran and gave a wrong answer, also find out where their variables part
                 from those of the problem's first reference solution, on the first test that failed.
             cached_reports: how many reports are kept.
+            finders: more functions that read programs, by import path (see `Analyser`).
 
         Raises:
             SandboxError: this machine cannot confine programs as required.
         """
         self.judge = Judge(judge_workers, limits, require)
-        self._analyser = Analyser(analysis_workers, analysis_limits)
+        self._analyser = Analyser(analysis_workers, analysis_limits, finders)
         self._trace_lines, self._reference_states = trace_lines, reference_states
         self._states: OrderedDict[tuple[int, int], tuple[Problem, Future[tuple[State, ...]]]] = OrderedDict()
         self._room = cached_reports

@@ -147,6 +147,9 @@ class EngineSection(Section):
     """CPU seconds for one test, unless the problem says otherwise."""
     memory_limit_mb: Annotated[int, Field(ge=64)] = 1024
     """Address space of one program, MiB."""
+    analysers: Annotated[tuple[str, ...], BeforeValidator(_addresses)] = ()
+    """More functions that read failing programs, as package.module:name (CONTRIBUTING.md); with commas between them on
+    the command line."""
     require: Annotated[int, Field(ge=0, le=3)] = 1
     """Refuse to run below this isolation level (docs/sandbox.md)."""
 

@@ -7,6 +7,7 @@ import os
 import queue
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,7 +16,7 @@ from types import TracebackType
 import msgspec
 
 from engine.analysis.facts import facts_of
-from engine.analysis.messages import Answer, Limits, Request
+from engine.analysis.messages import Answer, Limits, Request, Start
 from engine.extras import needs
 from engine.framing import receive, send
 from engine.records import Diagnostic, Problem, Similarity, Source
@@ -29,16 +30,21 @@ _NOWHERE = os.devnull
 class Analyser:
     """Reads programs with pylint and libcst in worker processes; use it as a context manager, or `close` it."""
 
-    def __init__(self, workers: int = 1, limits: Limits | None = None) -> None:
+    def __init__(self, workers: int = 1, limits: Limits | None = None, finders: Sequence[str] = ()) -> None:
         """Workers start with the first program that each of them reads: one that passes needs none.
 
         Args:
             workers: worker processes; each takes about one core.
             limits: time and memory for one program.
+            finders: functions of somebody else's by import path (`package.module:name`), called in the workers as
+                ours are: `find(source, text, facts) -> Sequence[Diagnostic]`.
+
+        Raises:
+            ValueError: a finder cannot be found.
         """
         if workers < 1:
             raise ValueError(f"workers must be at least 1, is {workers}")
-        self._limits = limits or Limits()
+        self._start = Start(limits or Limits(), tuple((_folder_of(name), name) for name in finders))
         self._idle: queue.SimpleQueue[_Worker | None] = queue.SimpleQueue()
         for _ in range(workers):
             self._idle.put(None)
@@ -92,7 +98,7 @@ class Analyser:
     def _ask(self, request: Request) -> Answer:
         worker = self._idle.get()
         try:
-            worker = worker or _Worker(self._limits)
+            worker = worker or _Worker(self._start)
             answer = worker.ask(request)
             if answer is None:
                 worker.close()
@@ -102,10 +108,23 @@ class Analyser:
         return answer or Answer()
 
 
+def _folder_of(name: str) -> str:
+    """The folder that holds the top-level package or module of `package.module:name`."""
+    module, _, attribute = name.partition(":")
+    try:
+        spec = find_spec(module) if attribute else None
+    except ImportError:
+        spec = None
+    if spec is None or spec.origin is None:
+        raise ValueError(f"analyser {name!r}: no such module; it must read package.module:name")
+    levels = module.count(".") + (Path(spec.origin).name == "__init__.py")
+    return str(Path(spec.origin).resolve().parents[levels])
+
+
 class _Worker:
     """One worker process, owned by one thread at a time."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, start: Start) -> None:
         """Starts it.
 
         Raises:
@@ -123,7 +142,7 @@ class _Worker:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._to, self._from = self._process.stdin, self._process.stdout
-        if self._exchange(limits) is None:
+        if self._exchange(start) is None:
             self.close()
             raise RuntimeError("an analysis worker did not start; try: python -c 'import pylint, libcst'")
 
@@ -139,7 +158,7 @@ class _Worker:
         self._from.close()
         self._process.wait()
 
-    def _exchange(self, message: Limits | Request) -> Answer | None:
+    def _exchange(self, message: Start | Request) -> Answer | None:
         with contextlib.suppress(BrokenPipeError, msgspec.DecodeError):
             send(self._to, message)
             if (data := receive(self._from)) is not None:

@@ -20,6 +20,15 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """What a worker begins with."""
+
+    limits: Limits = field(default_factory=Limits)
+    finders: tuple[tuple[str, str], ...] = ()
+    """Finders of somebody else's: the folder that holds each, and its `package.module:name`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One program to read."""
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from importlib import import_module
 
 import msgspec
 
@@ -25,8 +27,6 @@ from engine.text import ProgramText
 with contextlib.suppress(ImportError):  # tree-sitter is not always installed
     from engine.analysis.similarity import similarity
 
-FINDERS = ("names", "values", "structure")
-"""The cheap and sure tool first: undefined names are found where types take too long to follow."""
 SIMILARITY = "similarity"
 CERTAIN_IN_A_PART = frozenset({"E1101", "E1120", "E1121", "E1123", "E1124", "E1136", "E1111", "E1128", "call-arity"})
 """What can be said of a program with a part cut out: nothing about names, paths or what is missing."""
@@ -37,14 +37,18 @@ Finder = Callable[[str, ProgramText, ProblemFacts], Sequence[Diagnostic]]
 class Tools:
     """All tools, loaded and used once."""
 
-    def __init__(self) -> None:
+    def __init__(self, named: Sequence[tuple[str, str]] = ()) -> None:
         linter = Linter()
         self._library = Library(linter)
         self._finders: dict[str, Finder] = {
             "names": lambda source, text, facts: linter.names(source, text, facts.prelude),
             "values": lambda source, text, facts: linter.values(source, text, facts.prelude),
             "structure": structural_findings,
+            **{name: _imported(folder, name) for folder, name in named},
         }
+        self.finders = tuple(self._finders)
+        """In the order in which they are asked, the cheap and sure one first: undefined names are found where types
+        take too long to follow."""
         warm = "import collections, itertools, math, heapq, re, sys\nfor x in range(3):\n    print(x, sys.argv)\n"
         for finder in self._finders.values():
             finder(warm, ProgramText(warm.encode()), ProblemFacts())
@@ -62,6 +66,17 @@ class Tools:
             return Answer(_findings(self._finders[tool], wanted))
         except (Exception, RecursionError, MemoryError, SystemExit):
             return Answer()
+
+
+def _imported(folder: str, name: str) -> Finder:
+    """Import `package.module:name` from a folder."""
+    module, _, attribute = name.partition(":")
+    sys.path.insert(0, folder)
+    try:
+        finder: Finder = getattr(import_module(module), attribute)
+    finally:
+        sys.path.remove(folder)
+    return finder
 
 
 def _findings(finder: Finder, request: Request) -> tuple[Diagnostic, ...]:

@@ -14,9 +14,9 @@ import sys
 
 import msgspec
 
-from engine.analysis.messages import Answer, Limits, Request
+from engine.analysis.messages import Answer, Limits, Request, Start
 from engine.analysis.reader import Reader
-from engine.analysis.tools import FINDERS, SIMILARITY, Tools
+from engine.analysis.tools import SIMILARITY, Tools
 from engine.framing import receive, send
 
 
@@ -26,14 +26,14 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what the tools print is no answer
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
-    limits = msgspec.msgpack.decode(receive(requests) or b"", type=Limits)
-    tools = Tools()
+    start = msgspec.msgpack.decode(receive(requests) or b"", type=Start)
+    tools = Tools(start.finders)
     sys.path[:] = [entry for entry in sys.path if "site-packages" not in entry and "dist-packages" not in entry]
     gc.collect()
     gc.freeze()  # what the tools keep for ever need not be looked through again and again
     gc.set_threshold(50_000, 20, 50)
     send(answers, Answer())
-    with contextlib.closing(_Readers(tools, limits)) as readers:
+    with contextlib.closing(_Readers(tools, start.limits)) as readers:
         while (data := receive(requests)) is not None:
             send(answers, readers.read(data))
 
@@ -50,7 +50,7 @@ class _Readers:
         request = msgspec.msgpack.decode(data, type=Request)
         if self._tools.read_library_of(request.program):
             self.close()  # the next reader knows those modules as well
-        answers = [self._ask(name, data) for name in ((SIMILARITY,) if request.references else FINDERS)]
+        answers = [self._ask(name, data) for name in ((SIMILARITY,) if request.references else self._tools.finders)]
         return Answer(tuple(item for answer in answers for item in answer.diagnostics), answers[-1].similarity)
 
     def close(self) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from engine import Problem
     from training.evaluation.plan import EvaluationPlan
     from training.evaluation.results import Result, Sample
+    from training.sections import SamplerSection
 
 PAPER = "paper"
 _READ = {"whole": "all of the completion", "fence": "its Markdown block"}
@@ -70,6 +71,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="refine and repair with the critic that MODEL, a checkpoint of a coderl run, holds (docs/critic.md)",
     )
+    parser.add_argument(
+        "--servers",
+        "--sampler.servers",
+        metavar="URL,URL",
+        help="vLLM servers of MODEL that sample, as sampler.servers of `rltf train` (docs/scaling.md)",
+    )
+    parser.add_argument("--sampler.backend", dest="backend", help="what samples, as in `rltf train`")
     parser.add_argument("--seed", type=int, default=0, help="everything random is a function of it (default 0)")
     parser.add_argument("--workers", type=int, default=1, help="sandbox workers (default 1)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="keep samples and verdicts there, and go on from there")
@@ -83,7 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
     from engine import SandboxError
-    from training.errors import DataError, PolicyError
+    from training.errors import LostError, RefusedError
     from training.evaluation.results import ResultError, read_result
     from training.evaluation.tables import show_comparisons
 
@@ -98,11 +106,14 @@ def run(arguments: argparse.Namespace) -> int:
         pairs = [(other, result) for other in others] if result else [(others[0], other) for other in others[1:]]
         beside_paper = [*others, *([result] if result else [])] if PAPER in arguments.compare else []
         show_comparisons(Console(), pairs, beside_paper, arguments.k or [])
-    except (DataError, PolicyError, ResultError, SandboxError) as error:
+    except (RefusedError, ResultError, SandboxError) as error:
         print(f"rltf eval: {error}", file=sys.stderr)
         return 2
     except OSError as error:  # a full disk, say; the samples that are written count when the same command goes on
         print(f"rltf eval: --out {arguments.out}: cannot be written: {error.strerror or error}", file=sys.stderr)
+        return 1
+    except LostError as error:  # what was drawn before is kept with --out
+        print(f"rltf eval: {error}", file=sys.stderr)
         return 1
     return status
 
@@ -209,7 +220,18 @@ def _plan(arguments: argparse.Namespace, problems: list[Problem], console: Conso
         max_new_tokens=arguments.max_new_tokens,
         seed=arguments.seed,
         critic_sampling=arguments.critic_sampling,
+        sampler=_sampler(arguments),
     )
+
+
+def _sampler(arguments: argparse.Namespace) -> SamplerSection:
+    """Read what samples; raises ConfigError as `rltf train` does."""
+    from training.config import TrainConfig
+
+    keys = {"sampler.servers": arguments.servers, "sampler.backend": arguments.backend}
+    if arguments.servers and not arguments.backend:
+        keys["sampler.backend"] = "vllm"
+    return TrainConfig.load(overrides={name: value for name, value in keys.items() if value}).sampler
 
 
 def _show_prompt(arguments: argparse.Namespace) -> int:
@@ -250,6 +272,7 @@ def _evaluated(arguments: argparse.Namespace) -> tuple[int, Result]:
             workers=arguments.workers,
             batch_size=arguments.batch_size,
             tell=lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True),
+            folder=arguments.out / "served" if arguments.out else None,
         )
         if before:
             said = f"going on: {before} samples are in {arguments.out}"

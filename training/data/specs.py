@@ -19,11 +19,13 @@ from training.data.livecodebench import livecodebench_problem
 from training.data.reports import LoadReport
 from training.data.rows import SUFFIXES, Malformed, Row, row_of, rows_of_file, rows_of_hub
 from training.errors import DataError
+from training.named import load_named
 
 FORMS = (
     "minicode:TIER:SPLIT, mbpp:FILE[:SPLIT], apps:FOLDER_OR_FILE[:DIFFICULTY], humaneval:FILE,"
     " evalplus:FILE[:base|plus], livecodebench:FILE[:DIFFICULTY], verl:FILE, deepcoder:FILE, taco:FILE,"
-    " codecontests:FILE, leetcode:FILE, kodcode:FILE, hf:NAME[@CONFIG][:SPLIT], or FILE of public shapes"
+    " codecontests:FILE, leetcode:FILE, kodcode:FILE, hf:NAME[@CONFIG][:SPLIT],"
+    " python:PACKAGE.MODULE:NAME, or FILE of public shapes"
     f" ({', '.join(SUFFIXES)})"
 )
 _OPTIONS = {
@@ -111,6 +113,8 @@ def stream_problems(spec: str | Iterable[object], *, for_model: bool = False) ->
     form, _, rest = spec.partition(":")
     if form == "minicode":
         return ProblemStream(iter(_minicode(spec, rest)), report)
+    if form == "python":
+        return ProblemStream(_given(load_named(f"data {spec!r}", rest)(), report), report)
     source = _source(spec)
     if source.shape == "evalplus":
         return ProblemStream(evalplus_problems(source.rows(), source.option, report), report)

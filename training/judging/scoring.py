@@ -14,6 +14,7 @@ from training.config import TrainConfig
 from training.judging.cluster import RayEngine
 from training.models.families import is_encoder_decoder
 from training.models.policy import Policy
+from training.named import load_named
 
 
 def open_scorer(config: TrainConfig, policy: Policy, tell: Callable[[str], None], sharing: int = 1) -> Scorer:
@@ -25,6 +26,8 @@ def open_scorer(config: TrainConfig, policy: Policy, tell: Callable[[str], None]
         SandboxError: programs cannot be confined as required, here or on a node of the cluster.
         ConfigError: there is no such cluster, or no Ray.
     """
+    for name in config.engine.analysers:
+        load_named("engine.analysers", name)  # refused here, before a worker stumbles over it
     limits = Limits(
         cpu_seconds=config.engine.time_limit,
         memory_bytes=config.engine.memory_limit_mb << 20,
@@ -35,6 +38,7 @@ def open_scorer(config: TrainConfig, policy: Policy, tell: Callable[[str], None]
         "analysis_workers": config.engine.analysis_workers,
         "limits": limits,
         "require": config.engine.require,
+        "finders": config.engine.analysers,
         "trace_lines": config.objective.needs_lines(config.feedback.needs_lines),  # a second run of failing programs
     }
     engine: ProgramEngine

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from pathlib import Path
 
@@ -102,6 +103,23 @@ def test_servers_of_another_model_end_the_command_before_it_begins(tmp_path, stu
     assert said == [
         f"rltf train: sampler.servers: {stubs[0].url} serves 'somebody/else', not model.name 'embedded:short'"
     ]
+
+
+def test_an_evaluation_samples_on_servers_and_finds_what_this_process_does(tmp_path, stubs, capsys):
+    words = ["eval", "embedded:short", "--data", "minicode:short:held_out", "--limit", "3", "--temperature", "0"]
+    words += ["--max-new-tokens", "32"]
+    assert main([*words, "--out", str(tmp_path / "here")]) == 0
+    servers = ",".join(stub.url for stub in stubs)
+    assert main([*words, "--out", str(tmp_path / "there"), "--servers", servers]) == 0
+    assert sum(len(stub.asked) for stub in stubs) == 3
+    here, there = (
+        [json.loads(line)["program"] for line in (tmp_path / name / "samples.jsonl").read_text().splitlines()]
+        for name in ("here", "there")
+    )
+    assert sorted(here) == sorted(there)
+    capsys.readouterr()
+    assert main([*words, "--servers", "nowhere"]) == 2
+    assert "sampler.servers" in capsys.readouterr().err
 
 
 def test_an_encoder_is_nothing_for_vllm(encoder_decoder_policy, tmp_path):
