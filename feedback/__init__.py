@@ -1,7 +1,4 @@
-"""What a report means for each token: blame, spans, rewards.
-
-What this package does not do: know models or optimisers; it needs numpy and not torch. See docs/architecture.md.
-"""
+"""Turn a report into blame, spans and one reward per token. This needs numpy and not torch (docs/architecture.md)."""
 
 from feedback.completions import COMPLETION_FORMATS, CompletionFormat, WrittenProgram
 from feedback.records import COMPONENTS, Blame, Category, Contribution, Feedback, FinishReason, Rewards

@@ -1,8 +1,4 @@
-"""The records of the feedback room: blames, and a program's feedback laid on the sampled tokens.
-
-What this module does not do: decide blame or compute rewards (`feedback.blame`, `feedback.rewards`),
-or know which model sampled the tokens.
-"""
+"""The records of the feedback room: blames, and a program's feedback on the sampled tokens."""
 
 from __future__ import annotations
 
@@ -45,9 +41,9 @@ class Blame:
     diagnostic: Diagnostic
     category: Category
     span: Span | None
-    """Where the blame lies after refinement; None for `U_global`, `U_ignore` and unlocated findings."""
+    """The blamed place after refinement, or None for `U_global`, `U_ignore` and unlocated findings."""
     strength: float
-    """Weight of the penalty, 0..1."""
+    """Weight of the penalty, from 0 to 1."""
     reason: str
     """The taxonomy rule behind it, in one line."""
     also: tuple[Diagnostic, ...] = ()
@@ -56,7 +52,7 @@ class Blame:
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """One part of one token's reward: `component` got `amount` because of `rule` (and `blame`, if there is one)."""
+    """One part of one token's reward. `component` got `amount` because of `rule`, and of `blame` if there is one."""
 
     component: str
     amount: float
@@ -80,38 +76,39 @@ class Feedback:
     report: Report
     blames: tuple[Blame, ...]
     offsets: NDArray[np.int32]
-    """[T, 2] half-open byte range of each sampled token in `report.program`; empty ranges for tokens outside it."""
+    """Half-open byte range of each sampled token in `report.program`, [T, 2], empty for tokens outside it."""
     rewards: Rewards
-    """Raw rewards, before any baseline; float32 [T] each."""
+    """Raw rewards before any baseline, float32 [T] each."""
     executed: NDArray[np.bool_] | None = None
-    """[T] whether any test ran the token's line; None where lines were not collected."""
+    """Whether any test ran the token's line, [T], or None where lines were not collected."""
     contributions: tuple[tuple[tuple[int, int], Contribution], ...] = field(default=())
     """((first token, last token + 1), contribution) in order: what adds up to the rewards."""
 
     @property
     def total(self) -> NDArray[np.float32]:
-        """Sum of the components, float32 [T]."""
+        """Sum the components, float32 [T]."""
         total: NDArray[np.float64] = np.stack(list(self.rewards.values())).sum(axis=0, dtype=np.float64)
         return total.astype(np.float32)
 
     @property
     def masked(self) -> bool:
-        """Whether the sample must be left out of the loss: we failed to judge its program, and all rewards are 0."""
+        """Say whether the sample must be left out of the loss, because we failed to judge it and all rewards are 0."""
         return self.report.execution.verdict is Verdict.INFRA
 
     def outcome(self, component: str) -> float:
-        """The reward of the whole program, `coarse` or `adaptive`: the same for all tokens, 0 where there are none."""
+        """Return the reward of the whole program, `coarse` or `adaptive`, which all tokens share. 0 without tokens."""
         values = self.rewards[component]
         return float(values[0]) if len(values) else 0.0
 
     @property
     def token_rewards(self) -> NDArray[np.float32]:
-        """What differs from token to token, fine and static together, float32 [T]."""
+        """Return the part that differs between tokens, which is fine and static together, float32 [T]."""
         return self.rewards["fine"] + self.rewards["static"]
 
     def explain(self, token_index: int) -> tuple[Contribution, ...]:
-        """What adds up to one token's reward: the amounts of a component, summed and rounded to float32, are exactly
-        `rewards[component][token_index]`.
+        """List what adds up to one token's reward.
+
+        The amounts of a component, summed and rounded to float32, are exactly `rewards[component][token_index]`.
 
         Raises:
             IndexError: there is no such token (negative indices count from the end).

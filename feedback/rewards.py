@@ -1,7 +1,6 @@
-"""From a report to one reward per token (RLTF section 3.2, equations 3 to 10).
+"""Compute one reward per token from a report (RLTF section 3.2, equations 3 to 10), in linear time.
 
-What this module does not do: subtract baselines (the trainer does, from `coarse` and `adaptive`), know log
-probabilities, or judge programs. Linear in the number of tokens.
+The trainer subtracts baselines later, from `coarse` and `adaptive`.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ Ranged = tuple[tuple[int, int], Contribution]
 
 @dataclass(frozen=True, slots=True)
 class RewardSettings:
-    """What rewards are made of. The numbers are the paper's, except where a docstring says otherwise."""
+    """The settings of rewards. The numbers are the paper's, except where a docstring says otherwise."""
 
     __pydantic_config__: ClassVar[dict[str, object]] = {"extra": "forbid", "use_attribute_docstrings": True}
     """So that the trainer's configuration can validate and document these fields; pydantic is not needed here."""
@@ -98,21 +97,21 @@ def assess(
     finish_reason: FinishReason | str = FinishReason.STOP,
     settings: RewardSettings | None = None,
 ) -> Feedback:
-    """What a report means for each sampled token.
+    """Lay a report on the sampled tokens.
 
     Args:
-        report: What the engine found out about the program.
-        offsets: int32 [T, 2], the byte range of each sampled token in `report.program` (`feedback.token_offsets`).
-        finish_reason: Why generation ended; `length` makes any failure of the program a truncation (U_global); in
-            `paper` and `release` mode a syntax error alone, as Table 2 has it.
+        report: The engine's report on the program.
+        offsets: Byte range of each sampled token in `report.program`, int32 [T, 2] (`feedback.token_offsets`).
+        finish_reason: Why generation ended. `length` makes any failure of the program a truncation (U_global). In
+            `paper` and `release` mode only a syntax error becomes one, as in Table 2.
         settings: Rewards and mode.
 
     Returns:
-        Feedback with raw rewards, before any baseline. A verdict `infra` gives zeros: it is no one's reward.
+        Feedback with raw rewards, before any baseline. A verdict `infra` gives zeros, because it earns no reward.
 
     Raises:
-        TypeError: the offsets are no array of integers.
-        ValueError: they have another shape, or do not end where the program does: they count characters.
+        TypeError: the offsets are not an array of integers.
+        ValueError: they have another shape, or do not end where the program does, such as offsets in characters.
     """
     _check_offsets(offsets, len(report.program))
     settings = settings or RewardSettings()
@@ -170,7 +169,7 @@ def _contributions(
 
 
 def _coarse(execution: Execution, settings: RewardSettings) -> tuple[float, str]:
-    """Equation 3."""
+    """Compute equation 3."""
     match execution.verdict:
         case Verdict.PASSED:
             return settings.coarse_passed, "passed (equation 3)"
@@ -185,7 +184,7 @@ def _coarse(execution: Execution, settings: RewardSettings) -> tuple[float, str]
 def _weighted(
     component: str, penalty: float, blames: list[Blame], offsets: NDArray[np.int32], settings: RewardSettings
 ) -> Iterator[Ranged]:
-    """Equation 9 with strengths. All blames of a component share the weight of one."""
+    """Compute equation 9 with strengths. All blames of a component share the weight of one."""
     share = max(1.0, sum(blame.strength for blame in blames))
     for blame in blames:
         placed = _placed(blame, offsets)
@@ -201,23 +200,23 @@ def _weighted(
 def _first_error_only(
     execution: Execution, blames: tuple[Blame, ...], offsets: NDArray[np.int32], settings: RewardSettings
 ) -> Iterator[Ranged]:
-    """Equations 4 and 9 as they stand: the first error, no strengths, no cap (`release`: no alpha either)."""
+    """Compute equations 4 and 9 literally: the first error, no strengths, no cap (in `release` no alpha either)."""
     blame = next((blame for blame in blames if blame.diagnostic.source in ERROR_SOURCES), None)
     if blame is None or (placed := _placed(blame, offsets)) is None:
         return
     (first, last), alpha = placed
     if settings.mode == "release":
         if execution.error is not None and execution.error.kind not in (ErrorKind.RUNTIME, ErrorKind.SYNTAX):
-            return  # time-outs have an empty message there, and every signal is ignored
+            return  # timeouts have an empty message there, and every signal is ignored
         alpha = 1.0
     rule = f"{blame.category} {blame.diagnostic.code}, alpha {alpha:.2f} (equations 4, 9): {blame.reason}"
     yield (first, last), Contribution("fine", _rounded(alpha * settings.fine_penalty), rule, blame)
 
 
 def _placed(blame: Blame, offsets: NDArray[np.int32]) -> tuple[tuple[int, int], float] | None:
-    """The blamed tokens and alpha = T / (E - S); None where nothing is blamed.
+    """Return the blamed tokens and alpha = T / (E - S), or None where nothing is blamed.
 
-    An error at a place that no token wrote is the whole program's doing. What a linter finds there is nobody's.
+    An error at a place that no token wrote is blamed on the whole program. A linter's finding there is dropped.
     """
     if blame.category is Category.IGNORE or blame.strength == 0:
         return None
@@ -230,12 +229,12 @@ def _placed(blame: Blame, offsets: NDArray[np.int32]) -> tuple[tuple[int, int], 
 
 
 def _rounded(amount: float) -> float:
-    """The nearest float32, so that what is listed is what is added."""
+    """Round to the nearest float32, so that the listed amounts are those that are added."""
     return float(np.float32(amount))
 
 
 def summed(contributions: tuple[Ranged, ...], tokens: int) -> Rewards:
-    """What contributions add up to: one reward per token and component, float32 [tokens]."""
+    """Sum contributions into one reward per token and component, float32 [tokens]."""
     sums = {component: np.zeros(tokens, dtype=np.float64) for component in COMPONENTS}
     for (first, last), contribution in contributions:
         sums[contribution.component][first:last] += contribution.amount

@@ -1,6 +1,6 @@
-"""The table that says what each finding blames (`taxonomy.toml`), and a run's own changes to it.
+"""Read the table that says what each finding blames (`taxonomy.toml`), with a run's own changes to it.
 
-What this module does not do: find places or compute rewards. Rows and their reasons are data.
+Rows and their reasons are data.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _BUILTINS = frozenset(vars(builtins))
 
 
 class TaxonomyError(ValueError):
-    """A row that cannot be used: the message says which, what it has and what is allowed."""
+    """A row cannot be used. The message says which row, its value and what is allowed."""
 
 
 class Gate(StrEnum):
-    """When a static finding counts."""
+    """The condition under which a static finding counts."""
 
     FAILING = "failing"
     """In any failing program."""
@@ -38,12 +38,12 @@ class Gate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One row: what a finding with this code blames."""
+    """One row, which says what a finding with this code blames."""
 
     code: str
     category: Category
     strength: float
-    """Weight of the penalty, 0..1."""
+    """Weight of the penalty, from 0 to 1."""
     reason: str
     gate: Gate = Gate.FAILING
     confirms: tuple[str, ...] = ()
@@ -59,7 +59,7 @@ class Taxonomy:
     rules: Mapping[tuple[str, str], Rule]
 
     def rule_for(self, diagnostic: Diagnostic, *, truncated: bool = False, table_2: bool = False) -> Rule:
-        """The rule of one finding.
+        """Return the rule of one finding.
 
         Args:
             diagnostic: The finding.
@@ -91,7 +91,7 @@ class Taxonomy:
                 return self.rules.get((diagnostic.source.value, code), unlisted)
 
     def _rule_of_error(self, code: str, builtin: str) -> Rule:
-        """The rule of an outcome of the harness, or of an exception by its kind, whatever its class is called."""
+        """Return the rule of a harness outcome, or of an exception by its kind, whatever its class is called."""
         if not builtin and ("outcome", code) in self.rules:
             return self.rules["outcome", code]
         names = (code, builtin) if code == builtin or code not in _BUILTINS else (builtin or code,)
@@ -101,10 +101,10 @@ class Taxonomy:
 
 @lru_cache(maxsize=8)
 def load_taxonomy(overrides: str = "") -> Taxonomy:
-    """The shipped taxonomy, with the rows of a TOML file of the same shape in place of its own.
+    """Load the shipped taxonomy, with some rows replaced by those of a TOML file of the same shape.
 
     Args:
-        overrides: Path of a TOML file; empty for none.
+        overrides: Path of a TOML file, or empty for none.
 
     Raises:
         TaxonomyError: a row has an unknown key, section, category or gate, or a strength outside 0..1.

@@ -1,7 +1,7 @@
-"""Which bytes of the program each sampled token wrote.
+"""Find which bytes of the program each sampled token wrote.
 
-Works on the exact sampled ids: nothing is decoded and encoded again, and bytes stay bytes (a character may be
-split over several tokens). What this module does not do: sample, tokenize, or know rewards.
+This works on the exact sampled ids. Nothing is decoded and encoded again, and bytes stay bytes, because a character may
+be split over several tokens.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _PYTHON_TAGS = {b"python", b"python3", b"py", b"py3"}
 
 
 class Tokenizer(Protocol):
-    """The part of `tokenizers.Tokenizer` that is read here."""
+    """The part of `tokenizers.Tokenizer` that is used here."""
 
     def to_str(self) -> str: ...
 
 
 def token_bytes(tokenizer: object, *, continues: bool = False) -> Callable[[Sequence[int]], list[bytes]]:
-    """A function from sampled ids to the exact bytes that each of them stands for.
+    """Make a function from sampled ids to the exact bytes of each of them.
 
     Special tokens, and ids without a piece (padded embeddings), are `b""`.
 
@@ -62,7 +62,7 @@ def token_bytes(tokenizer: object, *, continues: bool = False) -> Callable[[Sequ
 
 
 def token_offsets(pieces: Iterable[bytes], program: slice) -> NDArray[np.int32]:
-    """The byte range of each token inside the program.
+    """Compute the byte range of each token inside the program.
 
     Args:
         pieces: The bytes of each sampled token, in order; together they are the completion.
@@ -115,7 +115,7 @@ def extract_program(
 
 
 def _defines(block: bytes, entry_point: str | None) -> bool:
-    """Whether a block binds the entry point at its top level; a call of it, as in a demonstration, does not."""
+    """Say whether a block defines the entry point at its top level. A demonstration only calls it."""
     if not entry_point:
         return False
     name = re.escape(entry_point.encode(errors="replace"))
@@ -124,7 +124,7 @@ def _defines(block: bytes, entry_point: str | None) -> bool:
 
 
 def _unfenced(completion: bytes, start: int) -> slice:
-    """All of the answer, without blank lines behind a think block; between MBPP's marks where there are any."""
+    """Return the whole answer without blank lines after a think block, or what lies between MBPP's marks."""
     end = len(completion)
     if begin := _BEGIN.search(completion, start):
         start = begin.end()
@@ -174,7 +174,7 @@ _TEXT_DECODERS: dict[str, Callable[[dict[str, Any], str], str]] = {
 
 
 def _byte_table(description: dict[str, Any], decoders: list[dict[str, Any]]) -> dict[int, bytes]:
-    """Token id -> its bytes."""
+    """Map token ids to their bytes."""
     kinds = {decoder["type"] for decoder in decoders}
     texts = [(decoder, _TEXT_DECODERS[decoder["type"]]) for decoder in decoders if decoder["type"] in _TEXT_DECODERS]
 
@@ -206,7 +206,7 @@ def _vocabulary(model: dict[str, Any]) -> Iterable[tuple[str, int]]:
 
 
 def _byte_characters() -> dict[str, int]:
-    """GPT-2's printable character for each byte, turned round."""
+    """Return the inverse of GPT-2's map from bytes to printable characters."""
     printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
     others = [byte for byte in range(256) if byte not in printable]
     return {chr(byte): byte for byte in printable} | {chr(256 + rank): byte for rank, byte in enumerate(others)}
