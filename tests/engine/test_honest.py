@@ -162,7 +162,7 @@ def test_an_honest_program_uses_the_temporary_directory(judge, style):
     if judge.isolation.level < 3:
         pytest.skip("there is a directory to write to at level 3 only")
     program = f"{IN_TEMPORARY[style]}\n{READ}\n{ANSWER}"
-    execution = judge.submit(program.encode(), SUM).result(60)
+    execution = judge.submit(program.encode(), SUM).result()
     assert [test.verdict for test in execution.tests] == [Verdict.PASSED] * 2, execution
 
 

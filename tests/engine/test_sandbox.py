@@ -222,8 +222,8 @@ def test_an_older_landlock_confines_as_well(version, layers, monkeypatch, tmp_pa
     if "namespaces" in layers:
         with Judge() as older:
             made = [older.submit(NESTED.encode() + b"#" * n, made_problem("made\n")) for n in range(3)]
-            assert [future.result(60).verdict for future in made] == [Verdict.PASSED] * 3
-            look = older.submit(b"import os; print(os.listdir('/tmp'))", made_problem("[]\n")).result(60)
+            assert [future.result().verdict for future in made] == [Verdict.PASSED] * 3
+            look = older.submit(b"import os; print(os.listdir('/tmp'))", made_problem("[]\n")).result()
             assert look.verdict is Verdict.PASSED, look
             assert older.retries == 0
 
@@ -252,12 +252,12 @@ def test_every_test_that_uses_the_temporary_directory_finds_an_empty_one():
     program = b"import os\nprint(os.listdir('/tmp'), os.stat('/tmp').st_nlink)\nopen('/tmp/left', 'w').write(input())\nos.mkdir('/tmp/d', 0)"
     tests = tuple(StdinTest("x\n", "[] 2\n") for _ in range(70))  # more than a worker has directories
     with Judge() as judge:
-        execution = judge.submit(program, Problem("p", tests)).result(120)
+        execution = judge.submit(program, Problem("p", tests)).result()
         assert judge.retries == 0
         if judge.isolation.level == 3:
             assert execution.verdict is Verdict.PASSED, execution
         again = judge.submit(b"import os\nprint(os.listdir('/tmp'), os.stat('/tmp').st_nlink)", Problem("p", tests[:1]))
-        assert judge.isolation.level < 3 or again.result(60).verdict is Verdict.PASSED
+        assert judge.isolation.level < 3 or again.result().verdict is Verdict.PASSED
 
 
 def test_a_program_has_the_same_process_id_whatever_ran_before_it():
@@ -268,7 +268,7 @@ def test_a_program_has_the_same_process_id_whatever_ran_before_it():
     with Judge() as judge:
         outputs = []
         for program in (look, look, threads, look):
-            outputs += judge.outputs(program, ECHO).result(60)
+            outputs += judge.outputs(program, ECHO).result()
         first, second, _, last = (output.value for output in outputs)
         assert first == second == last
 

@@ -100,7 +100,7 @@ def judge() -> Iterator[Judge]:
 
 def called(judge, value, expected):
     problem = Problem("p", (CallTest((), expected),), entry_point="f")
-    execution = judge.submit(f"{IMPORTS}\ndef f(): return {value}".encode(), problem).result(60)
+    execution = judge.submit(f"{IMPORTS}\ndef f(): return {value}".encode(), problem).result()
     assert execution.infra_reason == ""
     return execution.verdict
 
@@ -109,7 +109,7 @@ def called(judge, value, expected):
 def test_a_value_equals_in_an_assertion_what_it_equals_in_cpython(judge, value):
     test = f"{IMPORTS}\nassert f() == {value}\nassert [f(), f()] == [{value}] * 2"
     execution = judge.submit(f"{IMPORTS}\ndef f(): return {value}".encode(), parse_problem({"test_list": [test]}))
-    assert execution.result(60).verdict is Verdict.PASSED, execution.result(60)
+    assert execution.result().verdict is Verdict.PASSED, execution.result()
 
 
 @pytest.mark.parametrize(("value", "expected"), EQUAL)
@@ -118,7 +118,7 @@ def test_a_returned_value_equals_plain_data_where_cpython_says_so(judge, value, 
     plain = judge.submit(
         f"{IMPORTS}\ndef f(): return {value}".encode(), parse_problem({"test_list": [f"assert f() == {expected!r}"]})
     )
-    assert plain.result(60).verdict is (Verdict.FAILED if "namedtuple" in value else Verdict.PASSED)
+    assert plain.result().verdict is (Verdict.FAILED if "namedtuple" in value else Verdict.PASSED)
 
 
 @pytest.mark.parametrize(("value", "expected"), DIFFERENT)
@@ -145,7 +145,7 @@ def test_a_value_with_smashed_parts_is_the_programs_wrong_answer(judge, program)
         parse_problem({"test_list": ["assert f() == 3"]}),
         parse_problem({"test_list": ["assert sorted(f()) == [3]"]}),
     ):
-        execution = judge.submit(program.encode(), problem).result(60)
+        execution = judge.submit(program.encode(), problem).result()
         assert execution.verdict in (Verdict.FAILED, Verdict.ERROR)
         assert execution.infra_reason == ""
 

@@ -77,7 +77,7 @@ def test_every_sampled_token_has_a_reward_where_their_ids_are_kept(tasks, tokeni
     ids = tokenizer(reply, add_special_tokens=False)["input_ids"]
     made = trace(tasks[0], reply, ids)
     score(tasks[0], made)
-    expected = ours._scorer(model_folder, "fence", 1).submit(ids, problem_of(tasks[0].data.problem)).result(60)
+    expected = ours._scorer(model_folder, "fence", 1).submit(ids, problem_of(tasks[0].data.problem)).result()
     assert made.info["token_rewards"] == expected.token_rewards.tolist()
     assert any(made.info["token_rewards"])
 

@@ -95,7 +95,7 @@ def test_each_response_token_has_a_score_and_the_last_one_the_programs(manager, 
         ids = batch.batch["responses"][row, :length].tolist()
         problem = problem_of(batch.non_tensor_batch["reward_model"][row]["ground_truth"])
         ended = ids[-1] == manager.tokenizer.eos_token_id
-        feedback = manager._scorer.submit(ids, problem, "stop" if ended else "length").result(60)
+        feedback = manager._scorer.submit(ids, problem, "stop" if ended else "length").result()
         *tokens, program = result["reward_score"]
         assert tokens == feedback.token_rewards[:-1].tolist()
         assert program == pytest.approx(feedback.outcome("coarse") + feedback.outcome("adaptive"))

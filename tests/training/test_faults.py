@@ -298,7 +298,7 @@ def test_a_disk_that_is_full_at_any_write_costs_one_line_and_the_run_goes_on_exa
     script = [sys.executable, "-c", FULL_DISK, str(runs[0]), str(small), str(whole)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
-        mounted(small, "size=64m", *script), env=environment, capture_output=True, text=True, check=False, timeout=600
+        mounted(small, "size=64m", *script), env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     failed = [line for line in done.stdout.splitlines() if line[-13:] in ("exit status 1", "exit status 2")]
