@@ -183,9 +183,10 @@ def _lines_of_tokens(program: bytes) -> np.ndarray:
 
 def _blamed(report: Report, settings: RewardSettings) -> Blamed:
     """Fine and static penalty of each token."""
-    feedback = assess(report, _tokens(report.program), settings=settings)
+    end = [[len(report.program)] * 2]  # an end token: the blanks between the others are no tokens here
+    feedback = assess(report, np.append(_tokens(report.program), np.int32(end), axis=0), settings=settings)
     certainty = max((blame.strength for blame in feedback.blames), default=0.0)
-    return Blamed(feedback.rewards["fine"] + feedback.rewards["static"], certainty)
+    return Blamed((feedback.rewards["fine"] + feedback.rewards["static"])[:-1], certainty)
 
 
 def _only(*sources: Source, spectrum: str = "none") -> Method:
