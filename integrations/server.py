@@ -120,10 +120,10 @@ class ScoreService:
         items = data.get("items") if isinstance(data, dict) else None
         if not isinstance(items, list):
             raise web.HTTPBadRequest(text='the body must be {"items": [...]}')
-        if len(items) > self._limits.items:
-            raise web.HTTPRequestEntityTooLarge(
-                self._limits.items, len(items), text=f"{len(items)} items; at most {self._limits.items} in one request"
-            )
+        most = min(self._limits.items, self._limits.waiting)  # one that could never be accepted is told so at once
+        if len(items) > most:
+            text = f"{len(items)} items; at most {most} in one request"
+            raise web.HTTPRequestEntityTooLarge(most, len(items), text=text)
         return items, isinstance(data, dict) and data.get("detail") is True
 
     def _submitted(self, items: list[Any], loop: asyncio.AbstractEventLoop) -> list[Future[Feedback]]:

@@ -186,7 +186,7 @@ def test_a_full_service_refuses_and_loses_nothing_of_those_who_wait(engine):
         assert refused
         assert all([result["verdict"] for result in found[name]] == ["passed", "failed"] * 3 for name in range(6))
         status, said = answer(address, body=json.dumps({"items": [{}] * 9}).encode())
-        assert (status, "at most 8" in said["error"]) == (429, True)
+        assert (status, "at most 8" in said["error"]) == (413, True)  # it would never fit
         assert answer(address, "/health", None)[1]["waiting"] == 0
 
 
