@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from training.cli import main
+from training.page.about import run_about
+from training.run import Run
 from training.run.signs import Signs
+from training.run.store import RunStore
 
 
 def told(*steps):
@@ -28,3 +32,14 @@ def test_completions_that_are_cut_off_and_a_sampler_that_drifts_are_told():
 def test_a_usual_step_is_a_sign_of_nothing():
     usual = {"groups/without_signal": 0.5, "completions/cut_share": 0.1, "policy/kl_from_sampler": 0.02}
     assert told(*[usual] * 20) == [[]] * 20
+
+
+def test_a_sign_is_in_the_run_s_events_on_its_page_and_in_the_terminal(tmp_path, capsys):
+    store = RunStore(tmp_path)
+    store.write(7, events=[("sign", {"step": 7, "text": "something drifts"})])
+    store.close()
+    (tmp_path / "config.toml").write_text("")
+    assert Run(tmp_path).signs == [{"step": 7, "text": "something drifts"}]
+    assert ("sign at step 7", "something drifts") in run_about(Run(tmp_path))["facts"]
+    assert main(["show", str(tmp_path)]) == 0
+    assert "step 7: something drifts" in capsys.readouterr().out

@@ -41,6 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
     state = shown.state
     console.print(f"[bold]{shown.path}[/]  {state['state']}, step {state['step']}", highlight=False)
     console.print(_evaluations(shown))
+    for sign in shown.signs:
+        console.print(f"step {sign['step']}: {sign['text']}", style="yellow", markup=False, highlight=False)
     failing = [row for row in shown.samples() if row["verdict"] in ("failed", "error")]
     for row in failing[-arguments.samples :] if arguments.samples else []:
         console.print(render_record(shown.record(row["seq"])))

@@ -59,9 +59,10 @@ def encode_marked(policy: Any, text: str, spelled: list[str], *, add_special: bo
 
     def flush() -> None:
         nonlocal plain
-        if plain:
-            first = plain_ids(tokenizer, plain)
-            ids.extend(encode_continuation(tokenizer, policy.bytes_of, plain) if ids else first)
+        if plain and ids:
+            ids.extend(encode_continuation(tokenizer, policy.bytes_of, plain))
+        elif plain:
+            ids.extend(plain_ids(tokenizer, plain))
         plain = ""
 
     for index, part in enumerate(_MARKS.split(text)):

@@ -43,6 +43,7 @@ def run_about(run: Run) -> dict[str, Any]:
     seconds = _seconds(run)
     if seconds:
         facts.append(("duration", _duration(seconds)))
+    facts += [(f"sign at step {sign['step']}", sign["text"]) for sign in run.signs]
     command = f"rltf train {shlex.quote(str(run.path / 'config.toml'))} --run {shlex.quote(run.name + '-again')}"
     return {"facts": facts, "command": command if config else None, "config": config}
 

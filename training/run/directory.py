@@ -153,6 +153,11 @@ class Run:
         rows = self.rows("SELECT step, data FROM events WHERE kind = 'held_out' ORDER BY seq")
         return [{"step": row["step"], **sample} for row in rows for sample in json.loads(row["data"])["samples"]]
 
+    @property
+    def signs(self) -> list[dict[str, Any]]:
+        """What the run's metrics were a sign of: `step` and `text`, oldest first (`training.run.signs`)."""
+        return [event["data"] for event in self.events() if event["kind"] == "sign"]
+
     def send(self, command: Command) -> int:
         """Ask the trainer to pause, resume or stop. Returns the id that its answering state event will carry."""
         file = self.path / "control.json"

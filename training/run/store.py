@@ -88,11 +88,10 @@ class RunStore:
         self._connection = sqlite3.connect(self._path, timeout=30, isolation_level=None)
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = FULL")  # a checkpoint must not outlive the rows before it
-        self._connection.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
+        owner = f"INSERT INTO run SELECT '{identity}' WHERE NOT EXISTS (SELECT 1 FROM run);" if identity else ""  # noqa: S608
+        self._connection.executescript(f"BEGIN; {_SCHEMA} {owner} COMMIT;")  # a database is never without its owner
         self._add_columns()
         write_about(folder)
-        if identity and not self._connection.execute("SELECT 1 FROM run").fetchone():
-            self._connection.execute("INSERT INTO run VALUES (?)", (identity,))
         newest = [self._connection.execute(f"SELECT max(seq) FROM {table}").fetchone()[0] for table in TABLES]  # noqa: S608
         self._seq = max((seq for seq in newest if seq is not None), default=0)
 
