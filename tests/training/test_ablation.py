@@ -206,3 +206,10 @@ def test_the_shipped_grids_are_valid(path):
     grid = load_grid(path)
     configs = [settings(grid.run_config(arm, 0)) for arm in grid.arms]
     assert all(configs.count(config) == 1 for config in configs)
+
+
+def test_the_published_outcomes_count_for_the_grid_that_made_them():
+    root = Path(__file__).parents[2]
+    grid = load_grid(root / "examples" / "ablations" / "long.toml")
+    outcomes = read_outcomes(root / "docs" / "results" / "long")
+    assert len(valid_outcomes(grid, outcomes)) == len({(each.arm, each.seed) for each in outcomes}) > 80

@@ -153,7 +153,11 @@ def _check_shape(path: Path, data: dict[str, Any]) -> None:
 
 def settings(config: TrainConfig) -> dict[str, Any]:
     """Return all settings by `section.key` that can change a run's outcome. Its folder and threads do not."""
-    return dict(_flat(config.model_dump(mode="json", exclude={"run": {"name", "folder", "threads"}})))
+    excluded = {"run": {"name", "folder", "threads"}, "buffer": {"capacity", "batch_size"}}
+    given = dict(_flat(config.model_dump(mode="json", exclude=excluded)))
+    if config.algorithm.samples:  # 0 stands for what follows from the sampler
+        given |= {"buffer.capacity": config.kept, "buffer.batch_size": config.learned_per_step}
+    return given
 
 
 def holds(config: TrainConfig, made_with: dict[str, Any]) -> bool:
