@@ -1,10 +1,10 @@
-"""What `rltf audit` and `rltf amplify` find on MBPP, APPS and QuixBugs; the tables of docs/data-quality.md.
+"""Measure what `rltf audit` and `rltf amplify` find on MBPP, APPS and QuixBugs, for the tables of docs/data-quality.md.
 
     python -m benchmarks.data_quality measure ../shared/data WORK    # goes on where it stopped; WORK keeps what it saw
     python -m benchmarks.data_quality write WORK
 
-New tests are chosen with one half of the mutants and measured with the other, with bugs of QuixBugs that were not shown
-to the choice, and with right programs that must still pass. What this program does not do: commit any of the data.
+New tests are chosen with one half of the mutants. They are measured with the other half, with bugs of QuixBugs that
+were not shown to the choice, and with right programs that must still pass. None of the data is committed.
 """
 
 from __future__ import annotations

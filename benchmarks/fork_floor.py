@@ -1,9 +1,7 @@
-"""The floor of `benchmarks/judge.py`: one bare `os.fork` per program, from a lean process, without isolation.
+"""Measure the floor of `benchmarks/judge.py`: one bare `os.fork` per program, from a lean process, without isolation.
 
-Run as `python -I -S benchmarks/fork_floor.py [MODULE...]`: with modules, it first imports them and runs a program, as a
-worker of the judge does. Takes `[programs, tests]` as lines of JSON and answers `[CPU seconds, programs passed]`.
-
-What this program does not do: limit, confine or survive anything.
+Run as `python -I -S benchmarks/fork_floor.py [MODULE...]`. With modules, it first imports them and runs a program, as a
+worker of the judge does. It takes `[programs, tests]` as lines of JSON and answers `[CPU seconds, programs passed]`.
 """
 
 import io

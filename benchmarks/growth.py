@@ -1,7 +1,4 @@
-"""What a sample costs this trainer as batch, length and vocabulary grow: a part of `python -m benchmarks.trainer`.
-
-What this module does not do: compare with anybody else's trainer, or write tables.
-"""
+"""Measure a sample's cost in this trainer as batch, length and vocabulary grow, for `python -m benchmarks.trainer`."""
 
 from __future__ import annotations
 

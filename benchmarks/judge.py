@@ -1,14 +1,12 @@
-"""How fast the judge is, and whether it stays small: run as `python -m benchmarks.judge`.
+"""Measure how fast the judge is, and whether it stays small. Run as `python -m benchmarks.judge`.
 
-Ways to judge the same programs take turns (A, B, C, A, B, C, ...) in one run: this judge with all its layers; a bare
-`os.fork` loop without any isolation, as anybody would write it (the floor), and the same from a process that has
-everything imported and has run a program before; one `multiprocessing.Process` and a `Manager` per program, as the
-harness of HumanEval does; and one `python` process per program. Each lives in a lean process of its own. What counts is
-programs per second of CPU, all processes included, because the machine may be busy with other things.
+Ways to judge the same programs take turns (A, B, C, A, B, C, ...) in one run. They are this judge with all its layers,
+a bare `os.fork` loop without any isolation (the floor), the same loop from a warm process that has everything imported,
+one `multiprocessing.Process` and a `Manager` per program as in HumanEval's harness, and one `python` process per
+program. Each lives in a lean process of its own. Programs per second of CPU count, with all processes included, because
+the machine may be busy with other things.
 
 Then 20,000 programs of every kind go through one judge, and its memory and open files are read on the way.
-
-What this program does not do: check verdicts beyond counting them, or measure anything inside a test suite.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
-"""Is `benchmarks.plan` right? A discrete-event simulation of the same pipeline: run as `python -m benchmarks.pipeline`.
+"""Compare `benchmarks.plan` with a discrete-event simulation. Run as `python -m benchmarks.pipeline`.
 
-The plan divides averages. Here every program is an event of its own: its length is drawn, its engine writes it token by
-token beside others, a judge core takes it for its own time (some use up their time limit), and the learner begins when
-the last program of its step has been judged. What is compared is the time of a step.
-
-What this program does not do: measure anything real; both sides take the same unit costs (`benchmarks.plan`).
+The plan divides averages. Here every program is an event of its own. Its length is drawn, its engine writes it token by
+token beside others, and a judge core takes it for its own time, where some use up their time limit. The learner begins
+when the last program of its step has been judged. The time of a step is compared. Both sides take the same unit costs
+(`benchmarks.plan`), so nothing real is measured.
 """
 
 from __future__ import annotations

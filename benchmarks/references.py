@@ -1,8 +1,6 @@
-"""Judges the reference solutions of MBPP and APPS through `rltf feedback --batch` and says which fail, and why.
+"""Judge the reference solutions of MBPP and APPS through `rltf feedback --batch`, and say which fail and why.
 
-    python -m benchmarks.references ../shared/data > docs/references.md
-
-What this program does not do: measure speed (benchmarks/judge.py, benchmarks/feedback.py).
+python -m benchmarks.references ../shared/data > docs/references.md
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""docs/results.md from the outcomes of examples/ablations: run as `python -m benchmarks.results`.
-
-What this program does not do: train (`rltf ablate`).
-"""
+"""Write docs/results.md from the outcomes of examples/ablations. Run as `python -m benchmarks.results`."""
 
 from __future__ import annotations
 

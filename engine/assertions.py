@@ -1,8 +1,6 @@
-"""Assertions read as text: the plainest shape, `assert f(literals) == literal`, and where a test's statements end.
+"""Read assertions as text: the plainest shape, `assert f(literals) == literal`, and where a test's statements end.
 
-Nearly all of MBPP has that shape: the call goes to the sandbox, the value stays here, and no referee is needed.
-
-What this module does not do: run anything.
+Nearly all of MBPP has that shape. The call goes to the sandbox, the value stays here, and no referee is needed.
 """
 
 from __future__ import annotations

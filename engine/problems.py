@@ -1,7 +1,4 @@
-"""Reading problems from the public shapes: APPS, MBPP and HumanEval.
-
-What this module does not do: read files or data sets, or run anything. It only parses test source, to find names.
-"""
+"""Read problems from the public shapes APPS, MBPP and HumanEval. Test source is only parsed, to find names."""
 
 from __future__ import annotations
 

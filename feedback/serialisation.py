@@ -1,6 +1,6 @@
-"""Feedback as plain JSON data: the line of `rltf feedback --batch` and the `record` of a run's samples.
+"""Write feedback as plain JSON data: the line of `rltf feedback --batch` and the `record` of a run's samples.
 
-What this module does not do: write files or escape for display; the text in it comes from hostile programs.
+Nothing is escaped for display here, and the text comes from hostile programs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The `rltf` command: finds the subcommand and runs it.
-
-What this module does not do: the subcommands' work (`training.commands`). It loads no torch, so that
-`rltf feedback` starts fast.
+"""The `rltf` command, which finds the subcommand and runs it. It loads no torch, so that `rltf feedback` starts fast.
 
 Exit status: 0 done; 1 finished with problems, each named; 2 usage or configuration error; 130 interrupted.
 """

@@ -1,6 +1,6 @@
-"""Writing files so that a crash leaves the old one or the new one, never half of it.
+"""Write files so that a crash leaves the old one or the new one, and never half of it.
 
-What this module does not do: lock. One trainer owns a run directory (`training.loop` holds its lock).
+Nothing is locked here, because one trainer owns a run directory (`training.loop` holds its lock).
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The problems of a run: those to train on, and the held-out ones.
-
-What this module does not do: read data sets (`training.data`).
-"""
+"""Load the problems of a run: those to train on, and the held-out ones."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Static analysis of programs: pylint and this project's checks on libcst, in workers that may die.
+"""Analyse programs statically with pylint and this project's checks on libcst, in workers that may die.
 
-What this package does not do: run programs, or load pylint and libcst in the process that uses it.
+Neither pylint nor libcst is loaded in the process that uses this package.
 """
 
 from engine.analysis.analyser import Analyser

@@ -1,7 +1,7 @@
-"""Which names a piece of a libcst tree reads and binds.
+"""Find the names that a piece of a libcst tree reads and binds.
 
-What this module does not do: resolve scopes to the letter. It says what is bound anywhere, and what one function binds
-itself; that is enough to be sure, and sure is what a penalty needs.
+Scopes are not resolved to the letter. It says what is bound anywhere, and what one function binds itself. That is
+enough to be sure, and a penalty must be sure.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Functions and the calls made of them: whether arguments can fit, and whether a name still is a function.
+"""Check functions and their calls: whether arguments can fit, and whether a name is still a function.
 
-What this module does not do: follow values. What is not certain from the text is no finding.
+Values are not followed. What is not certain from the text is no finding.
 """
 
 from __future__ import annotations

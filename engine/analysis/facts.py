@@ -1,6 +1,6 @@
-"""What the static checks need to know of a problem: how its tests use a program.
+"""Collect what the static checks need to know of a problem, which is how its tests use a program.
 
-What this module does not do: carry expected values; the process that reads hostile text has no use for them.
+Expected values are left out, because the process that reads hostile text has no use for them.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""pylint on program text, many programs per second: one warm linter, in-memory source.
+"""Run pylint on program texts, many per second, with one warm linter and sources in memory.
 
-Runs only in a worker process (`engine.analysis.worker`) that may hang, explode or die on hostile text. The analysed
-code is never executed or imported; no file, plugin or configuration beside the program is read; comments that switch
-linters off are never looked at. What this module does not do: limits, and deciding what a message means.
+This runs only in a worker process (`engine.analysis.worker`) that may hang, explode or die on hostile text. The
+analysed code is never executed or imported. No file, plugin or configuration beside the program is read, and comments
+that switch linters off are ignored.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Paths through one function: code that cannot run, ends without a return, names that some path leaves unbound.
+"""Follow paths through one function to find dead code, missing returns, and names that a path leaves unbound.
 
-What this module does not do: evaluate conditions (only literal `True`, `1`, `False`, `0` are known), follow calls, or
-see exceptions inside a block as paths other than into its handlers.
+Conditions are not evaluated, except literal `True`, `1`, `False` and `0`. Calls are not followed, and an exception
+inside a block is a path into its handlers only.
 """
 
 from __future__ import annotations

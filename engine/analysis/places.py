@@ -1,7 +1,7 @@
-"""Where a few nodes of a libcst tree lie in the text, in bytes.
+"""Find where a few nodes of a libcst tree lie in the text, in bytes.
 
-libcst's own position providers write the whole program out and keep a place for every node; this writes it only as far
-as the last node that is asked for, and keeps the places of those. What this module does not do: know findings.
+libcst's own position providers write the whole program out and keep a place for every node. This writes it only up to
+the last requested node, and keeps the places of the requested ones.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""How alike a program and a reference are: CodeBLEU's syntax match and data-flow match (Ren et al. 2020, section 3).
+"""Compare a program with a reference by CodeBLEU's syntax match and data-flow match (Ren et al. 2020, section 3).
 
 CodeBLEU asks how much of the reference is in the program and not what else is, so text from anywhere raises it.
-`similarity` divides by the larger of the two: a program that is no larger than the reference has CodeBLEU's numbers.
+`similarity` divides by the larger of the two. A program that is no larger than the reference has CodeBLEU's numbers.
 
-Similarity rewards imitation, not correctness. Both numbers also exist for text that does not parse: tree-sitter
-recovers. What this module does not do: start processes (`engine.analysis.worker` calls it, in one that may die of
-hostile text), or n-gram matches. The `codebleu` package has no build for Python 3.13.
+Similarity rewards imitation, not correctness. Both numbers also exist for text that does not parse, because tree-sitter
+recovers. `engine.analysis.worker` calls this in a process that may die of hostile text. The `codebleu` package has no
+build for Python 3.13.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The guard before the tools: which programs they are given, and as what text.
+"""Guard the tools: decide which programs they are given, and as what text.
 
-What this module does not do: find anything. It refuses what makes pylint or libcst hang or explode for nothing.
+It refuses what makes pylint or libcst hang or explode for nothing.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""A run directory as the trainer writes it, made in a moment: real records from real feedback, invented programs.
+"""Make a run directory as the trainer writes it, in a moment: real records from real feedback, invented programs.
 
-What this module does not do: run programs or train; the executions are written by hand.
+No program is run. The executions are written by hand.
 """
 
 from __future__ import annotations

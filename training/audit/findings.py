@@ -1,7 +1,4 @@
-"""What an audit finds: one record per problem, with what is wrong with it and whether to drop it.
-
-What this module does not do: find it (`training.audit.audit`).
-"""
+"""The records of an audit: one per problem, with what is wrong with it and whether to drop it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""`rltf ablate`: train a grid of arms and seeds, and compare them.
-
-What this module does not do: train (each run is an ordinary `rltf train`) or compute statistics.
-"""
+"""`rltf ablate` trains a grid of arms and seeds, and compares them. Each run is an ordinary `rltf train`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""`rltf amplify`: more tests for a data set, that catch what its tests let pass.
-
-What this module does not do: find the tests itself (`training.amplify`).
-"""
+"""`rltf amplify` adds tests to a data set that catch what its own tests let pass."""
 
 from __future__ import annotations
 

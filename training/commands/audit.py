@@ -1,7 +1,4 @@
-"""`rltf audit`: what is wrong with a data set, before money is spent on it.
-
-What this module does not do: the audit itself (`training.audit`).
-"""
+"""`rltf audit` says what is wrong with a data set, before money is spent on it."""
 
 from __future__ import annotations
 

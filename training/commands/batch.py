@@ -1,6 +1,6 @@
-"""`rltf feedback --batch`: many programs from one file, judged as the workers come free; one line out for each in.
+"""`rltf feedback --batch` judges many programs from one file as the workers come free, with one line out per line in.
 
-What this module does not do: keep everything in memory, or stop at a bad line: it is named in its own line.
+It does not keep everything in memory. A bad line is named in its own line and stops nothing.
 """
 
 from __future__ import annotations

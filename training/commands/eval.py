@@ -1,7 +1,4 @@
-"""`rltf eval`: pass@k and n@k of a model on problems, beside other results and the paper's tables.
-
-What this module does not do: sample, judge or estimate (`training.evaluation.rates`, `training.evaluation.estimates`).
-"""
+"""`rltf eval` computes pass@k and n@k of a model on problems, beside other results and the paper's tables."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""`rltf feedback`: verdict, error spans and token rewards of one program, or of a file of them.
+"""`rltf feedback` shows verdict, error spans and token rewards of one program, or of a file of them.
 
-What this module does not do: judge or decide rewards (`engine`, `feedback`), or load torch; transformers only where
-`--tokenizer` names a model.
+It loads no torch, and transformers only where `--tokenizer` names a model.
 """
 
 from __future__ import annotations

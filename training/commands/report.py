@@ -1,7 +1,4 @@
-"""`rltf report RUN`: a run as one self-contained HTML page.
-
-What this module does not do: build the page (`training.page`).
-"""
+"""`rltf report RUN` writes a run as one self-contained HTML page."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""`rltf show`: what a run did, in the terminal.
-
-What this module does not do: draw curves (`rltf report`) or follow a live run (the notebook's `TrainingView`).
-"""
+"""`rltf show` shows in the terminal what a run did."""
 
 from __future__ import annotations
 

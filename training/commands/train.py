@@ -1,7 +1,4 @@
-"""`rltf train`: read the configuration, train, say where the results are.
-
-What this module does not do: train (`training.loop`).
-"""
+"""`rltf train` reads the configuration, trains, and says where the results are."""
 
 from __future__ import annotations
 

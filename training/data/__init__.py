@@ -1,12 +1,10 @@
-"""Problem sets: a short spec names one; `load_problems` reads it, `stream_problems` gives it one by one.
+"""Problem sets. A short spec names one, `load_problems` reads it, and `stream_problems` yields its problems one by one.
 
-    problems = load_problems("mbpp:mbpp.jsonl:test")          # raises at the first malformed record
-    report = LoadReport()
-    problems = load_problems("apps:APPS/train", report=report)  # takes what can be used ...
-    for line in report.lines():                                 # ... and says what could not
-        print(line)
-
-What this package does not do: judge references, find weak tests, or look for problems that two sets share (the audit).
+problems = load_problems("mbpp:mbpp.jsonl:test")          # raises at the first malformed record
+report = LoadReport()
+problems = load_problems("apps:APPS/train", report=report)  # takes what can be used ...
+for line in report.lines():                                 # ... and says what could not
+    print(line)
 """
 
 from training.data.reports import NO_TESTS, LoadReport

@@ -1,8 +1,4 @@
-"""Sampling problems and judging what comes; the pass rate of a training run.
-
-What this module does not do: lint, reward or learn, judge how sure a rate is (`training.evaluation.estimates`), or keep
-results (`training.evaluation.results`). A training run needs no more than what is here.
-"""
+"""Sample problems and judge the programs, for the pass rate of a training run and for `rltf eval`."""
 
 from __future__ import annotations
 

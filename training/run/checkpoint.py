@@ -1,7 +1,7 @@
-"""Checkpoints: everything a run needs to go on, written aside, flushed and renamed.
+"""Write and read checkpoints, which have everything that a run needs to go on. They are written aside and renamed.
 
-What this module does not do: unpickle. Weights are safetensors, tensors of the optimizer load with `weights_only`,
-the rest is JSON and MessagePack of typed records.
+Nothing is unpickled. Weights are safetensors, tensors of the optimizer load with `weights_only`, and the rest is JSON
+and MessagePack of typed records.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Draw a sample's record as terminal text: the program with its error spans marked, and their meaning.
 
-What this module does not do: compute anything: it draws the JSON of docs/architecture.md ("A run directory"). All model
-text goes through `rich.text.Text`, never through markup, and control characters are shown as escapes.
+The record is the JSON of docs/architecture.md ("A run directory"). All model text goes through `rich.text.Text` and
+never through markup, and control characters are shown as escapes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""A JupyterLab server of one's own, and what a person does in it; for the browser tests and for the screenshots.
-
-What this module does not do: start a browser.
-"""
+"""Start a JupyterLab server and act in it as a person does, for the browser tests and for the screenshots."""
 
 from __future__ import annotations
 
