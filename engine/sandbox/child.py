@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import posix
 import resource
 import time
 from collections.abc import Callable
@@ -109,7 +110,7 @@ def run_program(task: Task) -> None:
 def _open_stderr() -> None:
     """Open /dev/null for this process alone, because flags of an open file outlive the process that set them."""
     with contextlib.suppress(OSError):  # where nothing may be opened for writing, all programs share one
-        null = os.open(os.devnull, os.O_RDWR)
+        null = posix.open(os.devnull, os.O_RDWR)
         os.dup2(null, STDERR)
         os.close(null)
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 import io
 import linecache
 import os
+import re
 from typing import Any
 
 from engine.sandbox.failures import PROGRAM_NAME
 
 FILE = "program.py"
 """The program's `__file__`, in whatever directory it is."""
-_LOOKS = (b"inspect", b"traceback", b"linecache", b"doctest", b"logging", b"warnings", b"getsource", b"exc_info")
+_LOOKS = re.compile(b"inspect|traceback|linecache|doctest|logging|warnings|getsource|exc_info")
 """Words without which no program looks at its lines."""
 _source = [b""]
 
@@ -22,7 +23,7 @@ _source = [b""]
 def show(source: bytes) -> None:
     """Let this process find `source` as the program's own."""
     _source[0] = source
-    if any(word in source for word in _LOOKS):
+    if _LOOKS.search(source):
         text = io.IncrementalNewlineDecoder(None, translate=True).decode(source.decode(errors="replace"))
         lines = [line + "\n" for line in text.removeprefix("\ufeff").split("\n")]
         for name in (PROGRAM_NAME, FILE):

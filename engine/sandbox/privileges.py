@@ -11,7 +11,9 @@ import resource
 import signal
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
-_CAPABILITY_VERSION = 0x20080522
+_CAPABILITY_HEADER = (ctypes.c_uint32 * 2)(0x20080522, 0)
+_NOTHING = (ctypes.c_uint32 * 6)()
+"""Effective, permitted and inheritable capabilities: the low words, then the high ones."""
 _LAST_CAPABILITY = 63
 CHECKPOINT_RESTORE = 40
 """The capability to set the last process id of one's own name space, and little else (Linux 5.9)."""
@@ -47,11 +49,11 @@ def drop_privileges(kept: int | None = None) -> None:
 
 def drop_capabilities(kept: int | None = None) -> None:
     """Give up all capabilities but one."""
-    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
-    sets = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable: the low words, then the high ones
+    sets = _NOTHING
     if kept is not None:
+        sets = type(_NOTHING)()
         sets[3 * (kept // 32)] = sets[3 * (kept // 32) + 1] = 1 << kept % 32
-    if _libc.capset(header, sets) != 0 and (os.geteuid() == 0 or kept is not None):
+    if _libc.capset(_CAPABILITY_HEADER, sets) != 0 and (os.geteuid() == 0 or kept is not None):
         raise OSError(ctypes.get_errno(), "capabilities could not be dropped")
 
 
