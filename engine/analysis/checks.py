@@ -7,6 +7,7 @@ does not do: decide what a finding is worth (`feedback/taxonomy.toml`), or repor
 from __future__ import annotations
 
 import builtins
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, cast
 
@@ -71,8 +72,16 @@ class Tree(NamedTuple):
     nodes: tuple[cst.CSTNode, ...]
     functions: tuple[cst.FunctionDef, ...]
     uses: tuple[Use, ...]
-    bound: frozenset[str]
+    bound: Counter[str]
+    """How often each name is bound, in any scope."""
+    by_text: frozenset[str] | None
+    """Names that the text of an `exec` may bind; None where text may bind any."""
     has_star_import: bool
+
+    def is_function(self, name: str) -> bool:
+        """Whether a name stands for functions alone: neither text nor an assignment binds it."""
+        definitions = sum(function.name.value == name for function in self.functions)
+        return self.by_text is not None and name not in self.by_text and self.bound[name] == definitions
 
 
 def structural_findings(source: str, text: ProgramText, facts: ProblemFacts) -> Sequence[Diagnostic]:
@@ -94,7 +103,8 @@ def structural_findings(source: str, text: ProgramText, facts: ProblemFacts) -> 
         nodes,
         tuple(node for node in nodes if type(node) is cst.FunctionDef),
         tuple(every),
-        frozenset(use.name for use in every if use.kind == "bind"),
+        Counter(use.name for use in every if use.kind == "bind"),
+        names_bound_by_text(nodes),
         any(type(node) is cst.ImportStar for node in nodes),
     )
     found = [finding for check in _CHECKS for finding in check(tree, facts)]
@@ -126,13 +136,12 @@ def _entry_point(tree: Tree, facts: ProblemFacts) -> Iterator[Finding]:
         return
     function, is_method = entry_function(tree.module, facts.entry_point)
     if function is None:
-        by_text = names_bound_by_text(tree.nodes)
         known = tree.has_star_import or facts.entry_point in tree.bound
-        known = known or by_text is None or facts.entry_point in by_text
+        known = known or tree.by_text is None or facts.entry_point in tree.by_text
         if not known and facts.entry_point not in set(bound_names(facts.prelude)):
             yield Finding("missing-entry-point", f"the tests call {facts.entry_point}(), which is not defined", None)
         return
-    if not _is_defined_by(function, tree):
+    if not tree.is_function(facts.entry_point):
         return
     for call in facts.calls:
         if fault := arity_fault(function, call.positional, call.keywords, is_method=is_method):
@@ -141,15 +150,6 @@ def _entry_point(tree: Tree, facts: ProblemFacts) -> Iterator[Finding]:
     ends = follow(function.body, frozenset(), frozenset()).end_reachable
     if facts.wants_value and ends and not _gives_value(function):
         yield Finding("never-returns-value", f"{facts.entry_point}() never returns a value", function)
-
-
-def _is_defined_by(function: cst.FunctionDef, tree: Tree) -> bool:
-    """Whether the name of a function stands for functions alone: neither text nor an assignment binds it."""
-    name = function.name.value
-    by_text = names_bound_by_text(tree.nodes)
-    definitions = sum(other.name.value == name for other in tree.functions)
-    bindings = sum(use.kind == "bind" and use.name == name for use in tree.uses)
-    return by_text is not None and name not in by_text and bindings == definitions
 
 
 def _gives_value(function: cst.FunctionDef) -> bool:
@@ -163,11 +163,11 @@ def _gives_value(function: cst.FunctionDef) -> bool:
 
 def _local_calls(tree: Tree, _: ProblemFacts) -> Iterator[Finding]:
     """Calls of a top-level function that is bound once, with arguments that cannot fit it."""
-    binds = [use.name for use in tree.uses if use.kind == "bind"]
     top = {
         node.name.value: node for node in tree.module.body if isinstance(node, cst.FunctionDef) and not node.decorators
     }
-    once = {name: node for name, node in top.items() if binds.count(name) == 1 and _is_defined_by(node, tree)}
+    sure = {} if tree.by_text is None else top
+    once = {name: node for name, node in sure.items() if tree.bound[name] == 1 and name not in (tree.by_text or ())}
     spared = names_not_meant_to_run(tree.module, tree.nodes, frozenset({"TypeError"})) if once else frozenset()
     for node in tree.nodes if once else ():
         if type(node) is not cst.Call or not isinstance(node.func, cst.Name) or node.func.value not in once:
@@ -183,16 +183,13 @@ def _local_calls(tree: Tree, _: ProblemFacts) -> Iterator[Finding]:
 
 def _undefined(tree: Tree, facts: ProblemFacts) -> Iterator[Finding]:
     """Names that nothing binds, in any scope of the program, its prelude or Python."""
-    known = tree.bound | _IMPLICIT | set(bound_names(facts.prelude))
+    known = tree.bound.keys() | _IMPLICIT | set(bound_names(facts.prelude))
     missing = [use for use in tree.uses if use.kind == "read" and use.name not in known]
-    if not missing or tree.has_star_import:
-        return
-    by_text = names_bound_by_text(tree.nodes)
-    if by_text is None:
+    if not missing or tree.has_star_import or tree.by_text is None:
         return
     spared = names_not_meant_to_run(tree.module, tree.nodes)
     for use in missing:
-        if use.name not in by_text and id(use.node) not in spared:
+        if use.name not in tree.by_text and id(use.node) not in spared:
             yield Finding("undefined-name", f"{use.name} is never bound", use.node)
 
 
@@ -250,7 +247,7 @@ def _is_import(node: cst.CSTNode) -> bool:
 
 
 def _shadowed(tree: Tree, _: ProblemFacts) -> Iterator[Finding]:
-    if not tree.bound & CALLABLE_BUILTINS:
+    if not tree.bound.keys() & CALLABLE_BUILTINS:
         return
     scopes: list[cst.FunctionDef | cst.Module] = [tree.module, *tree.functions]
     for scope in scopes:

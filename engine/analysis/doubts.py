@@ -11,6 +11,7 @@ from __future__ import annotations
 import builtins
 import sys
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from types import ModuleType
 
 from astroid import nodes
@@ -60,7 +61,7 @@ class Doubts:
     def _undefined(self, node: NodeNG) -> bool:
         """E0602: text may bind the name, a walrus does, or the line is not meant to run here."""
         name = getattr(node, "name", "")
-        return self._certainty.may_be_bound_by_text(name) or self._has_walrus(name) or unevaluated(node)
+        return self._certainty.may_be_bound_by_text(name) or name in self._walrus_names or unevaluated(node)
 
     def _unbound(self, node: NodeNG) -> bool:
         """E0601: only a use before every binding, in no loop with one, is sure to find none."""
@@ -77,8 +78,15 @@ class Doubts:
         before = any(binding.fromlineno < node.fromlineno for binding in bindings)
         return before or any(loop.parent_of(binding) for loop in loops for binding in bindings)
 
-    def _has_walrus(self, name: str) -> bool:
-        return any(node.target.name == name for node in self._module.nodes_of_class(nodes.NamedExpr))
+    @cached_property
+    def _walrus_names(self) -> frozenset[str]:
+        return frozenset(node.target.name for node in self._module.nodes_of_class(nodes.NamedExpr))
+
+    @cached_property
+    def _names_read(self) -> frozenset[str]:
+        """Names that are read for more than being compared with None."""
+        names = self._module.nodes_of_class(nodes.Name)
+        return frozenset(node.name for node in names if not _is_compared_with_none(node))
 
     # Values
 
@@ -145,8 +153,7 @@ class Doubts:
             return True
         targets = node.targets if isinstance(node, nodes.Assign) else []
         names = [target.name for target in targets if isinstance(target, nodes.AssignName)]
-        reads = {each.name for each in self._module.nodes_of_class(nodes.Name) if not _is_compared_with_none(each)}
-        return len(names) != len(targets) or not all(name in reads for name in names)
+        return len(names) != len(targets) or not self._names_read.issuperset(names)
 
     # Statements
 
