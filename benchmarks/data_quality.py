@@ -23,14 +23,14 @@ from typing import Any
 
 from benchmarks.data_quality_tables import write_tables
 from engine import CallTest, Problem, Verdict, parse_problem
-from training.amplify.amplify import Amplifier
-from training.amplify.records import Amplified, AmplifySettings
-from training.audit.bench import hurried
-from training.audit.duplicates import duplicates
-from training.audit.mutants import Mutant
-from training.audit.reading import ReadingError
-from training.audit.writing import problem_record
 from training.data import load_problems
+from training.quality.amplify.amplify import Amplifier
+from training.quality.amplify.records import Amplified, AmplifySettings
+from training.quality.audit.bench import hurried
+from training.quality.audit.duplicates import duplicates
+from training.quality.audit.mutants import Mutant
+from training.quality.audit.reading import ReadingError
+from training.quality.audit.writing import problem_record
 
 _MUTANTS = 60
 

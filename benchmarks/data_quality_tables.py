@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.tables import write_between_markers
-from training.audit.findings import MEANINGS, Kind
+from training.quality.audit.findings import MEANINGS, Kind
 
 _MADE = "Made by `python -m benchmarks.data_quality measure ../shared/data WORK` and `... write WORK`"
 

@@ -12,7 +12,7 @@ from engine import Engine
 from feedback import Scorer
 from integrations.trl import ScorerRewards, TokenRewardTrainer
 from training import minicode
-from training.audit.writing import problem_record
+from training.quality.audit.writing import problem_record
 
 MODEL = str(minicode.checkpoint("short"))  # a hub name or a folder
 ROWS = [

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from training import minicode
-from training.audit.writing import problem_record
+from training.quality.audit.writing import problem_record
 
 
 @pytest.fixture(scope="session")

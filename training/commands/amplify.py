@@ -41,13 +41,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Amplify, write, print; see `training.cli` for the exit status."""
-    from training.amplify.amplify import OUR_FAILURE, Amplifier
-    from training.amplify.programs import load_programs
-    from training.amplify.records import AmplifySettings
-    from training.amplify.report import amplified_record, render, summary
-    from training.audit.writing import write_records
     from training.data import LoadReport, load_problems
     from training.errors import DataError
+    from training.quality.amplify.amplify import OUR_FAILURE, Amplifier
+    from training.quality.amplify.programs import load_programs
+    from training.quality.amplify.records import AmplifySettings
+    from training.quality.amplify.report import amplified_record, render, summary
+    from training.quality.audit.writing import write_records
 
     if problem := _usage_problem(arguments):
         print(f"rltf amplify: {problem}", file=sys.stderr)
@@ -102,9 +102,9 @@ def _usage_problem(arguments: argparse.Namespace) -> str:
 
 def _proposals(arguments: argparse.Namespace, problems: Sequence[Problem]) -> dict[str, list[str]]:
     """What the model says, by problem id. Raises DataError where there is no such model."""
-    from training.amplify.proposals import proposals
     from training.errors import DataError, PolicyError
     from training.models.policy import load_policy, set_threads
+    from training.quality.amplify.proposals import proposals
     from training.samplers.transformers import TransformersSampler
     from training.sections import ModelSection
 

@@ -32,10 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Audit, print, write; 1 where anything was found (see `training.cli`)."""
-    from training.audit.audit import Auditor, AuditSettings
-    from training.audit.report import filtered, render, summary, to_json
-    from training.audit.writing import problem_record, write_records
     from training.data import DataError, LoadReport, load_problems
+    from training.quality.audit.audit import Auditor, AuditSettings
+    from training.quality.audit.report import filtered, render, summary, to_json
+    from training.quality.audit.writing import problem_record, write_records
 
     if problem := _usage_problem(arguments):
         print(f"rltf audit: {problem}", file=sys.stderr)

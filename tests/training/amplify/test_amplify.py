@@ -7,13 +7,13 @@ import pytest
 
 from engine import AssertTest, CallTest, StdinTest, Verdict, parse_problem
 from feedback import FinishReason
-from training.amplify.amplify import Amplifier
-from training.amplify.proposals import inputs_in, proposals, request
-from training.amplify.records import AmplifySettings
-from training.amplify.report import amplified_record
-from training.amplify.selection import covering
-from training.amplify.shapes import LeftOutError, as_test, given_inputs, unusual
 from training.cli import main
+from training.quality.amplify.amplify import Amplifier
+from training.quality.amplify.proposals import inputs_in, proposals, request
+from training.quality.amplify.records import AmplifySettings
+from training.quality.amplify.report import amplified_record
+from training.quality.amplify.selection import covering
+from training.quality.amplify.shapes import LeftOutError, as_test, given_inputs, unusual
 from training.records import Rollout
 
 LARGEST = "def largest(items):\n    best = items[0]\n    for item in items:\n        if item > best:\n            best = item\n    return best\n"
@@ -116,7 +116,9 @@ def test_what_cannot_be_amplified_is_left_out_with_its_reason(amplifier, change,
 
 
 def test_our_own_failure_on_one_problem_is_said_and_the_others_go_on(amplifier, monkeypatch):
-    monkeypatch.setattr("training.amplify.amplify.given_inputs", lambda problem: 1 // 0 if problem.id == "bad" else [])
+    monkeypatch.setattr(
+        "training.quality.amplify.amplify.given_inputs", lambda problem: 1 // 0 if problem.id == "bad" else []
+    )
     bad, good = amplifier.amplify([parse_problem({**WEAK, "id": name}) for name in ("bad", "good")], mutants={})
     assert bad.left_out == "our own failure (ZeroDivisionError: integer division or modulo by zero)"
     assert good.left_out == ""

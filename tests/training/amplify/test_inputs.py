@@ -5,9 +5,9 @@ from random import Random
 
 import pytest
 
-from training.amplify.arguments import Calls
-from training.amplify.grammar import infer
-from training.amplify.stdin import Inputs
+from training.quality.amplify.arguments import Calls
+from training.quality.amplify.grammar import infer
+from training.quality.amplify.stdin import Inputs
 
 
 def calls(*examples, count=80):

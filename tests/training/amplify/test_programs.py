@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from training.amplify.programs import load_programs
 from training.config import TrainConfig
 from training.data import DataError
+from training.quality.amplify.programs import load_programs
 from training.run.store import RunStore, SampleRow
 
 

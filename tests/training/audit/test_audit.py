@@ -7,12 +7,12 @@ import pytest
 
 from engine import CallTest, parse_problem
 from engine.records import Problem
-from training.audit.audit import Auditor, AuditSettings
-from training.audit.causes import causes_in_tests, findings_about_tests
-from training.audit.findings import Kind
-from training.audit.report import filtered
-from training.audit.writing import problem_record
 from training.cli import main
+from training.quality.audit.audit import Auditor, AuditSettings
+from training.quality.audit.causes import causes_in_tests, findings_about_tests
+from training.quality.audit.findings import Kind
+from training.quality.audit.report import filtered
+from training.quality.audit.writing import problem_record
 
 
 def mbpp(identity, code, *tests):

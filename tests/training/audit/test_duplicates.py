@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from engine import StdinTest, parse_problem
 from engine.records import Problem
-from training.audit.duplicates import _similar, duplicates, overlap
+from training.quality.audit.duplicates import _similar, duplicates, overlap
 
 
 def mbpp(identity, text, *tests):

@@ -4,9 +4,9 @@ import ast
 
 import pytest
 
-from training.audit.mutants import mutants_of
-from training.audit.operators import OPERATORS
-from training.audit.reading import Limits, Reader, ReadingError
+from training.quality.audit.mutants import mutants_of
+from training.quality.audit.operators import OPERATORS
+from training.quality.audit.reading import Limits, Reader, ReadingError
 
 PROGRAM = '''\
 import math

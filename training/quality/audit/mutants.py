@@ -5,7 +5,7 @@ equivalence, Papadakis et al. 2015). Others may still behave the same and cannot
 is therefore a lower bound of what the tests catch.
 
 The text is not trusted and may need any time, stack or memory to read. Call this only in a process that may die
-(`training.audit.reading`).
+(`training.quality.audit.reading`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from types import CodeType
 import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
 
-from training.audit.operators import Change, changes_of
+from training.quality.audit.operators import Change, changes_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Mutant:
 
     program: str
     operator: str
-    """The kind of fault, one of `training.audit.operators.OPERATORS`."""
+    """The kind of fault, one of `training.quality.audit.operators.OPERATORS`."""
     line: int
     """1-based line of the change in the original."""
     change: str

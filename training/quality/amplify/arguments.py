@@ -7,8 +7,8 @@ from copy import deepcopy
 from random import Random
 from typing import Any
 
-from training.amplify.domains import Domain, learn
-from training.amplify.relations import learn_relations, repaired
+from training.quality.amplify.domains import Domain, learn
+from training.quality.amplify.relations import learn_relations, repaired
 
 _FRUITLESS = 100
 """Attempts in a row without anything new after which the domain counts as used up."""

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from engine import Execution, Limits, Problem, Verdict
-from training.audit.bench import Bench, hurried
-from training.audit.causes import cause_of_failure, causes_in_tests, findings_about_tests
-from training.audit.duplicates import Likeness, duplicates, overlap
-from training.audit.findings import Finding, JudgedMutant, Kind, ProblemAudit, ReferenceAudit
-from training.audit.mutants import Mutant
-from training.audit.reading import ReadingError
-from training.audit.trivial import has_one_answer, one_call_programs, trivial_programs
+from training.quality.audit.bench import Bench, hurried
+from training.quality.audit.causes import cause_of_failure, causes_in_tests, findings_about_tests
+from training.quality.audit.duplicates import Likeness, duplicates, overlap
+from training.quality.audit.findings import Finding, JudgedMutant, Kind, ProblemAudit, ReferenceAudit
+from training.quality.audit.mutants import Mutant
+from training.quality.audit.reading import ReadingError
+from training.quality.audit.trivial import has_one_answer, one_call_programs, trivial_programs
 
 _ENOUGH_MUTANTS = 4
 """Number of mutants below which a low score says nothing."""

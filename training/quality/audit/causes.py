@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from engine import AssertTest, CallTest, Problem, StdinTest, Test, TestResult
 from engine.assertions import equality
-from training.audit.findings import Finding, Kind
+from training.quality.audit.findings import Finding, Kind
 
 _SEVERAL = re.compile(
     r"\b(?:print|output|return|give|choose|report)s?\s+any\b"

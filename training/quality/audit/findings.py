@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from training.audit.mutants import Mutant
+from training.quality.audit.mutants import Mutant
 
 
 class Kind(StrEnum):

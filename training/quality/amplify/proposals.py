@@ -1,7 +1,7 @@
 """Ask a language model for inputs, and find them in its answer.
 
 Only inputs are taken, because an output that the model names proves nothing. A process that may die parses calls
-(`training.audit.reading`).
+(`training.quality.audit.reading`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from engine import AssertTest, CallTest, Problem, StdinTest
-from training.amplify.shapes import called
+from training.quality.amplify.shapes import called
 
 if TYPE_CHECKING:
     from training.models.policy import Policy

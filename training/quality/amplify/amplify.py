@@ -30,16 +30,16 @@ from engine import (
     Test,
     Verdict,
 )
-from training.amplify.agreement import catches, disagreement, given_up, key_of, passed
-from training.amplify.arguments import Calls
-from training.amplify.proposals import inputs_in
-from training.amplify.records import Added, Amplified, AmplifySettings, Candidate, Suspect
-from training.amplify.selection import covering
-from training.amplify.shapes import Given, LeftOutError, as_test, called, given_inputs, unusual
-from training.amplify.stdin import Inputs
-from training.audit.bench import Bench, hurried, reseeded
-from training.audit.mutants import Mutant
-from training.audit.reading import ReadingError
+from training.quality.amplify.agreement import catches, disagreement, given_up, key_of, passed
+from training.quality.amplify.arguments import Calls
+from training.quality.amplify.proposals import inputs_in
+from training.quality.amplify.records import Added, Amplified, AmplifySettings, Candidate, Suspect
+from training.quality.amplify.selection import covering
+from training.quality.amplify.shapes import Given, LeftOutError, as_test, called, given_inputs, unusual
+from training.quality.amplify.stdin import Inputs
+from training.quality.audit.bench import Bench, hurried, reseeded
+from training.quality.audit.mutants import Mutant
+from training.quality.audit.reading import ReadingError
 
 OUR_FAILURE = "our own failure"
 _CALLS_OF_A_TEXT = 50

@@ -16,8 +16,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from training.amplify.domains import Domain, Items
-from training.amplify.scalars import Floats, Seen, Texts, Whole
+from training.quality.amplify.domains import Domain, Items
+from training.quality.amplify.scalars import Floats, Seen, Texts, Whole
 
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _DECIMAL = re.compile(r"-?[0-9]+\.[0-9]+")

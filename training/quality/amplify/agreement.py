@@ -15,7 +15,7 @@ from engine import (
     outputs_match,
     values_match,
 )
-from training.amplify.shapes import Given
+from training.quality.amplify.shapes import Given
 
 
 def disagreement(problem: Problem, outputs: Sequence[Output]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from engine import Problem, Test
-from training.amplify.shapes import Given
+from training.quality.amplify.shapes import Given
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from training.amplify.records import Amplified
-from training.audit.writing import problem_record
+from training.quality.amplify.records import Amplified
+from training.quality.audit.writing import problem_record
 from training.run.rendering import visible
 
 _NAMED = 5

@@ -18,10 +18,10 @@ from types import TracebackType
 import msgspec
 
 from engine.framing import receive, send
-from training.audit.mutants import Mutant
+from training.quality.audit.mutants import Mutant
 
-_ROOT = Path(__file__).resolve().parents[2]
-_START = "import sys; sys.path.insert(0, {root!r}); from training.audit.reading_process import main; main()"
+_ROOT = Path(__file__).resolve().parents[3]
+_START = "import sys; sys.path.insert(0, {root!r}); from training.quality.audit.reading_process import main; main()"
 _LONGEST = 200_000
 """Maximum number of characters of a text that is read at all."""
 
@@ -72,7 +72,7 @@ class Reader:
             self._idle.put(None)
 
     def mutants(self, source: str, seed: int, most: int) -> tuple[Mutant, ...]:
-        """Call `training.audit.mutants.mutants_of`. Raises ReadingError if the text is too large or not a program."""
+        """Call `mutants.mutants_of`. Raises ReadingError if the text is too large or not a program."""
         return self._ask(Request(source, seed=seed, most=most)).mutants
 
     def calls(self, text: str, name: str, most: int) -> tuple[str, ...]:

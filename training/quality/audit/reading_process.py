@@ -15,8 +15,8 @@ import warnings
 import msgspec
 
 from engine.framing import receive, send
-from training.audit.mutants import mutants_of
-from training.audit.reading import Answer, Limits, Request
+from training.quality.audit.mutants import mutants_of
+from training.quality.audit.reading import Answer, Limits, Request
 
 
 def main() -> None:

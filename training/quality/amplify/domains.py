@@ -15,7 +15,7 @@ from itertools import pairwise
 from random import Random
 from typing import Any, Protocol
 
-from training.amplify.scalars import Floats, Seen, Texts, Whole
+from training.quality.amplify.scalars import Floats, Seen, Texts, Whole
 
 _CHANCE = 0.05
 """An invariant counts as intended if chance would make it less often than this."""

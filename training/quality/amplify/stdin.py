@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Any
 
-from training.amplify.grammar import Count, Env, Field, Fields, Item, Repeat, Row, infer
+from training.quality.amplify.grammar import Count, Env, Field, Fields, Item, Repeat, Row, infer
 
 _FRUITLESS = 100
 _ATTEMPTS = 10

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from engine import Execution, Judge, Limits, Problem, Verdict
-from training.audit.reading import Reader
+from training.quality.audit.reading import Reader
 
 _Given = TypeVar("_Given")
 _Found = TypeVar("_Found")

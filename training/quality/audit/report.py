@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from engine import Problem
-from training.audit.findings import MEANINGS, Finding, Kind, ProblemAudit
+from training.quality.audit.findings import MEANINGS, Finding, Kind, ProblemAudit
 from training.run.rendering import visible
 
 
