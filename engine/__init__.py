@@ -6,10 +6,11 @@ What this package does not do: know tokens, rewards or torch. See docs/architect
 from engine.analysis import Analyser, AnalysisLimits
 from engine.comparison import outputs_match, values_match
 from engine.engine import Engine
+from engine.fields import PROMPT_FIELDS, REFERENCE_FIELDS, ProblemError
 from engine.judge import Judge
 from engine.limits import Limits
 from engine.outputs import Output
-from engine.problems import PROMPT_FIELDS, REFERENCE_FIELDS, ProblemError, parse_problem
+from engine.problems import parse_problem
 from engine.protocols import ProgramEngine, ProgramJudge
 from engine.records import (
     AssertTest,

@@ -7,39 +7,24 @@ import builtins
 import json
 import re
 import sys
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import cast
 
 from engine.examples import doctests, shown_tests
+from engine.fields import (
+    PROMPT_FIELDS,
+    ProblemError,
+    check_writable,
+    kind_of,
+    list_of,
+    parsed,
+    references_of,
+    text_of,
+)
 from engine.records import AssertTest, CallTest, ComparisonRule, Problem, StdinTest, Test
 from engine.test_sources import asserting, checks
 
 _SHAPES = "`inputs` and `outputs` (APPS), `test_list` (MBPP), or `test` and `entry_point` (HumanEval)"
-
-
-PROMPT_FIELDS = (
-    "prompt",
-    "text",
-    "question",
-    "instruction",
-    "description",
-    "problem",
-    "problem_description",
-    "problem_statement",
-    "question_content",
-)
-"""Names under which a record may have its text; the first that is not blank is taken."""
-REFERENCE_FIELDS = ("code", "solutions", "references", "solution", "reference", "reference_solution")
-"""Names under which it may have its reference solutions; all of them are taken. HumanEval's is `canonical_solution`."""
-
-
-class ProblemError(ValueError):
-    """A problem that cannot be judged; `field` names what is wrong with it."""
-
-    def __init__(self, field: str, what: str) -> None:
-        super().__init__(f"problem field `{field}`: {what}")
-        self.field = field
 
 
 def parse_problem(data: Mapping[str, object], id: str = "") -> Problem:
@@ -58,7 +43,7 @@ def parse_problem(data: Mapping[str, object], id: str = "") -> Problem:
         ProblemError: a field is missing, has the wrong type, or there is no test.
     """
     if not isinstance(data, Mapping):
-        raise ProblemError("problem", f"must be an object, is {_kind(data)}")
+        raise ProblemError("problem", f"must be an object, is {kind_of(data)}")
     data = {**data, **_nested_apps(data)}
     if "inputs" in data or "outputs" in data:
         problem = _apps(data)
@@ -74,13 +59,13 @@ def parse_problem(data: Mapping[str, object], id: str = "") -> Problem:
 def _with_common_fields(problem: Problem, data: Mapping[str, object], identity: str) -> Problem:
     names = ("id", "task_id", "problem_id")
     found = next((str(data[name]) for name in names if data.get(name) not in (None, "")), identity)
-    _check_writable(found, "id")
-    prompts = (_text(data, name) for name in PROMPT_FIELDS)
+    check_writable(found, "id")
+    prompts = (text_of(data, name) for name in PROMPT_FIELDS)
     rules = [rule.value for rule in ComparisonRule]
-    rule = _text(data, "comparison") or ComparisonRule.STRICT.value
+    rule = text_of(data, "comparison") or ComparisonRule.STRICT.value
     if rule not in rules:
         raise ProblemError("comparison", f"is {rule!r}; allowed: {', '.join(rules)}")
-    _parse(_text(data, "prelude"), "prelude")
+    parsed(text_of(data, "prelude"), "prelude")
     limit = data.get("time_limit")
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int | float) or not 0 < limit < 1e6):
         raise ProblemError("time_limit", f"must be a positive number of seconds, is {limit!r}")
@@ -89,14 +74,14 @@ def _with_common_fields(problem: Problem, data: Mapping[str, object], identity: 
         id=found,
         tests=problem.tests,
         prompt=prompt,
-        starter_code=_text(data, "starter_code"),
+        starter_code=text_of(data, "starter_code"),
         entry_point=problem.entry_point,
-        prelude=_text(data, "prelude") or problem.prelude,
+        prelude=text_of(data, "prelude") or problem.prelude,
         setup=problem.setup,
         references=problem.references,
         public_tests=_public(data, problem, prompt),
-        difficulty=_text(data, "difficulty"),
-        source=_text(data, "source") or problem.source,
+        difficulty=text_of(data, "difficulty"),
+        source=text_of(data, "source") or problem.source,
         comparison=ComparisonRule(rule),
         time_limit=None if limit is None else float(cast("float", limit)),
     )
@@ -106,7 +91,7 @@ def _public(data: Mapping[str, object], problem: Problem, prompt: str) -> tuple[
     """The public tests: those the field `public` lists, or those that the shape or the text shows."""
     if data.get("public") is None:
         return problem.public_tests or shown_tests(prompt, problem.tests)
-    tests, indices = problem.tests, _list(data, "public")
+    tests, indices = problem.tests, list_of(data, "public")
     if not all(isinstance(index, int) and 0 <= index < len(tests) for index in indices):
         raise ProblemError("public", f"must list indices of the {len(tests)} tests, is {list(indices)!r}")
     return tuple(tests[int(cast("int", index))] for index in indices)
@@ -126,17 +111,17 @@ def _nested_apps(data: Mapping[str, object]) -> Mapping[str, object]:
         except (ValueError, RecursionError) as error:
             raise ProblemError("input_output", f"is not JSON ({error})") from None
     if not isinstance(nested, Mapping):
-        raise ProblemError("input_output", f"must be an object, is {_kind(nested)}")
+        raise ProblemError("input_output", f"must be an object, is {kind_of(nested)}")
     return nested
 
 
 def _apps(data: Mapping[str, object]) -> Problem:
-    inputs, outputs = _list(data, "inputs"), _list(data, "outputs")
+    inputs, outputs = list_of(data, "inputs"), list_of(data, "outputs")
     if len(inputs) != len(outputs):
         raise ProblemError("outputs", f"has {len(outputs)} entries for {len(inputs)} inputs")
     if not inputs:
         raise ProblemError("inputs", "is empty: a problem needs at least one test")
-    name = _text(data, "fn_name") or None
+    name = text_of(data, "fn_name") or None
     tests: list[Test] = []
     for index, (given, expected) in enumerate(zip(inputs, outputs, strict=True)):
         if name is None:
@@ -144,7 +129,7 @@ def _apps(data: Mapping[str, object]) -> Problem:
         else:
             arguments = _arguments(given, f"inputs[{index}]")
             tests.append(CallTest(arguments, _decoded(expected) if isinstance(given, str) else expected))
-    return Problem("", tuple(tests), entry_point=name, references=_references(data), source="apps")
+    return Problem("", tuple(tests), entry_point=name, references=references_of(data), source="apps")
 
 
 def _lines(value: object, field: str) -> str:
@@ -153,7 +138,7 @@ def _lines(value: object, field: str) -> str:
         return value
     if isinstance(value, list) and all(isinstance(line, str) for line in value):
         return "\n".join(value)
-    raise ProblemError(field, f"must be a string or a list of lines, is {_kind(value)}")
+    raise ProblemError(field, f"must be a string or a list of lines, is {kind_of(value)}")
 
 
 def _arguments(value: object, field: str) -> tuple[object, ...]:
@@ -165,7 +150,7 @@ def _arguments(value: object, field: str) -> tuple[object, ...]:
             return tuple(json.loads(line) for line in value.split("\n") if line.strip())
         except (ValueError, RecursionError):
             raise ProblemError(field, "must be a list of arguments, or text with one JSON value in each line") from None
-    raise ProblemError(field, f"must be a list of arguments, is {_kind(value)}")
+    raise ProblemError(field, f"must be a list of arguments, is {kind_of(value)}")
 
 
 def _decoded(expected: object) -> object:
@@ -176,53 +161,25 @@ def _decoded(expected: object) -> object:
         return expected
 
 
-def _references(data: Mapping[str, object]) -> tuple[str, ...]:
-    """All reference solutions of a record, each once: a text, a list of texts, or the JSON text of one."""
-    found = [solution for name in REFERENCE_FIELDS for solution in _solutions(data.get(name), name)]
-    return tuple(dict.fromkeys(solution for solution in found if solution.strip()))
-
-
-def _solutions(value: object, name: str) -> Sequence[str]:
-    if isinstance(value, str) and (name == "solutions" or value.lstrip().startswith("[")):
-        try:
-            value = json.loads(value) if value.strip() else []
-        except (ValueError, RecursionError) as error:
-            if name == "solutions":
-                raise ProblemError(name, f"is not JSON ({error})") from None
-    if value is None:
-        return ()
-    if isinstance(value, str):
-        value = [value]
-    if not isinstance(value, list) or not all(isinstance(solution, str) for solution in value):
-        raise ProblemError(name, "must be a list of strings")
-    return [_unfenced(solution) for solution in value]
-
-
-def _unfenced(text: str) -> str:
-    """The code in a text that is one Markdown block, which some data sets publish; other texts as they are."""
-    block = re.fullmatch(r"\s*```(?:python|py|python3)?[ \t]*\n(.*?\n)```\s*", text, re.DOTALL)
-    return block[1] if block else text
-
-
 # MBPP
 
 
 def _mbpp(data: Mapping[str, object]) -> Problem:
-    sources = _list(data, "test_list")
+    sources = list_of(data, "test_list")
     if not sources:
         raise ProblemError("test_list", "is empty: a problem needs at least one test")
-    imports = _list(data, "test_imports") if data.get("test_imports") else []
-    setup = "\n".join([*map(str, imports), _text(data, "test_setup_code")]).strip()
-    before = _parse(setup, "test_setup_code")
+    imports = list_of(data, "test_imports") if data.get("test_imports") else []
+    setup = "\n".join([*map(str, imports), text_of(data, "test_setup_code")]).strip()
+    before = parsed(setup, "test_setup_code")
     tests = tuple(AssertTest(_checking(source, f"test_list[{index}]", before)) for index, source in enumerate(sources))
-    entry = _text(data, "entry_point") or _text(data, "entry") or _called_name(str(sources[0]), setup)
+    entry = text_of(data, "entry_point") or text_of(data, "entry") or _called_name(str(sources[0]), setup)
     return Problem(
         "",
         tests,
         entry_point=entry,
         prelude=_imports(setup),
         setup=setup,
-        references=_references(data),
+        references=references_of(data),
         public_tests=tests,
         source="mbpp",
     )
@@ -231,8 +188,8 @@ def _mbpp(data: Mapping[str, object]) -> Problem:
 def _checking(source: object, field: str, setup: ast.Module) -> str:
     """A test's source, which must be able to fail."""
     if not isinstance(source, str) or not source.strip():
-        raise ProblemError(field, f"must be Python source, is {_kind(source)}")
-    if (found := asserting(source, _parse(source, field), setup)) is None:
+        raise ProblemError(field, f"must be Python source, is {kind_of(source)}")
+    if (found := asserting(source, parsed(source, field), setup)) is None:
         raise ProblemError(
             field, "checks nothing, so every program would pass; write an assertion, as `assert f(2) == 4`"
         )
@@ -241,7 +198,7 @@ def _checking(source: object, field: str, setup: ast.Module) -> str:
 
 def _imports(setup: str) -> str:
     """The imports of the set-up: as published, tests and program share their names."""
-    imports = [node for node in _parse(setup, "test_setup_code").body if isinstance(node, ast.Import | ast.ImportFrom)]
+    imports = [node for node in parsed(setup, "test_setup_code").body if isinstance(node, ast.Import | ast.ImportFrom)]
     return "\n".join(ast.unparse(node) for node in imports if _roots(node) <= sys.stdlib_module_names)
 
 
@@ -253,9 +210,9 @@ def _roots(node: ast.Import | ast.ImportFrom) -> set[str]:
 
 def _called_name(source: str, setup: str) -> str | None:
     """The function under test: the first name called in `source` that neither Python nor the set-up defines."""
-    tree = _parse(setup, "test_setup_code")
+    tree = parsed(setup, "test_setup_code")
     bound = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
-    calls = [node.func.id for node in ast.walk(_parse(source, "test_list[0]")) if _is_plain_call(node)]  # type: ignore[attr-defined]
+    calls = [node.func.id for node in ast.walk(parsed(source, "test_list[0]")) if _is_plain_call(node)]  # type: ignore[attr-defined]
     return next((name for name in calls if name not in bound and not hasattr(builtins, name)), None)
 
 
@@ -267,23 +224,23 @@ def _is_plain_call(node: ast.AST) -> bool:
 
 
 def _human_eval(data: Mapping[str, object]) -> Problem:
-    source, entry, prompt = _text(data, "test"), _text(data, "entry_point"), _text(data, "prompt")
+    source, entry, prompt = text_of(data, "test"), text_of(data, "entry_point"), text_of(data, "prompt")
     if not source.strip():
         raise ProblemError("test", "is empty: a problem needs at least one test")
     if not entry.isidentifier():
         raise ProblemError("entry_point", f"must be the name of the function under test, is {entry!r}")
-    tree = _parse(source, "test")
+    tree = parsed(source, "test")
     if not any(isinstance(node, ast.FunctionDef) and node.name == "check" for node in tree.body):
         raise ProblemError("test", "must define `check(candidate)`")
     if not checks(tree):
         raise ProblemError("test", "checks nothing, so every program passes: there is no assertion in it")
-    solution = _text(data, "canonical_solution")
+    solution = text_of(data, "canonical_solution")
     return Problem(
         "",
         (AssertTest(f"{source}\n\ncheck({entry})\n"),),
         entry_point=entry,
         prelude=_before_definition(prompt, entry),
-        references=((prompt + solution,) if solution else ()) + _whole(_references(data), prompt, entry),
+        references=((prompt + solution,) if solution else ()) + _whole(references_of(data), prompt, entry),
         public_tests=doctests(prompt, entry),
         source="humaneval",
     )
@@ -298,7 +255,7 @@ def _whole(references: Sequence[str], prompt: str, entry: str) -> tuple[str, ...
 def _before_definition(prompt: str, entry: str) -> str:
     """The imports and auxiliary functions that a prompt gives before the function to write."""
     try:
-        tree = _parse(prompt, "prompt")
+        tree = parsed(prompt, "prompt")
     except ProblemError:
         return ""
     for node in tree.body:
@@ -306,45 +263,3 @@ def _before_definition(prompt: str, entry: str) -> str:
             first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
             return "".join(prompt.splitlines(keepends=True)[: first - 1]).strip()
     return ""
-
-
-# Fields
-
-
-def _parse(source: str, field: str) -> ast.Module:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # "\\d" and its like: the data set's business
-            return ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise ProblemError(field, f"is not valid Python ({error})") from None
-
-
-def _text(data: Mapping[str, object], name: str) -> str:
-    value = data.get(name)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise ProblemError(name, f"must be a string, is {_kind(value)}")
-    _check_writable(value, name)
-    return value
-
-
-def _check_writable(text: str, name: str) -> None:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise ProblemError(name, "holds a lone surrogate, which no file or tokenizer takes") from None
-
-
-def _list(data: Mapping[str, object], name: str) -> Sequence[object]:
-    if name not in data:
-        raise ProblemError(name, "is missing")
-    value = data[name]
-    if not isinstance(value, list | tuple):
-        raise ProblemError(name, f"must be a list, is {_kind(value)}")
-    return value
-
-
-def _kind(value: object) -> str:
-    return "null" if value is None else type(value).__name__

@@ -37,6 +37,7 @@ from training.run.resume import Beginning, set_damaged_aside
 from training.run.store import NoStore, RunStore
 from training.run.tracking import open_tracking
 from training.samplers import open_sampler
+from training.sections import ModelSection
 from training.step import Trainer
 
 
@@ -95,6 +96,8 @@ def open_parts(
         experiences = _offline_experiences(path, progress.offline)
     loaded = ranks.together(lambda: load_policy(config.model, newest))
     policy = ranks.together(lambda: limited(loaded, config.sampler.max_new_tokens))
+    if policy.tokenizer.chat_template and policy.section.prompt_format == ModelSection().prompt_format:
+        tell(f"the tokenizer of {config.model.name} has a chat template; model.prompt_format 'chat' would use it")
     fit = ranks.together(lambda: fitting(policy, problems, f"data.train {config.data.train}", tell))
     judged = ranks.together(lambda: fitting(policy, held_out, f"data.held_out {config.data.held_out}", tell))
     learner = ranks.together(lambda: open_learner(config.optimizer, policy, config.training.steps, ranks))

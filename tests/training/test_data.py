@@ -218,7 +218,7 @@ def test_malformed_records_are_counted_and_the_others_used(tmp_path):
         ":2: problem field `tests`: missing; a problem has `inputs` and `outputs` (APPS), `test_list` (MBPP), or `test`"
         " and `entry_point` (HumanEval)",
         ":3: must be an object, not list",
-        "problem '7': another one has the same id",
+        ":4: problem '7': another one has the same id",
         ":5: not UTF-8: invalid start byte at byte 1",
     ]
     assert list(report.lines(shown=1))[-1] == "  ... and 3 more"
