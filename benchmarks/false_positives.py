@@ -37,6 +37,9 @@ where the error is on the same line or of a type listed. A linter that agrees ad
 *Correct programs* is the share of correct programs that the message was found in: {measured}.
 A message above 1 % carries no penalty. Blank: never found there.
 
+Exceptions are looked up by the builtin class that they are or descend from, whatever their own class is called. A row's
+`table_2` is the class of a syntax error in `paper` and `release` mode, where the paper gives it another one.
+
 A run overrides rows with a TOML file of the same shape: `rltf train --feedback.taxonomy mine.toml`.
 
 ```toml
