@@ -204,7 +204,7 @@ def _on_lines(report: Report, lines: Container[int]) -> Blamed:
 
 def _textbook(report: Report) -> Blamed:
     """Ochiai as in the literature: all lines of the highest suspicion, alike."""
-    scores = suspicion(report.program, report.execution)
+    scores = suspicion(report.execution)
     top = max(scores.values(), default=0.0)
     return _on_lines(report, {line for line, score in scores.items() if top and score == top})
 

@@ -15,8 +15,6 @@ from types import TracebackType
 from typing import Any
 
 from engine.analysis import Analyser, AnalysisLimits
-from engine.claims import State
-from engine.divergence import parting
 from engine.judge import Judge, check_submission
 from engine.limits import Limits
 from engine.records import (
@@ -35,8 +33,6 @@ from engine.sandbox.isolation import Isolation
 
 _MOST_ERRORS = 5
 """Distinct errors of one program that become diagnostics."""
-_MOST_STATES = 256
-"""References on one test each whose states are kept."""
 
 
 class Engine:
@@ -79,7 +75,6 @@ class Engine:
         self.judge = Judge(judge_workers, limits, require)
         self._analyser = Analyser(analysis_workers, analysis_limits, finders)
         self._trace_lines, self._reference_states = trace_lines, reference_states
-        self._states: OrderedDict[tuple[int, int], tuple[Problem, Future[tuple[State, ...]]]] = OrderedDict()
         self._room = cached_reports
         self._lock = threading.Lock()
         self._cache: OrderedDict[tuple[bytes, int], tuple[Problem, Future[Report]]] = OrderedDict()
@@ -171,35 +166,23 @@ class Engine:
             self._fail(key, future, error)
 
     def _second_looks(self, program: bytes, problem: Problem, execution: Execution) -> list[Future[Any]]:
-        """What was asked for beside the verdict: lines; states of the program and of a reference on a failed test."""
+        """What was asked for beside the verdict: lines; where the program parts from a reference on a failed test."""
         looks: list[Future[Any]] = []
         if self._trace_lines and execution.tests:
             looks.append(self.judge.trace_lines(program, problem, execution))
         if self._reference_states and execution.verdict is Verdict.FAILED and problem.references:
             test = next(index for index, one in enumerate(execution.tests) if one.verdict is Verdict.FAILED)
-            looks += [self.judge.trace_states(program, problem, test), self._states_of_reference(problem, test)]
+            looks.append(self.judge.parting(program, problem, test))
         return looks
-
-    def _states_of_reference(self, problem: Problem, test: int) -> Future[tuple[State, ...]]:
-        with self._lock:
-            if (known := self._states.get((id(problem), test))) is not None:
-                return known[1]
-        states = self.judge.trace_states(problem.references[0].encode(), problem, test)
-        with self._lock:
-            self._states[id(problem), test] = problem, states  # the problem is kept, so its id stays its own
-            while len(self._states) > _MOST_STATES:
-                self._states.popitem(last=False)
-        return states
 
     def _looked_again(
         self, key: tuple[bytes, int], future: Future[Report], report: Report, looks: list[Future[Any]]
     ) -> None:
         try:
-            if self._trace_lines and looks:
-                report = replace(report, execution=looks[0].result())
-            if len(looks) > 1:
-                states, reference = (look.result() for look in looks[-2:])
-                if (found := parting(report.program, states, reference)) is not None:
+            for found in (look.result() for look in looks):
+                if isinstance(found, Execution):
+                    report = replace(report, execution=found)
+                elif found is not None:
                     report = replace(report, diagnostics=(*report.diagnostics, found))
             self._finish(key, future, report)
         except BaseException as error:

@@ -1,30 +1,42 @@
 """Messages between a process and the workers it starts: MessagePack of a record, its length before it.
 
-What this module does not do: trust the other side (its receiver decodes into one type), or start processes.
+A receiver decodes what comes into one type: the other side may be in hostile hands.
 """
 
 from __future__ import annotations
 
+import socket
 import struct
-from typing import IO
+from typing import IO, Protocol
 
 import msgspec
 
 _LENGTH = struct.Struct("<I")
 
 
-def send(stream: IO[bytes], message: object) -> None:
+class Reads(Protocol):
+    """What can be read from, as a file."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+def send(stream: IO[bytes] | socket.socket, message: object) -> None:
     """Write one message; raises BrokenPipeError where the other side is gone."""
     data = msgspec.msgpack.encode(message)
-    stream.write(_LENGTH.pack(len(data)) + data)
-    stream.flush()
+    if isinstance(stream, socket.socket):
+        stream.sendall(_LENGTH.pack(len(data)) + data)
+    else:
+        stream.write(_LENGTH.pack(len(data)) + data)
+        stream.flush()
 
 
-def receive(stream: IO[bytes]) -> bytes | None:
-    """Read one message, still encoded; None where the other side is gone."""
+def receive(stream: Reads, most_bytes: int = (1 << 32) - 1) -> bytes | None:
+    """Read one message, still encoded; None where the other side is gone or says more than `most_bytes`."""
     head = stream.read(_LENGTH.size)
     if len(head) < _LENGTH.size:
         return None
     (length,) = _LENGTH.unpack(head)
+    if length > most_bytes:
+        return None
     data = stream.read(length)
     return data if len(data) == length else None

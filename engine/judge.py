@@ -1,9 +1,7 @@
-"""The judge: programs in, verdicts out, from several threads, with workers that are replaced when they die.
+"""The judge: programs in, verdicts out, from several threads, with processes that are replaced when they die.
 
-Each worker process belongs to one thread here, which feeds it, compares what comes back with the expected outputs
-(they never leave this process, save to a referee that runs no program), and completes the future.
-
-What this module does not do: read programs (linters do), cache results, or fork this process.
+Each thread owns a crew of processes (`engine.crew`) and gives it programs. Nothing that a program wrote is parsed or
+compared here: finished records come back.
 """
 
 from __future__ import annotations
@@ -11,28 +9,25 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
-from functools import partial
 from types import TracebackType
 from typing import Any
 
-from engine.claims import State
+from engine.crew import Crew, Task
+from engine.executed import with_lines, worth_tracing
 from engine.limits import Limits
-from engine.outputs import Observation, Output, no_outputs
-from engine.records import Execution, Problem, Verdict
-from engine.sandbox.isolation import Isolation, SandboxError, check, measure
-from engine.sandbox.worker import Worker, WorkerError
-from engine.tracing import Tracing, worth_tracing
-from engine.trial import Trial
+from engine.messages import Answer, ClerkLimits
+from engine.outputs import Output, check_observable, no_outputs, output_of, unreadable_outputs
+from engine.records import Diagnostic, Execution, Problem, TestResult, Verdict
+from engine.sandbox.isolation import Isolation, SandboxError
+from engine.sandbox.worker import WorkerError
 
 _QUEUE = 256
 """Submissions that wait before `submit` blocks."""
 _SPARES = 3
 """Crews per worker that are started, one by one, while programs sleep; they cost memory and no processor."""
-_ATTEMPTS = 2
-"""How often a program is tried when its worker dies, each time on a fresh worker."""
+_TOGETHER, _FAIR = 8, 4
+"""A crew is given so many programs at once, where so many times as many wait for each worker."""
 
 
 def check_submission(program: bytes, problem: Problem) -> None:
@@ -46,7 +41,15 @@ def check_submission(program: bytes, problem: Problem) -> None:
 class Judge:
     """Runs programs on problems in sandboxed workers; use it as a context manager, or `close` it."""
 
-    def __init__(self, workers: int = 1, limits: Limits | None = None, require: int = 1, *, hash_seed: int = 0) -> None:
+    def __init__(
+        self,
+        workers: int = 1,
+        limits: Limits | None = None,
+        require: int = 1,
+        *,
+        hash_seed: int = 0,
+        clerk_limits: ClerkLimits | None = None,
+    ) -> None:
         """Starts the workers and measures how well they confine.
 
         Args:
@@ -54,19 +57,20 @@ class Judge:
             limits: what one program may use.
             require: lowest isolation level to run at; 0 allows resource limits alone (never as root).
             hash_seed: `PYTHONHASHSEED` of the programs; another one shows whether they depend on the order of sets.
+            clerk_limits: what reading one program's answers may take.
 
         Raises:
             SandboxError: this machine cannot confine programs as required, or no worker starts.
         """
         if workers < 1:
             raise ValueError(f"workers must be at least 1, is {workers}")
-        self.limits = limits or Limits()
+        self.limits, self._clerk_limits = limits or Limits(), clerk_limits or ClerkLimits()
         self._require, self._hash_seed = require, hash_seed
-        self._queue: queue.Queue[_Job | None] = queue.Queue(_QUEUE)
-        self._pending: dict[tuple[bytes, int], Future[Execution]] = {}
+        self._queue: queue.Queue[Task | None] = queue.Queue(_QUEUE)
+        self._pending: dict[tuple[bytes, int], Future[object]] = {}
         self._lock = threading.Lock()
         self._closed = False
-        self._crews: list[_Crew] = []
+        self._crews: list[Crew] = []
         self._workers, self._most = workers, workers * (1 + _SPARES)
         self._turns = threading.Semaphore(workers)
         self._threads: list[threading.Thread] = []
@@ -81,7 +85,7 @@ class Judge:
 
     @property
     def retries(self) -> int:
-        """How often a program was given to a fresh worker because its own had died."""
+        """How often a program was given to fresh processes because its own had died."""
         return sum(crew.retries for crew in self._crews)
 
     def submit(self, program: bytes, problem: Problem) -> Future[Execution]:
@@ -97,8 +101,17 @@ class Judge:
             TypeError: the program is no bytes, or the problem no `Problem`.
         """
         check_submission(program, problem)
-        key = (program, id(problem))  # the job keeps the problem, so its id stays its own
-        return self._add(_Job(partial(Trial, program, problem, self.limits), Trial.run, _infra, key))
+        key = (program, id(problem))  # the task keeps the problem, so its id stays its own
+        task = Task(
+            "judge",
+            program,
+            problem,
+            read=_execution,
+            unreadable=lambda isolation: _unreadable(problem, isolation),
+            failed=_infra,
+            key=key,
+        )
+        return self._add(task)
 
     def trace_lines(self, program: bytes, problem: Problem, execution: Execution) -> Future[Execution]:
         """`execution` with the lines that its tests ran (`TestResult.executed_lines`), from a second run.
@@ -106,21 +119,33 @@ class Judge:
         Without them where the second run went another way than the first, for tests that ran very many lines (save
         those that ran out of time), and for all but the first tests where there are very many.
         """
-        trial = partial(Tracing, program, problem, self.limits, "lines", worth_tracing(execution))
+        tests = worth_tracing(execution)
+        task = Task(
+            "lines",
+            program,
+            problem,
+            read=lambda answer: with_lines(execution, tests, answer.results),
+            unreadable=lambda _: execution,
+            failed=lambda *_: execution,
+            tests=tests,
+        )
+        return self._add(task)
 
-        def trace(tracing: Tracing, worker: Worker, referee: Worker | None, _: str) -> Execution:
-            return tracing.lines(worker, referee, execution)
+    def parting(self, program: bytes, problem: Problem, test: int) -> Future[Diagnostic | None]:
+        """Where the program's variables part from those of the problem's first reference solution, in one test.
 
-        return self._add(_Job(trial, trace, lambda *_: execution))
-
-    def trace_states(self, program: bytes, problem: Problem, test: int) -> Future[tuple[State, ...]]:
-        """What each line of the program did to its variables in one test; nothing where that test did not end."""
-        trial = partial(Tracing, program, problem, self.limits, "states", (test,))
-
-        def trace(tracing: Tracing, worker: Worker, referee: Worker | None, _: str) -> tuple[State, ...]:
-            return tracing.states(worker, referee)
-
-        return self._add(_Job(trial, trace, lambda *_: ()))
+        Nothing where they do not, or where the test came to no end.
+        """
+        task = Task(
+            "parting",
+            program,
+            problem,
+            read=lambda answer: answer.diagnostic,
+            unreadable=lambda _: None,
+            failed=lambda *_: None,
+            tests=(test,),
+        )
+        return self._add(task)
 
     def outputs(self, program: bytes, problem: Problem) -> Future[tuple[Output, ...]]:
         """What `program` prints or returns for the input of each test; what the tests expect is not looked at.
@@ -132,22 +157,26 @@ class Judge:
         Raises:
             ValueError: a test is another assertion, which has no input that could be given to a program.
         """
-        observation = Observation(program, problem, self.limits)
+        check_observable(problem)
+        task = Task(
+            "outputs",
+            program,
+            problem,
+            read=lambda answer: tuple(map(output_of, answer.outputs)),
+            unreadable=lambda _: unreadable_outputs(problem),
+            failed=lambda reason, _: no_outputs(problem, reason),
+        )
+        return self._add(task)
 
-        def observe(observation: Observation, worker: Worker, _: Worker | None, isolation: str) -> tuple[Output, ...]:
-            return observation.observe(worker, isolation)
-
-        return self._add(_Job(lambda: observation, observe, lambda reason, _: no_outputs(problem, reason)))
-
-    def _add(self, job: _Job) -> Future[Any]:
+    def _add(self, task: Task) -> Future[Any]:
         with self._lock:
             if self._closed:
                 raise RuntimeError("the judge is closed")
-            if job.key is not None and (same := self._pending.setdefault(job.key, job.future)) is not job.future:
+            if task.key is not None and (same := self._pending.setdefault(task.key, task.future)) is not task.future:
                 return same
-        job.future.set_running_or_notify_cancel()
-        self._queue.put(job)
-        return job.future
+        task.future.set_running_or_notify_cancel()
+        self._queue.put(task)
+        return task.future
 
     def close(self, *, abandon: bool = False) -> None:
         """Finishes what was submitted and ends the workers; with `abandon`, gives up what has not begun (`infra`)."""
@@ -171,14 +200,14 @@ class Judge:
     def _drop_waiting(self) -> None:
         with contextlib.suppress(queue.Empty):
             while True:
-                job = self._queue.get_nowait()
-                if job is not None:
-                    self._finish(job, job.failed("the judge was closed", ""))
+                task = self._queue.get_nowait()
+                if task is not None:
+                    self._finish(task, task.failed("the judge was closed", ""))
 
     # In the threads
 
     def _add_crew(self) -> Future[Isolation]:
-        """Start a thread with a worker; the result comes when it has been measured."""
+        """Start a thread with a crew; the result comes when its worker has been measured."""
         started: Future[Isolation] = Future()
         name = f"judge-{len(self._threads)}"
         self._threads.append(threading.Thread(target=self._work, args=(started,), name=name, daemon=True))
@@ -186,7 +215,7 @@ class Judge:
         return started
 
     def _work(self, started: Future[Isolation]) -> None:
-        crew = _Crew(self.limits.memory_bytes, self._require, self._hash_seed, self._fell_asleep)
+        crew = Crew(self.limits, self._clerk_limits, self._require, self._hash_seed, self._fell_asleep)
         self._crews.append(crew)
         try:
             started.set_result(crew.start())
@@ -195,30 +224,40 @@ class Judge:
             started.set_exception(error)
             return
         with crew:
-            while (job := self._next(crew)) is not None:
+            while tasks := self._next(crew):
                 try:
-                    self._finish(job, crew.run(job))
-                except BaseException as error:  # whatever happened, somebody waits for this future
-                    self._finish(job, job.failed(f"{type(error).__name__}: {error}", ""))
+                    crew.run(tasks, self._finish)
+                except BaseException as error:  # whatever happened, somebody waits for these futures
+                    for task in tasks:
+                        if not task.future.done():
+                            self._finish(task, task.failed(f"{type(error).__name__}: {error}", ""))
                 crew.busy = False
                 self._end_turn(crew)
 
-    def _next(self, crew: _Crew) -> _Job | None:
-        """Wait for the crew's turn, then for something to do; None at the end."""
+    def _next(self, crew: Crew) -> list[Task]:
+        """Wait for the crew's turn, then for something to do, several tasks where very many wait; none at the end."""
         self._turns.acquire()
         crew.has_turn = True
-        job = self._queue.get()
-        crew.busy = job is not None
-        if job is None:
+        task = self._queue.get()
+        if task is None:
             self._end_turn(crew)
-        return job
+            return []
+        crew.busy = True
+        tasks = [task]
+        with contextlib.suppress(queue.Empty):
+            while len(tasks) < min(_TOGETHER, self._queue.qsize() // (_FAIR * self._workers)):
+                if (task := self._queue.get_nowait()) is None:
+                    self._queue.put(None)  # for a later turn
+                    break
+                tasks.append(task)
+        return tasks
 
-    def _end_turn(self, crew: _Crew) -> None:
+    def _end_turn(self, crew: Crew) -> None:
         if crew.has_turn:
             crew.has_turn = False
             self._turns.release()
 
-    def _fell_asleep(self, crew: _Crew) -> None:
+    def _fell_asleep(self, crew: Crew) -> None:
         """A program sleeps and needs no processor: another crew may work as long, a new one where there is none."""
         if not crew.has_turn:
             return
@@ -228,85 +267,24 @@ class Judge:
             if awake < self._workers and len(self._threads) < self._most and not self._closed:
                 self._add_crew()
 
-    def _finish(self, job: _Job, result: object) -> None:
-        if job.key is not None:
+    def _finish(self, task: Task, result: object) -> None:
+        if task.key is not None:
             with self._lock:
-                self._pending.pop(job.key, None)
-        job.future.set_result(result)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Job:
-    """One submission."""
-
-    trial: Callable[[], Any]
-    """Made in the worker's thread."""
-    work: Callable[[Any, Worker, Worker | None, str], Any]
-    """What to do with it: trial, worker, referee, isolation -> result."""
-    failed: Callable[[str, str], object]
-    """Reason, isolation -> the result where we could not run the program."""
-    key: tuple[bytes, int] | None = None
-    """The same submission has the same."""
-    future: Future[Any] = field(default_factory=Future)
-
-
-class _Crew:
-    """A worker for programs and, once a test needs it, one for the referee: both owned by one thread."""
-
-    def __init__(self, memory_bytes: int, require: int, hash_seed: int, fell_asleep: Callable[[_Crew], object]) -> None:
-        self._memory_bytes, self._require, self._hash_seed = memory_bytes, require, hash_seed
-        self._fell_asleep = fell_asleep
-        self.busy = self.has_turn = False
-        """Whether it runs a program, and whether it is one of those that may use a processor."""
-        self._program: Worker | None = None
-        self._referee: Worker | None = None
-        self._isolation: Isolation | None = None
-        self.retries = 0
-
-    def start(self) -> Isolation:
-        """Start the worker for programs."""
-        self._program = Worker(memory_bytes=self._memory_bytes, hash_seed=self._hash_seed)
-        self._program.check = self._measure
-        self._program.asleep = partial(self._fell_asleep, self)
-        return self._measure(self._program)
-
-    def _measure(self, worker: Worker) -> Isolation:
-        """Refuse a worker that confines less than required or than the one before it."""
-        isolation = measure(worker)
-        check(isolation, max(self._require, self._isolation.level if self._isolation else 0))
-        self._isolation = isolation
-        return isolation
-
-    def run(self, job: _Job) -> object:
-        """Runs one program, again on fresh workers where one died."""
-        trial = job.trial()
-        reason = ""
-        for tried in range(_ATTEMPTS):
-            self.retries += bool(tried)
-            try:
-                if self._program is None:
-                    self.start()
-                if trial.needs_referee and self._referee is None:
-                    self._referee = Worker(memory_bytes=self._memory_bytes)
-                assert self._program is not None
-                return job.work(trial, self._program, self._referee, str(self._isolation))
-            except (WorkerError, SandboxError) as error:
-                reason = str(error)
-                self.close()
-        return job.failed(reason, str(self._isolation))
-
-    def close(self) -> None:
-        for worker in (self._program, self._referee):
-            if worker is not None:
-                worker.close()
-        self._program = self._referee = None
-
-    def __enter__(self) -> _Crew:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+                self._pending.pop(task.key, None)
+        task.future.set_result(result)
 
 
 def _infra(reason: str, isolation: str = "") -> Execution:
     return Execution(Verdict.INFRA, (), None, 0.0, isolation, infra_reason=reason)
+
+
+def _execution(answer: Answer) -> Execution:
+    if answer.execution is None:
+        raise TypeError("a clerk answered without a verdict")
+    return answer.execution
+
+
+def _unreadable(problem: Problem, isolation: str) -> Execution:
+    """The verdict on a program whose answers cannot be read: wrong ones."""
+    tests = (TestResult(Verdict.FAILED, 0.0),) * len(problem.tests)
+    return Execution(Verdict.FAILED, tests, None, 0.0, isolation)

@@ -9,10 +9,9 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 
-from engine.records import Span
+from engine.records import Layout, Span
 from engine.text import ProgramText
 
 _MOST_BYTES = 1 << 16
@@ -39,19 +38,6 @@ _WEIGHTS = {"number": 1.0, "operator": 1.0, "name": 0.5}
 _COUNTED_BRACKETS = "(["
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """How the lines of a program make statements, and how much each does; lines are 1-based.
-
-    Lines that belong to no statement (blank ones, comments, what is left open) are in neither.
-    """
-
-    statements: Mapping[int, tuple[int, int]]
-    """Physical line -> first and last line of the logical line it belongs to."""
-    weights: Mapping[int, float]
-    """Physical line -> its operators, calls, subscripts and numbers, and half of its names."""
-
-
 def without_block(text: ProgramText, span: Span) -> Span:
     """The span up to the end of the logical line it starts on: a compound statement's header, without its block.
 
@@ -75,7 +61,7 @@ def layout(program: bytes) -> Layout:
     An unclosed string ends with its line, and its line ends the statement: what follows is read afresh.
     """
     if len(program) > _MOST_BYTES:
-        return Layout({}, {})
+        return Layout()
     source = program.removeprefix(codecs.BOM_UTF8).decode(errors="replace")
     source = source.replace("\r\n", "\n").replace("\r", "\n") + "\n"
     statements: dict[int, tuple[int, int]] = {}

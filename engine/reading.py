@@ -1,7 +1,8 @@
 """Reads a program before it runs: compiles it, and tells whether its tests may share a process.
 
-A compiler that has run before is many times faster than one in a fresh child. What it refuses here the child compiles
-again, under its own limits, and says why it cannot: so this decides no verdict.
+A compiler that has run before is many times faster than one in a fresh child, and a program that is no Python needs no
+child. What fails here in any other way (too deep, too large, under an odd codec) the child compiles again, within its
+own limits.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import marshal
 from dataclasses import dataclass
 from functools import lru_cache
 
-from engine.sandbox.failures import PROGRAM_NAME
+from engine.sandbox.failures import PROGRAM_NAME, Failure, describe_compile_error
 from engine.self_contained import self_contained
 
 _MOST_BYTES = 1 << 16
@@ -26,6 +27,8 @@ class Reading:
     """The compiled program, marshalled; empty where the child must compile."""
     self_contained: bool = False
     """Whether all its tests may run in one process (`engine.self_contained`)."""
+    refusal: Failure | None = None
+    """Why it is no Python (`describe_compile_error`)."""
 
 
 def read_program(program: bytes, prelude: str) -> Reading:
@@ -36,8 +39,21 @@ def read_program(program: bytes, prelude: str) -> Reading:
         tree = ast.parse(program, PROGRAM_NAME)
         code = compile(tree, PROGRAM_NAME, "exec", dont_inherit=True)
         return Reading(marshal.dumps(code), self_contained(tree, _parsed(prelude)))
-    except Exception:  # refused, too deep, under an odd codec
+    except SyntaxError:
+        return Reading(refusal=_refusal(program))
+    except Exception:
         return Reading()
+
+
+def _refusal(program: bytes) -> Failure | None:
+    """What the compiler says of the program as it is written, and not of its tree."""
+    try:
+        compile(program, PROGRAM_NAME, "exec", dont_inherit=True)
+    except SyntaxError as error:
+        return describe_compile_error(error, program)
+    except Exception:
+        return None
+    return None
 
 
 @lru_cache(maxsize=16)

@@ -6,6 +6,7 @@ Every record is immutable; positions are byte offsets into the program as the po
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TypeAlias
@@ -190,6 +191,19 @@ class TestResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Layout:
+    """How the lines of a program make statements, and how much each line does. Lines are 1-based.
+
+    Lines that belong to no statement (blank ones, comments, what is left open) are in neither.
+    """
+
+    statements: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    """Physical line -> first and last line of the logical line it belongs to."""
+    weights: Mapping[int, float] = field(default_factory=dict)
+    """Physical line -> its operators, calls, subscripts and numbers, and half of its names."""
+
+
+@dataclass(frozen=True, slots=True)
 class Execution:
     """What the program did on all of its tests."""
 
@@ -203,9 +217,10 @@ class Execution:
     isolation: str
     """The measured isolation level and its layers, such as `3: rlimits+seccomp+landlock+namespaces`."""
     peak_memory_bytes: int = 0
-    stdout_tail: str = ""
     infra_reason: str = ""
     """What went wrong on our side, when the verdict is `infra`."""
+    layout: Layout = field(default_factory=Layout)
+    """The lines of a program that did not pass, for whoever blames them: nobody else need read the program."""
 
     @property
     def pass_ratio(self) -> float:

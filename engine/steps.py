@@ -37,6 +37,11 @@ def step_of(test: Test, problem: Problem) -> Step:
     return Step("call", (plain.name, plain.args, plain.kwargs), plain.expected, exact=True)
 
 
+def steps_of(problem: Problem) -> tuple[Step, ...]:
+    """How the tests of a problem are run."""
+    return tuple(step_of(test, problem) for test in problem.tests)
+
+
 def child_records(outcome: Outcome, count: int) -> Iterable[dict[str, Any]]:
     """The child's records of its first tests; ends at the first thing that is not one."""
     for index, line in enumerate(record_lines(outcome, count)):

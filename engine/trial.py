@@ -19,11 +19,11 @@ from typing import Any, NamedTuple
 from engine.claims import Claims
 from engine.comparison import outputs_match, values_match
 from engine.limits import Limits
-from engine.reading import read_program
+from engine.reading import Reading, read_program
 from engine.records import ErrorKind, Execution, Problem, ProgramError, StdinTest, TestResult, Verdict
 from engine.sandbox.values import decode
 from engine.sandbox.wire import EXITED, OUT_OF_MEMORY, Reply, Request, Task, load_line
-from engine.sandbox.worker import Outcome, Worker, WorkerError, longest
+from engine.sandbox.worker import Outcome, Port, WorkerError, longest
 from engine.steps import (
     Step,
     child_records,
@@ -31,7 +31,7 @@ from engine.steps import (
     output_limit,
     ran_out,
     record_lines,
-    step_of,
+    steps_of,
     timed_out,
     timeouts,
     worst,
@@ -41,7 +41,7 @@ _REFEREE_PATIENCE = 5.0
 """Seconds a referee waits longer than the program may take."""
 _SLEEPS = 2
 """Tests' worth of sleep that a whole program may have."""
-_SHOWN, _TAIL = 500, 2000
+_SHOWN = 500
 
 
 class _Round(NamedTuple):
@@ -71,22 +71,35 @@ class CompilerError(Exception):
 class Trial:
     """Runs one program on the tests of one problem."""
 
-    def __init__(self, program: bytes, problem: Problem, limits: Limits, trace: str = "") -> None:
-        """`trace`: what else the children are to note (`Task.trace`)."""
+    def __init__(
+        self,
+        program: bytes,
+        problem: Problem,
+        limits: Limits,
+        steps: Sequence[Step],
+        reading: Reading,
+        trace: str = "",
+    ) -> None:
+        """Takes what is known of the problem (`steps_of`) and of the program (`read_program`).
+
+        `trace` says what else the children are to note (`Task.trace`).
+        """
         self._program, self._problem, self._limits, self._trace = program, problem, limits, trace
-        self._steps = [step_of(test, problem) for test in problem.tests]
+        self._steps, self._reading = steps, reading
         self._claims = Claims(program)
-        self._reading = read_program(program, problem.prelude)
         self._infra_reason = "the referee ended early"
         expected = max((len(step.expected) for step in self._steps if isinstance(step.expected, str)), default=0)
         self._output_bytes = 1 << (max(limits.output_bytes, 2 * expected) - 1).bit_length()
 
-    def run(self, worker: Worker, referee: Worker | None, isolation: str) -> Execution:
+    def run(self, worker: Port, referee: Port | None, isolation: str) -> Execution:
         """Runs all tests and gives the verdict.
 
         Raises:
             WorkerError: a worker is gone; nothing is known about the program.
         """
+        if self._reading.refusal is not None:
+            error = self._claims.compile_error(self._reading.refusal)
+            return Execution(Verdict.ERROR, (), error, 0.0, isolation)
         try:
             results, rounds = self._run_steps(worker, referee)
         except CompilerError as refused:
@@ -102,23 +115,24 @@ class Trial:
             seconds=seconds,
             isolation=isolation,
             peak_memory_bytes=max(one.reply.peak_memory for one in rounds),
-            stdout_tail=self._claims.shown(rounds[-1].output[-_TAIL:]),
             infra_reason=self._infra_reason if any(r.verdict is Verdict.INFRA for r in results) else "",
         )
 
-    def _prelude_fault(self, worker: Worker, results: Sequence[TestResult]) -> str:
+    def _prelude_fault(self, worker: Port, results: Sequence[TestResult]) -> str:
         """What the prelude raises without the program, where no test came as far as a line of the program's own."""
         errors = [result.error for result in results]
         if not (self._problem.prelude and self._program) or any(error is None or error.frames for error in errors):
             return ""
         first = self._problem.tests[0]
         test = first if isinstance(first, StdinTest) else StdinTest("", "")
-        error = Trial(b"", replace(self._problem, tests=(test,)), self._limits).run(worker, None, "").error
+        problem = replace(self._problem, tests=(test,))
+        alone = Trial(b"", problem, self._limits, steps_of(problem), read_program(b"", problem.prelude))
+        error = alone.run(worker, None, "").error
         if error is None or error.kind is not ErrorKind.RUNTIME:
             return ""
         return f"the prelude fails before the program begins ({error.type}: {error.message})"
 
-    def _run_steps(self, worker: Worker, referee: Worker | None) -> tuple[list[TestResult], list[_Round]]:
+    def _run_steps(self, worker: Port, referee: Port | None) -> tuple[list[TestResult], list[_Round]]:
         results: list[TestResult] = []
         rounds: list[_Round] = []
         for kind, group in groupby(self._steps, key=lambda step: step.kind):
@@ -145,15 +159,11 @@ class Trial:
         slept = sum(one.reply.idle_ns for one in rounds) / 1e9
         return f"the program had slept for {slept:.1f} s" if slept >= _SLEEPS * self._request(0).idle else ""
 
-    def _play(self, worker: Worker, referee: Worker | None, kind: str, steps: Sequence[Step]) -> _Round:
+    def _play(self, worker: Port, referee: Port | None, kind: str, steps: Sequence[Step]) -> _Round:
         if kind != "assert":
             return self._round(worker, kind, steps)
         assert referee is not None
         return self._assert_round(worker, referee, steps)
-
-    @property
-    def needs_referee(self) -> bool:
-        return any(step.kind == "assert" for step in self._steps)
 
     # One child
 
@@ -169,7 +179,7 @@ class Trial:
         cpu = self._problem.time_limit or self._limits.cpu_seconds
         return Request(cpu, cpu * self._limits.wall_factor, max(2 * self._output_bytes, inputs))
 
-    def _round(self, worker: Worker, kind: str, steps: Sequence[Step]) -> _Round:
+    def _round(self, worker: Port, kind: str, steps: Sequence[Step]) -> _Round:
         largest = max(4 * len(step.given) for step in steps) if kind == "stdin" else 0
         request = self._request(largest)
         outcome = worker.run(self._task(kind, steps), request)
@@ -253,7 +263,7 @@ class Trial:
 
     # Program and referee
 
-    def _assert_round(self, worker: Worker, referee: Worker, steps: Sequence[Step]) -> _Round:
+    def _assert_round(self, worker: Port, referee: Port, steps: Sequence[Step]) -> _Round:
         ours, theirs = socket.socketpair()
         with ours, theirs:
             request = self._request(0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from engine import Diagnostic, Report, Source, Span, Verdict
+from engine import Diagnostic, Layout, Report, Source, Span, Verdict
 from engine.text import ProgramText
 from feedback.records import Blame, Category
 from feedback.spans import Granularity, refine
@@ -58,7 +58,7 @@ def decide_blames(
     if verdict in (Verdict.PASSED, Verdict.INFRA):
         why = "the program passed" if verdict is Verdict.PASSED else "our own failure, not the program's"
         return tuple(_ignored(diagnostic, f"{why}: nothing is penalised") for diagnostic in report.diagnostics)
-    text = ProgramText(report.program)
+    text, layout = ProgramText(report.program), report.execution.layout
     observed = [item for item in report.diagnostics if item.source not in STATIC_SOURCES]
     static = [item for item in report.diagnostics if item.source in STATIC_SOURCES]
     if truncated and not table_2:
@@ -66,7 +66,7 @@ def decide_blames(
     blames: list[Blame] = []
     for diagnostic in observed:
         rule = taxonomy.rule_for(diagnostic, truncated=truncated, table_2=table_2)
-        blames.append(_placed(_blame(diagnostic, rule, rule.strength, rule.reason), text, granularity))
+        blames.append(_placed(_blame(diagnostic, rule, rule.strength, rule.reason), text, layout, granularity))
     if spectrum is not None and not any(blame.span is not None and blame.strength > _UNSURE for blame in blames):
         hints = [blame.span.line for blame in blames if blame.span is not None]
         found = suspect(report.program, report.execution, spectrum, hints)
@@ -78,7 +78,7 @@ def decide_blames(
     for diagnostic in static:
         rule = taxonomy.rule_for(diagnostic)
         strength, reason = _gated(diagnostic, rule, observed, verdict)
-        _merge(blames, _placed(_blame(diagnostic, rule, strength, reason), text, granularity), rule)
+        _merge(blames, _placed(_blame(diagnostic, rule, strength, reason), text, layout, granularity), rule)
     return tuple(_whole_program_where_unlocated(blames))
 
 
@@ -103,12 +103,12 @@ def _blame(diagnostic: Diagnostic, rule: Rule, strength: float, reason: str) -> 
     return Blame(diagnostic, rule.category, span, strength, reason)
 
 
-def _placed(blame: Blame, text: ProgramText, granularity: Granularity) -> Blame:
+def _placed(blame: Blame, text: ProgramText, layout: Layout, granularity: Granularity) -> Blame:
     """The blame with as much text as its place takes; a parser says where it gave up, not what is wrong there."""
     if blame.span is None:
         return blame
     at_least = "statement" if blame.diagnostic.source is Source.SYNTAX and granularity == "expression" else granularity
-    return replace(blame, span=refine(text, blame.span, at_least))
+    return replace(blame, span=refine(text, layout, blame.span, at_least))
 
 
 def _gated(diagnostic: Diagnostic, rule: Rule, observed: Iterable[Diagnostic], verdict: Verdict) -> tuple[float, str]:

@@ -1,7 +1,7 @@
 """From a finding's place to the text it blames, and from text to tokens.
 
-What this module does not do: decide what is blamed, or parse: logical lines come from the tokenizer
-(`engine.logical`), and where it gives up the physical lines stand.
+Nothing is parsed here. Logical lines come with the report (`Execution.layout`); where they are not known, the physical
+lines stand.
 """
 
 from __future__ import annotations
@@ -11,15 +11,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import Span
-from engine.logical import logical_lines
+from engine import Layout, Span
 from engine.text import ProgramText
 
 Granularity = Literal["line", "statement", "expression"]
 GRANULARITIES = ("line", "statement", "expression")
 
 
-def refine(text: ProgramText, span: Span, granularity: Granularity) -> Span:
+def refine(text: ProgramText, layout: Layout, span: Span, granularity: Granularity) -> Span:
     """The text that a finding at `span` blames.
 
     `expression` keeps the span; `line` takes the line it starts on; `statement` takes the logical line it starts
@@ -39,7 +38,7 @@ def refine(text: ProgramText, span: Span, granularity: Granularity) -> Span:
     while line > 1 and not text.program[text.line_start(line) : text.line_end(end_line)].strip():
         line = end_line = line - 1
     if granularity != "line":
-        line, end_line = logical_lines(text.program).get(line, (line, end_line))
+        line, end_line = layout.statements.get(line, (line, end_line))
     placed = text.line_span(line, end_line)
     ends_line = placed.end_byte <= span.start_byte < span.end_byte == text.line_end(span.line) + 1
     return text.span(placed.start_byte, span.end_byte) if granularity != "line" and ends_line else placed

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine import Diagnostic, Execution, Source, Verdict
-from engine.logical import layout, logical_lines
 from engine.text import ProgramText
 
 Formula = Callable[[int, int, int, int], float]
@@ -74,14 +72,14 @@ def suspect(
         formula: One of `FORMULAS`.
         hints: Lines where errors came up.
     """
-    failing, passing = _runs(program, execution)
+    failing, passing = _runs(execution)
     if not failing or not passing:
         return None
     text = ProgramText(program)
-    scores = suspicion(program, execution, formula)
-    weights = line_weights(program)
+    scores = suspicion(execution, formula)
+    weights = execution.layout.weights
     ranks = {
-        line: score + _TIE_BREAK * math.log1p(weights[line]) + _HINT * (line in hints)
+        line: score + _TIE_BREAK * math.log1p(weights.get(line, 0.0)) + _HINT * (line in hints)
         for line, score in scores.items()
         if score > 0 and not text.line(line).startswith(_NO_SUSPECTS)
     }
@@ -103,13 +101,13 @@ def executed_tokens(program: bytes, execution: Execution, offsets: NDArray[np.in
     if not execution.tests or any(test.executed_lines is None for test in execution.tests):
         return None
     ran = {line for test in execution.tests for line in test.executed_lines or ()}
-    text, lines = ProgramText(program), logical_lines(program)
+    text, lines = ProgramText(program), execution.layout.statements
     bytes_ran = np.ones(len(program) + 1, dtype=np.int64)
-    fate = True
+    fate, of_statement = True, (0, 0)
     for line in range(text.line_count, 0, -1):
-        first, last = lines.get(line, (0, 0))
-        if first and not _WITHOUT_CODE.match(text.line(line)):
-            fate = any(part in ran for part in range(first, last + 1))
+        statement = lines.get(line, (0, 0))
+        if statement[0] and statement != of_statement and not _WITHOUT_CODE.match(text.line(line)):
+            fate, of_statement = not ran.isdisjoint(range(statement[0], statement[1] + 1)), statement
         bytes_ran[text.line_start(line) : text.line_start(line + 1)] = fate
     counts = np.concatenate([[0], np.cumsum(bytes_ran[:-1])])
     touched = counts[offsets[:, 1]] > counts[offsets[:, 0]]
@@ -117,9 +115,9 @@ def executed_tokens(program: bytes, execution: Execution, offsets: NDArray[np.in
     return executed
 
 
-def suspicion(program: bytes, execution: Execution, formula: str = "ochiai") -> dict[int, float]:
+def suspicion(execution: Execution, formula: str = "ochiai") -> dict[int, float]:
     """Suspicion of each line that a failing test ran; empty without executed lines."""
-    failing, passing = _runs(program, execution)
+    failing, passing = _runs(execution)
     score = FORMULAS[formula]
     found = {}
     for line in set().union(*failing) if failing else ():
@@ -128,17 +126,12 @@ def suspicion(program: bytes, execution: Execution, formula: str = "ochiai") -> 
     return found
 
 
-def _runs(program: bytes, execution: Execution) -> tuple[list[set[int]], list[set[int]]]:
+def _runs(execution: Execution) -> tuple[list[set[int]], list[set[int]]]:
     """Lines with code that each failing test ran, and each passing one."""
-    lines = logical_lines(program)
+    lines = execution.layout.statements
     runs = [
         ({line for line in test.executed_lines if line in lines}, test.verdict is Verdict.PASSED)
         for test in execution.tests
         if test.executed_lines and test.verdict is not Verdict.INFRA
     ]
     return [ran for ran, passed in runs if not passed], [ran for ran, passed in runs if passed]
-
-
-def line_weights(program: bytes) -> Mapping[int, float]:
-    """How much each line does: its operators, calls, numbers and names."""
-    return defaultdict(float, layout(program).weights)

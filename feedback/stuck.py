@@ -8,9 +8,7 @@ from __future__ import annotations
 from collections import Counter
 
 from engine import Diagnostic, ErrorKind, Execution, ProgramError, Source
-from engine.logical import logical_lines
 from engine.text import ProgramText
-from feedback.spectrum import line_weights
 
 _STRENGTH = 0.5
 
@@ -44,13 +42,12 @@ def _endless_loop(program: bytes, execution: Execution) -> int | None:
     runs = [test.executed_lines for test in execution.tests if test.executed_lines]
     if not runs:
         return None
-    text, statements = ProgramText(program), logical_lines(program)
-    ran = {line for line in frozenset.intersection(*runs) if line in statements}
+    text, layout = ProgramText(program), execution.layout
+    ran = {line for line in frozenset.intersection(*runs) if line in layout.statements}
     heads = [line for line in sorted(ran) if text.line(line).startswith(("while", "for ", "async for "))]
     heads = [line for line in heads if text.line(line).startswith("while")] or heads
-    weights = line_weights(program)
     place = ran.intersection(_block(text, heads[-1])) if heads else ran  # without a loop it is a recursion
-    return max(place, key=lambda line: (weights[line], line), default=None)
+    return max(place, key=lambda line: (layout.weights.get(line, 0.0), line), default=None)
 
 
 def _block(text: ProgramText, head: int) -> range:

@@ -12,6 +12,7 @@ import gc
 import io
 import marshal
 import re
+import resource
 import sys
 import typing
 from collections.abc import Callable, Mapping
@@ -27,6 +28,10 @@ _MOST_FRAMES = (1 << 31) - 1
 _MOST_UNHEARD = 10
 unheard: list[Failure] = []
 """Exceptions of the test under way that end no program: in threads, `__del__` and exit handlers."""
+_CIRCLES = (b"class", b"yield", b"async", b"amed", b"Named", b"type")
+"""What a program must hold to leave objects in circles that run code at their end, or keep names interned."""
+_MUCH_MEMORY = 64 << 10
+"""KiB above which objects in circles are collected, whatever they are."""
 _LEAVES = (b"__del__", b"yield", b"open")
 """What a program must hold for its end to matter: finalisers, suspended generators, files not yet flushed."""
 _MOST_COLLECTIONS = 4
@@ -139,9 +144,6 @@ def reset() -> None:
     sys.setrecursionlimit(_RECURSION_LIMIT)
     sys.argv = [own_source.FILE]
     unheard.clear()
-    re.purge()  # its caches hold the last test's objects, and so do those of `typing`
-    for clear in getattr(typing, "_cleanups", ()):
-        clear()
     sys.unraisablehook = _note_unraisable
     if (threading := sys.modules.get("threading")) is not None:
         threading.excepthook = _note_thread  # type: ignore[attr-defined]
@@ -201,22 +203,38 @@ def finish(let_go: bool) -> bool:
     atexit._clear()
     _flush()
     if let_go:
-        for name in ("__main__", _IMPORTED_NAME):
-            sys.modules.pop(name, None)
+        _let_go()
         gc.collect()
         _flush()
     return clean
 
 
-def forget() -> bool:
-    """Lets go of a test's module and objects; whether all of them came to their end, so that none runs code later."""
+def forget(source: bytes, prelude: str) -> bool:
+    """Lets go of a test's module and objects; whether all came to their end, so that none of them runs code later.
+
+    The program's text tells what need be looked for. Identifiers may be written in other letters, keywords may not.
+    """
+    _let_go()
+    if re._cache:  # type: ignore[attr-defined]
+        re.purge()
+    odd = not source.isascii()
+    if odd or b"typing" in source or "typing" in prelude:
+        for clear in getattr(typing, "_cleanups", ()):
+            clear()
+    circles = odd or any(word in source for word in _CIRCLES) or "class" in prelude
+    many = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > _MUCH_MEMORY
+    if (circles or many) and not any(gc.collect() == 0 for _ in range(_MOST_COLLECTIONS)):
+        return False
+    _flush()
+    return True
+
+
+def _let_go() -> None:
+    """Takes the program's module apart, which holds its functions, which hold the module."""
     for name in ("__main__", _IMPORTED_NAME):
-        sys.modules.pop(name, None)
-    for _ in range(_MOST_COLLECTIONS):
-        if not gc.collect():
-            _flush()
-            return True
-    return False
+        module = sys.modules.pop(name, None)
+        if isinstance(module, ModuleType):
+            module.__dict__.clear()
 
 
 def _flush() -> None:

@@ -48,6 +48,7 @@ class Recorder:
         self._trace = _TRACES[task.trace]() if task.trace else None
         self._leaves = program.leaves_something(task.source)
         self._last = len(task.tests) - 1
+        self._texts = (task.source, task.prelude)
         self._index, self._started, self._thread_started = -1, 0, 0
 
     def begin(self, index: int, stdin: str = "") -> None:
@@ -106,7 +107,7 @@ class Recorder:
             line = dump_line({**record, "value": {"t": "object", "v": kind}})
         room = max(output, self._position + len(line)) <= self._output_bytes
         more = clean and same and room and not _reopened[0]
-        more = more and (self._index == self._last or (program.forget() and self._look() == (output, True)))
+        more = more and (self._index == self._last or (program.forget(*self._texts) and self._look() == (output, True)))
         if not more:
             line = line[:-2] + b',"more":false}\n'
         os.pwrite(RECORDS, line, self._position)

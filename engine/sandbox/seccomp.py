@@ -104,6 +104,8 @@ _ZYGOTE_ONLY: _Table = {"pidfd_open": (434, 434), "capset": (126, 91)}
 """What the zygote needs besides, and no child may do."""
 _ZYGOTE_MORE = ("clone", "kill", "prlimit64", "prctl", "tgkill")
 """Calls that the zygote may make with any arguments; a child's are checked."""
+_CLERK_ONLY: _Table = {"memfd_create": (319, 279)}
+"""What a clerk needs besides: it starts nothing, and signals nobody."""
 
 
 class Filter:
@@ -146,15 +148,40 @@ def filters(writable: bool, temporary: bool = False) -> tuple[Filter, Filter]:
     Raises:
         OSError: there is no table for this machine's architecture.
     """
-    machine = platform.machine()
-    if machine not in _MACHINES:
-        raise OSError(errno.ENOSYS, f"no system call table for {machine}; there is one for {', '.join(_MACHINES)}")
-    column, arch = _MACHINES[machine]
+    column, arch = _machine()
     return Filter(_allow_list(column, arch, writable, temporary)), Filter(_child_checks(column))
 
 
-def _allow_list(column: int, arch: int, writable: bool, temporary: bool = False) -> list[Instruction]:
-    """Architecture, then a binary search over call numbers, then the checks of arguments."""
+def clerk_filter() -> Filter:
+    """What a clerk may do (`engine.clerk`); raises OSError as `filters` does."""
+    return Filter(_allow_list(*_machine(), writable=False, more=_CLERK_ONLY, unchecked=()))
+
+
+def _machine() -> tuple[int, int]:
+    machine = platform.machine()
+    if machine not in _MACHINES:
+        raise OSError(errno.ENOSYS, f"no system call table for {machine}; there is one for {', '.join(_MACHINES)}")
+    return _MACHINES[machine]
+
+
+def _allow_list(
+    column: int,
+    arch: int,
+    writable: bool,
+    temporary: bool = False,
+    more: _Table = _ZYGOTE_ONLY,
+    unchecked: Sequence[str] = _ZYGOTE_MORE,
+) -> list[Instruction]:
+    """Architecture, then a binary search over call numbers, then the checks of arguments.
+
+    Args:
+        column: of the tables, for this architecture.
+        arch: its number.
+        writable: as in `filters`.
+        temporary: as in `filters`.
+        more: calls that are allowed besides.
+        unchecked: calls that are allowed with any arguments.
+    """
     tables = [
         (_PLAIN, "allow"),
         (_CHANGING, "allow" if writable else "deny"),
@@ -162,11 +189,11 @@ def _allow_list(column: int, arch: int, writable: bool, temporary: bool = False)
         (_ABSENT, "absent"),
         (_PRETENDED, "pretend"),
         (_UNSUPPORTED, "unsupported"),
-        (_ZYGOTE_ONLY, "allow"),
+        (more, "allow"),
     ]
     actions = {number: action for table, action in tables for number in _numbers(table, column).values()}
     checked = _numbers(_CHECKED, column)
-    actions |= {number: "allow" if name in _ZYGOTE_MORE else name for name, number in checked.items()}
+    actions |= {number: "allow" if name in unchecked else name for name, number in checked.items()}
     blocks = {name: _check(name, writable, temporary) for name in checked}
     answers = {"deny": errno.EPERM, "absent": errno.ENOSYS, "unsupported": errno.ENOTSUP, "pretend": 0}
     blocks |= {"allow": [_ret(_ALLOW)], **{name: [_ret(_ERRNO | number)] for name, number in answers.items()}}

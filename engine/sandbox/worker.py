@@ -66,7 +66,43 @@ class Outcome:
     output: bytes
 
 
-class Worker:
+class Port:
+    """Where a worker takes tasks, one at a time and from one process: all of it that a clerk has."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._socket = control
+        self.worn = False
+        """Whether a program has left what another could see: another process takes the next task."""
+
+    def fileno(self) -> int:
+        """Give the descriptor to hand to a clerk."""
+        return self._socket.fileno()
+
+    def run(self, task: Task, request: Request) -> Outcome:
+        """Runs one task to its end.
+
+        Raises:
+            WorkerError: the worker is gone; it must be replaced.
+        """
+        with self.begin(task, request) as running:
+            return running.wait()
+
+    def begin(self, task: Task, request: Request, channel: socket.socket | None = None) -> Running:
+        """Starts one task; the worker takes no other until `Running.wait` has returned."""
+        if self.worn:
+            self.renew()
+            self.worn = False
+        return Running(self, self._socket, task, request, channel)
+
+    def renew(self) -> None:
+        """Puts another process in the place of a worn one."""
+        raise NotImplementedError
+
+    def fell_asleep(self) -> None:
+        """Takes note that the task under way sleeps or waits."""
+
+
+class Worker(Port):
     """One zygote and its children. Not thread-safe: each worker belongs to one thread, which must outlive it."""
 
     def __init__(self, layers: Sequence[str] = LAYERS, memory_bytes: int = 1 << 30, hash_seed: int = 0) -> None:
@@ -83,9 +119,6 @@ class Worker:
         self._memory_bytes, self._hash_seed = memory_bytes, hash_seed
         self.missing: dict[str, str] = {}
         self.worn = False
-        """Whether a program has left what another could see: another process takes the next task."""
-        self.asleep: Callable[[], object] = lambda: None
-        """Called when the task under way begins to sleep or wait."""
         self.check: Callable[[Worker], object] = lambda _: None
         """Called when another process has taken the place of the first; raises where it confines less."""
         try:
@@ -145,23 +178,19 @@ class Worker:
         pid: int = self._process.pid
         return pid
 
-    def run(self, task: Task, request: Request) -> Outcome:
-        """Runs one task to its end.
+    def renew(self) -> None:
+        """As `Port.renew`; whatever confines less is refused by `check`."""
+        self.close()
+        self._start(self.layers[1:])
+        self.worn = False
+        self.check(self)
 
-        Raises:
-            WorkerError: the worker is gone; it must be replaced.
-        """
-        with self.begin(task, request) as running:
-            return running.wait()
-
-    def begin(self, task: Task, request: Request, channel: socket.socket | None = None) -> Running:
-        """Starts one task; the worker takes no other until `Running.wait` has returned."""
-        if self.worn:
-            self.close()
-            self._start(self.layers[1:])
-            self.worn = False
-            self.check(self)
-        return Running(self, self._socket, task, request, channel)
+    def ends_within(self, seconds: float) -> bool:
+        """Whether the process has ended, or does within so many seconds."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
+            return True
+        return False
 
     def close(self) -> None:
         """Ends the process and all its children."""
@@ -183,7 +212,7 @@ class Running:
     """A task under way, with the memory files that the child reads and writes."""
 
     def __init__(
-        self, worker: Worker, control: socket.socket, task: Task, request: Request, channel: socket.socket | None
+        self, worker: Port, control: socket.socket, task: Task, request: Request, channel: socket.socket | None
     ) -> None:
         content = pack_task(task)
         self._worker, self._control = worker, control
@@ -201,7 +230,7 @@ class Running:
     def wait(self) -> Outcome:
         """Waits for the child's end; raises WorkerError if the worker dies or falls silent."""
         while (reply := read_reply(self._receive(REPLY.size))).stopped == ASLEEP:
-            self._worker.asleep()
+            self._worker.fell_asleep()
         records, output = (_read(file, self._file_bytes) for file in (self._files[2], self._files[1]))
         self._worker.worn |= reply.worn
         return Outcome(reply, b"", records, output) if reply.begun else Outcome(reply, records, b"", b"")

@@ -161,7 +161,7 @@ late(3)
 print('clean')
 """,
     "memory in a circle": """
-circle = [bytearray(300 << 20)]
+circle = [[0] * (20 << 20)]
 circle.append(circle)
 print('clean')
 """,
@@ -170,7 +170,7 @@ print('clean')
 
 @pytest.fixture(scope="module")
 def judge() -> Iterator[Judge]:
-    with Judge(limits=Limits(memory_bytes=512 << 20)) as judge:
+    with Judge(limits=Limits(memory_bytes=300 << 20)) as judge:
         yield judge
 
 

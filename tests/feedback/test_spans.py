@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.logical import logical_lines
+from engine.logical import layout, logical_lines
 from engine.text import ProgramText
 from feedback import token_offsets
 from feedback.spans import refine, token_range
@@ -15,7 +15,7 @@ from tests.feedback.programs import span_of
 
 
 def blamed(program: bytes, part: bytes, granularity: str, after: bytes = b"") -> bytes:
-    span = refine(ProgramText(program), span_of(program, part, after), granularity)  # type: ignore[arg-type]
+    span = refine(ProgramText(program), layout(program), span_of(program, part, after), granularity)  # type: ignore[arg-type]
     return program[span.start_byte : span.end_byte]
 
 
@@ -47,7 +47,7 @@ CASES = [
 
 def test_the_token_that_ends_a_line_is_blamed_where_the_line_end_is_the_finding() -> None:
     program = b"if a\n    b = 1\n"
-    place = refine(ProgramText(program), ProgramText(program).span(4, 5), "statement")
+    place = refine(ProgramText(program), layout(program), ProgramText(program).span(4, 5), "statement")
     pieces = [b"if", b" a", b"\n    ", b"b", b" = 1\n"]
     assert token_range(place, token_offsets(pieces, slice(0, len(program)))) == (0, 3)
     assert blamed(program, b"b = 1", "statement") == b"b = 1"
@@ -63,13 +63,13 @@ def test_granularities(program, part, line, statement, expression) -> None:
 def test_the_second_of_two_equal_lines_is_blamed_when_it_failed() -> None:
     program = b"x = f(1)\ny = 2\nx = f(1)\n"
     text = ProgramText(program)
-    assert refine(text, text.line_span(3), "line").start_byte == 15
+    assert refine(text, layout(text.program), text.line_span(3), "line").start_byte == 15
 
 
 def test_a_line_that_is_part_of_another_is_not_confused_with_it() -> None:
     program = b"xx = 1\nx = 1\n"
     text = ProgramText(program)
-    span = refine(text, text.line_span(2), "statement")
+    span = refine(text, layout(text.program), text.line_span(2), "statement")
     assert (span.start_byte, span.end_byte) == (7, 12)
 
 
@@ -77,7 +77,7 @@ def test_a_line_that_is_part_of_another_is_not_confused_with_it() -> None:
 def test_a_place_without_text_moves_to_the_last_text_before_it(granularity) -> None:
     program = b"x = (1\n\n\n"
     text = ProgramText(program)
-    span = refine(text, text.span(9, 9), granularity)
+    span = refine(text, layout(text.program), text.span(9, 9), granularity)
     assert program[span.start_byte : span.end_byte] == b"x = (1"
 
 
@@ -96,7 +96,7 @@ def test_refined_places_stay_in_the_text_and_keep_some_of_it(source, start, leng
     program = source.encode()
     text = ProgramText(program)
     span = text.span(start, start + length)
-    found = refine(text, span, granularity)
+    found = refine(text, layout(text.program), span, granularity)
     assert 0 <= found.start_byte <= found.end_byte <= len(program)
     if program[: text.line_end(span.line)].strip():
         assert found.end_byte > found.start_byte

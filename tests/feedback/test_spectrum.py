@@ -35,12 +35,12 @@ WRONG = with_lines(failed(PROGRAM, tests="ppf"), {1, 2, 6, 7}, {1, 2, 6, 7}, {1,
 
 
 def test_ochiai_by_hand() -> None:
-    assert suspicion(PROGRAM, WRONG.execution) == pytest.approx({1: 3**-0.5, 2: 3**-0.5, 3: 1.0, 7: 3**-0.5})
+    assert suspicion(WRONG.execution) == pytest.approx({1: 3**-0.5, 2: 3**-0.5, 3: 1.0, 7: 3**-0.5})
 
 
 def test_other_formulas_by_hand() -> None:
     # line 2: 1 of 1 failing, 2 of 2 passing; line 3: 1 of 1 failing, 0 of 2 passing
-    tarantula, dstar = suspicion(PROGRAM, WRONG.execution, "tarantula"), suspicion(PROGRAM, WRONG.execution, "dstar")
+    tarantula, dstar = suspicion(WRONG.execution, "tarantula"), suspicion(WRONG.execution, "dstar")
     assert (tarantula[2], tarantula[3]) == pytest.approx((0.5, 1.0))
     assert (dstar[2], dstar[3]) == pytest.approx((1 / 3, 2 / 3))
 
