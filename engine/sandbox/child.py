@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from engine.sandbox import own_source, program
+from engine.sandbox import own_source, program, semaphores
 from engine.sandbox.failures import describe_compile_error
 from engine.sandbox.recorder import Recorder, release_reserve
 from engine.sandbox.referee import referee
@@ -84,6 +84,7 @@ def run_program(task: Task) -> None:
         _report(describe_compile_error(error, task.source))
         return
     own_source.show(task.source)
+    semaphores.offer(task.source)
     _begin()
     recorder = Recorder(task)
     if task.mode == "serve":

@@ -6,7 +6,6 @@ There is no such file. The library finds the lines in `linecache`, and `open` fi
 from __future__ import annotations
 
 import io
-import linecache
 import os
 import re
 from typing import Any
@@ -24,6 +23,8 @@ def show(source: bytes) -> None:
     """Let this process find `source` as the program's own."""
     _source[0] = source
     if _LOOKS.search(source):
+        import linecache  # few programs need it, and every child would have to copy it
+
         text = io.IncrementalNewlineDecoder(None, translate=True).decode(source.decode(errors="replace"))
         lines = [line + "\n" for line in text.removeprefix("\ufeff").split("\n")]
         for name in (PROGRAM_NAME, FILE):

@@ -7,11 +7,9 @@ import marshal
 import os
 import site
 import sys
-from typing import Any
 
 from engine.sandbox import child, program, standard_paths
 from engine.sandbox.recorder import watch_descriptors
-from engine.sandbox.semaphores import SemLock
 from engine.sandbox.wire import Task, pack_task
 
 MODULES = (
@@ -40,8 +38,6 @@ def warm_up() -> None:
     try:  # children are forked by one thread alone, and must not seed `random` anew: verdicts would depend on chance
         for name in MODULES:
             importlib.import_module(name)
-        processes: Any = importlib.import_module("_multiprocessing")
-        processes.SemLock = SemLock
     finally:
         os.register_at_fork = register
     sys.modules["random"].seed(0)

@@ -6,10 +6,24 @@ The library makes its locks of named semaphores, which need a shared directory. 
 
 from __future__ import annotations
 
+import importlib
+import re
 from _thread import get_ident
+from typing import Any
 
 _RECURSIVE = 0
 """The kind of `multiprocessing.RLock`; all others are semaphores."""
+
+
+_USES = re.compile(b"multiprocessing|concurrent")
+"""Words without which no program makes such a lock."""
+
+
+def offer(source: bytes) -> None:
+    """Put our locks in the library's place, where the program may use them."""
+    if _USES.search(source):
+        library: Any = importlib.import_module("_multiprocessing")
+        library.SemLock = SemLock
 
 
 class SemLock:
