@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from safetensors.torch import load_file
 from tests.training.processes import ENGINES, ended, start
 from training.config import TrainConfig
 from training.run import Run
-from training.run.checkpoint import load_algorithm, load_progress
+from training.run.checkpoint import load_algorithm, load_buffer, load_progress
 
 pytest.importorskip("accelerate")
 
@@ -102,10 +103,12 @@ def alone(tmp_path_factory):
 def check_same(path: Path, alone: Path) -> None:
     assert drawn(path) == drawn(alone)
     assert torch.allclose(weights(path), weights(alone), atol=1e-4)  # a step moves them by 5e-4, rounding by 4e-5
-    found, expected = (load_progress(each / "checkpoints" / "step-4") for each in (path, alone))
-    assert (found[0].before, found[0].samples) == (expected[0].before, expected[0].samples)
+    checkpoints = [each / "checkpoints" / "step-4" for each in (path, alone)]
+    found, expected = map(load_progress, checkpoints)
+    assert (found.before, found.samples) == (expected.before, expected.samples)
     assert load_algorithm(path / "checkpoints" / "step-4") == load_algorithm(alone / "checkpoints" / "step-4")
-    assert [each.rollout.token_ids for each in found[1]] == [each.rollout.token_ids for each in expected[1]]
+    kept, wanted = ([each.rollout.token_ids for each in load_buffer(checkpoint)] for checkpoint in checkpoints)
+    assert kept == wanted
     assert [row["step"] for row in Run(path).metrics() if row["name"] == "pass_rate"] == [1, 2, 3, 4]
 
 
@@ -181,6 +184,19 @@ def test_a_killed_process_ends_the_other_with_one_clear_line(tmp_path):
     assert "another one is gone" in line
     assert "--resume" in line
     assert "Traceback" not in log.read_text()
+
+
+def test_a_run_without_a_whole_checkpoint_is_refused_by_all_processes_with_one_line(alone, tmp_path):
+    path = Path(shutil.copytree(alone, tmp_path / "r"))
+    for checkpoint in (path / "checkpoints").glob("step-*"):
+        (checkpoint / "model.safetensors").write_bytes(b"")
+    before = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
+    log, words = tmp_path / "log", ["train", "--run", "r", "--run.folder", str(tmp_path), "--resume"]
+    assert ended(start(rltf, tuple(words), log)) == [2, 1]
+    (line,) = [each for each in log.read_text().splitlines() if each.startswith("rltf train: ")]
+    assert "no checkpoint to go on from" in line
+    assert "Traceback" not in log.read_text()
+    assert {file: file.read_bytes() for file in before} == before
 
 
 def test_servers_asked_by_several_processes_are_refused(tmp_path):
