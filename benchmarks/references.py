@@ -14,8 +14,6 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from training.data import APPS_PRELUDE
-
 
 def references(data: Path) -> list[dict[str, object]]:
     """Lines for `--batch`: every MBPP `code` and every APPS solution with its problem as published."""
@@ -25,8 +23,6 @@ def references(data: Path) -> list[dict[str, object]]:
         lines.append({"id": f"mbpp/{problem['task_id']}", "program": problem["code"], "problem": problem})
     for folder in sorted((data / "APPS" / "train").iterdir()):
         problem = json.loads((folder / "input_output.json").read_text())
-        if "fn_name" in problem:
-            problem["prelude"] = APPS_PRELUDE
         solutions = json.loads((folder / "solutions.json").read_text())
         lines += [
             {"id": f"apps/{folder.name}/{index}", "program": solution, "problem": problem}

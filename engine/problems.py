@@ -27,6 +27,19 @@ from engine.test_sources import asserting, checks
 _SHAPES = "`inputs` and `outputs` (APPS), `test_list` (MBPP), or `test` and `entry_point` (HumanEval)"
 
 
+APPS_PRELUDE = """\
+import bisect, collections, copy, functools, heapq, itertools, math, operator, random, re, string, sys, time
+from bisect import bisect_left, bisect_right
+from collections import ChainMap, Counter, OrderedDict, defaultdict, deque
+from functools import lru_cache, reduce
+from heapq import *
+from itertools import accumulate, combinations, permutations, product
+from math import ceil, cos, exp, fabs, factorial, floor, gcd, inf, log, log2, sin, sqrt, tan
+from typing import *
+"""
+"""Names that APPS' harness gives to solutions that are called; published references (LeetCode style) rely on them."""
+
+
 def parse_problem(data: Mapping[str, object], id: str = "") -> Problem:
     """The problem that `data` describes, in any of the public shapes; unknown keys are ignored.
 
@@ -129,7 +142,8 @@ def _apps(data: Mapping[str, object]) -> Problem:
         else:
             arguments = _arguments(given, f"inputs[{index}]")
             tests.append(CallTest(arguments, _decoded(expected) if isinstance(given, str) else expected))
-    return Problem("", tuple(tests), entry_point=name, references=references_of(data), source="apps")
+    prelude = APPS_PRELUDE if name else ""
+    return Problem("", tuple(tests), entry_point=name, prelude=prelude, references=references_of(data), source="apps")
 
 
 def _lines(value: object, field: str) -> str:

@@ -12,6 +12,7 @@ from engine import (
     AssertTest,
     CallTest,
     ComparisonRule,
+    Judge,
     ProblemError,
     StdinTest,
     parse_problem,
@@ -194,3 +195,14 @@ def test_a_test_that_checks_nothing_is_refused(source):
         test = "def check(f):\n    " + source
         with pytest.raises(ProblemError, match="checks nothing"):
             parse_problem({"prompt": "", "entry_point": "f", "test": test})
+
+
+def test_a_function_of_apps_finds_the_names_that_its_harness_gives() -> None:
+    program = b"def f(xs: List[int]):\n    heap = list(xs)\n    heapify(heap)\n    return Counter(heap), math.gcd(*xs), heappop(heap)\n"
+    called = parse_problem({"fn_name": "f", "inputs": [[[4, 2]]], "outputs": [[{"4": 1, "2": 1}, 2, 2]]})
+    assert "Counter" in called.prelude
+    assert parse_problem({"inputs": ["1"], "outputs": ["1"]}).prelude == ""
+    own = {"fn_name": "f", "inputs": [[1]], "outputs": [1], "prelude": "x = 1"}
+    assert parse_problem(own).prelude == "x = 1"
+    with Judge() as judge:
+        assert judge.submit(program, called).result(60).verdict == "passed"

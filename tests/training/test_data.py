@@ -5,8 +5,9 @@ import json
 import pytest
 
 from engine import AssertTest, CallTest, Problem, StdinTest
+from engine.problems import APPS_PRELUDE
 from tests.training.data_files import HUMANEVAL, MBPP, jsonl, loaded
-from training.data import APPS_PRELUDE, NO_TESTS, DataError, LoadReport, load_problems, stream_problems
+from training.data import NO_TESTS, DataError, LoadReport, load_problems, stream_problems
 from training.data.shapes import MBPP_SPLITS
 
 APPS_ROW = {

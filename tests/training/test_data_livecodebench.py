@@ -8,8 +8,9 @@ import zlib
 import pytest
 
 from engine import CallTest
+from engine.problems import APPS_PRELUDE
 from tests.training.data_files import jsonl, loaded
-from training.data import APPS_PRELUDE, load_problems
+from training.data import load_problems
 
 
 def packed(tests):

@@ -9,13 +9,12 @@ for line in report.lines():                                 # ... and says what 
 
 from training.data.reports import NO_TESTS, LoadReport
 from training.data.rows import Malformed
-from training.data.shapes import APPS_DIFFICULTIES, APPS_PRELUDE
+from training.data.shapes import APPS_DIFFICULTIES
 from training.data.specs import FORMS, ProblemStream, load_problems, stream_problems
 from training.errors import DataError
 
 __all__ = [
     "APPS_DIFFICULTIES",
-    "APPS_PRELUDE",
     "FORMS",
     "NO_TESTS",
     "DataError",

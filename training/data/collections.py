@@ -15,7 +15,7 @@ from engine import Problem, ProblemError, parse_problem
 from training.data.cases import fields_of_cases, fields_of_source
 from training.data.reports import NO_TESTS
 from training.data.rows import Row
-from training.data.shapes import APPS_PRELUDE, LeftOutError
+from training.data.shapes import LeftOutError
 
 _PYTHON3 = 3
 """CodeContests' number for the language."""
@@ -44,8 +44,6 @@ def collection_problem(row: Row, collection: str) -> Problem:
         ProblemError: a field is missing or malformed.
     """
     fields = {name: value for name, value in _COLLECTIONS[collection](row.data).items() if value is not None}
-    if fields.get("fn_name") and "prelude" not in fields:
-        fields["prelude"] = APPS_PRELUDE
     problem = parse_problem(fields, str(row.number))
     return replace(problem, id="/".join(filter(None, (collection, row.split, problem.id))), source=collection)
 

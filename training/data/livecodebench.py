@@ -18,7 +18,7 @@ from typing import Any
 from engine import Problem, ProblemError, parse_problem
 from training.data.reports import NO_TESTS
 from training.data.rows import Row
-from training.data.shapes import APPS_PRELUDE, LeftOutError
+from training.data.shapes import LeftOutError
 
 DIFFICULTIES = ("easy", "medium", "hard")
 _LARGEST = 1 << 30
@@ -52,7 +52,7 @@ def livecodebench_problem(row: Row, difficulty: str) -> Problem | None:
             "inputs": [test["input"] for test in tests],
             "outputs": [test["output"] for test in tests],
             "public": list(range(len(public))),
-            **({"fn_name": _function(data.get("metadata")), "prelude": APPS_PRELUDE} if called else {}),
+            **({"fn_name": _function(data.get("metadata"))} if called else {}),
         },
         str(data.get("question_id", row.number)),
     )

@@ -16,18 +16,6 @@ MBPP_SPLITS = {"prompt": range(1, 11), "test": range(11, 511), "validation": ran
 """Task ids of each split, as published."""
 APPS_DIFFICULTIES = ("introductory", "interview", "competition")
 
-APPS_PRELUDE = """\
-import bisect, collections, copy, functools, heapq, itertools, math, operator, random, re, string, sys
-from bisect import bisect_left, bisect_right
-from collections import Counter, OrderedDict, defaultdict, deque
-from functools import lru_cache, reduce
-from heapq import heapify, heappop, heappush
-from itertools import accumulate, combinations, permutations, product
-from math import ceil, factorial, floor, gcd, inf, sqrt
-from typing import *
-"""
-"""Names that APPS's harness supplies to call-based solutions; published references (LeetCode style) rely on them."""
-
 
 class LeftOutError(Exception):
     """A record is as published and cannot be used. The message is the kind that counts it."""
@@ -71,8 +59,6 @@ def apps_problem(row: Row, difficulty: str) -> Problem | None:
     if not tests or (isinstance(tests, dict) and not tests.get("inputs")):
         raise LeftOutError(NO_TESTS)
     data["input_output"] = tests
-    if isinstance(tests, dict) and tests.get("fn_name"):
-        data.setdefault("prelude", APPS_PRELUDE)
     number = str(row.data.get("problem_id", row.number - 1))
     identity = "/".join(filter(None, ("apps", row.split, number.zfill(4))))
     return replace(parse_problem(data, identity), source="apps")
