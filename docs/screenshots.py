@@ -105,6 +105,7 @@ def _live(browser: Browser, temporary: Path, folder: str) -> None:
         for name, theme in THEMES.items():
             shown.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
             shown.wait_for_selector(f".rltf[data-dark={str(name == 'live-dark').lower()}] .row.selected")
+            shown.get_by_label("size of the charts").select_option("small")
             shown.get_by_label("filter by class").select_option("L")
             shown.locator(".rltf .row").first.click()
             shown.locator(".rltf .mark-L").first.click()

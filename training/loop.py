@@ -342,7 +342,7 @@ class Loop:
         try:
             (sampled, drawn), (greedy, best) = self._rate(samples, Drawing()), self._rate(1, GREEDY)
         except Stopping:
-            raise Interrupted(self.save()) from None
+            raise Interrupted(self.stop(None)) from None
         rates = {"pass@1": sampled.pass_at_1, "greedy": greedy.pass_at_1}
         step = self.progress.step
         self.parts.recorder.event(

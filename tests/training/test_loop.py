@@ -164,6 +164,7 @@ def test_an_evaluation_that_was_stopped_is_made_up_for_and_none_is_made_twice(tm
     with pytest.raises(Interrupted) as stopped:
         train(settings, should_stop=after_step_2_before_its_evaluation)
     assert (stopped.value.checkpoint.name, evaluated()) == ("step-2", [0, 1])
+    assert Run(path).state["state"] == "stopped"
     train(settings, resume=True)
     assert evaluated() == [0, 1, 2, 3, 4]
 

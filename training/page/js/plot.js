@@ -112,9 +112,9 @@ function glyphs(chart, curves) {
   ctx.restore();
 }
 
-function seriesOf({ points, tone, run }, colour, entry) {
+function seriesOf({ name, tone, run }, colour, entry) {
   if (entry.stacked) return { stroke: colour, width: 1, fill: colour, points: { show: false } };
-  const few = points === true || tone === "held" || tone === "greedy";
+  const few = name.startsWith("held_out/");
   const dash = run ? DASHES[(run - 1) % DASHES.length] : few ? [4, 3] : undefined;
   return { stroke: colour, width: few ? 1.25 : 2, dash, spanGaps: true, points: { show: few, size: 7, fill: tone === "greedy" ? undefined : colour } };
 }
