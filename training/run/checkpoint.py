@@ -102,8 +102,10 @@ def save_checkpoint(
         flush(folder)
         _delete_older(folder, progress.step, keep)
     except (OSError, SafetensorError, RuntimeError) as error:  # each library has its own name for a full disk
+        free = shutil.disk_usage(folder).free >> 20 if folder.is_dir() else 0  # torch does not say that a disk is full
         shutil.rmtree(aside, ignore_errors=True)
-        raise OSError(f"{aside}: the checkpoint cannot be written: {str(error).splitlines()[0]}") from error
+        reason = str(error).splitlines()[0]
+        raise OSError(f"{aside}: the checkpoint cannot be written: {reason} ({free} MiB are free there)") from error
     return final
 
 
