@@ -65,6 +65,7 @@ def shape_of(model_config: Any, lora_rank: int = 0) -> Shape:  # noqa: ANN401
     kind = AutoModelForSeq2SeqLM if model_config.is_encoder_decoder else AutoModelForCausalLM
     with torch.device("meta"):
         model = kind.from_config(model_config)
+        model.tie_weights()  # older transformers leave it to whoever loads weights
     head = model.get_output_embeddings()
     linear = [module for module in model.modules() if isinstance(module, torch.nn.Linear) and module is not head]
     width = model_config.hidden_size
