@@ -15,14 +15,17 @@ pytestmark = [pytest.mark.hostile, pytest.mark.slow]
 
 HERE = Path(__file__).resolve().parent
 PUBLIC = (HERE.parents[3] / "shared" / "data" / "hostile" / "hostile.jsonl").resolve()
+RED = PUBLIC.with_name("red.jsonl")
+"""What a red team got past an earlier judge."""
 OWN = HERE / "attacks.jsonl"
+_NAMES = {"pass": "passed", "fail": "failed"}
 
 
 def read(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
 
 
-ITEMS = read(PUBLIC) + read(OWN)
+ITEMS = read(PUBLIC) + read(RED) + read(OWN)
 
 
 def collect(jail: Any, *files: Path, **options: Any) -> dict[str, dict[str, Any]]:
@@ -35,17 +38,17 @@ def collect(jail: Any, *files: Path, **options: Any) -> dict[str, dict[str, Any]
 @pytest.fixture(scope="module")
 def results(jail: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """Every attack's result, at the highest level that this machine offers."""
-    return collect(jail, PUBLIC, OWN)
+    return collect(jail, PUBLIC, RED, OWN)
 
 
 def allowed(expect: str, result: dict[str, Any]) -> bool:
     """Whether a result is one of those that the corpus allows (`|`-separated; `error:` names a type or a kind)."""
     verdict = result["verdict"]
-    if expect == "not passed":
+    if expect in ("not passed", "must not pass"):
         return verdict in ("failed", "error")
     for choice in expect.split("|"):
         wanted, _, kind = choice.partition(":")
-        if verdict == wanted and (not kind or kind in (result["type"], result["kind"])):
+        if verdict == _NAMES.get(wanted, wanted) and (not kind or kind in (result["type"], result["kind"])):
             return True
     return False
 
@@ -58,7 +61,7 @@ def test_attack(item: dict[str, Any], results: dict[str, dict[str, Any]]) -> Non
 
 def test_an_ordinary_container_is_as_safe(jail: Any) -> None:
     """Without name spaces (no user may make any), the other layers must do."""
-    found = collect(jail, PUBLIC, OWN, users=False)
+    found = collect(jail, PUBLIC, RED, OWN, users=False)
     assert {result["isolation"] for name, result in found.items() if name != "host"} == {"2: rlimits+seccomp+landlock"}
     assert found["host"] == {"id": "host", "changed": {}, "contacted": []}
     assert [found[item["id"]] for item in ITEMS if not allowed(item["expect"], found[item["id"]])] == []
