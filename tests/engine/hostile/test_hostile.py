@@ -64,7 +64,8 @@ def test_an_ordinary_container_is_as_safe(jail: Any) -> None:
     found = collect(jail, PUBLIC, RED, OWN, users=False)
     assert {result["isolation"] for name, result in found.items() if name != "host"} == {"2: rlimits+seccomp+landlock"}
     assert found["host"] == {"id": "host", "changed": {}, "contacted": []}
-    assert [found[item["id"]] for item in ITEMS if not allowed(item["expect"], found[item["id"]])] == []
+    here = [item for item in ITEMS if "(level 3)" not in item["why"]]  # the others need a directory to write in
+    assert [found[item["id"]] for item in here if not allowed(item["expect"], found[item["id"]])] == []
 
 
 def test_the_host_is_unchanged(results: dict[str, dict[str, Any]]) -> None:
