@@ -51,6 +51,8 @@ def test_mbpp_stands_beside_the_paper_with_the_prompt_as_published(tmp_path, cap
 
 
 def test_a_checkpoint_with_a_critic_is_sampled_with_it(tmp_path, capsys):
+    import torch
+
     from training.algorithms.critic import OUTCOMES, Critic
     from training.config import ModelSection
     from training.models.policy import load_policy
@@ -59,7 +61,8 @@ def test_a_checkpoint_with_a_critic_is_sampled_with_it(tmp_path, capsys):
     folder = tmp_path / "step-1"
     policy.model.save_pretrained(folder)
     policy.tokenizer.save_pretrained(folder)
-    Critic(policy, len(OUTCOMES)).save(folder)
+    critic = Critic(policy, len(OUTCOMES))
+    torch.save({"critic": {"weights": critic.network.state_dict()}}, folder / "algorithm.pt")
     arguments = [*EVAL, "--samples", "3", "--out", str(tmp_path / "out"), "--critic-sampling"]
     arguments[1] = str(folder)
     assert main(arguments) == 0
