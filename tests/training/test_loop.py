@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from safetensors.torch import load_file
 
@@ -17,6 +18,8 @@ from training.config import TrainConfig
 from training.errors import RunError
 from training.run import Run, launch
 
+_SUBREAPER = 36
+"""`PR_SET_CHILD_SUBREAPER` of Linux's prctl."""
 SMALL = {
     "data.limit": 12,
     "data.held_out_limit": 6,
@@ -225,9 +228,29 @@ def test_two_trainers_on_one_run_are_refused(tmp_path):
         train(config(tmp_path, "busy"))
 
 
-def test_nothing_of_a_run_is_left_running(finished):
-    listing = subprocess.run(["ps", "-eo", "ppid,args"], capture_output=True, text=True, check=True).stdout
-    assert str(os.getpid()) not in [line.split()[0] for line in listing.splitlines() if "zygote" in line]
+def left_running(words):
+    """Run a command and end what it leaves behind; orphans become children of this process, whatever their session."""
+    set_subreaper = ctypes.CDLL(None, use_errno=True).prctl
+    before = set(psutil.Process().children(recursive=True))
+    assert set_subreaper(_SUBREAPER, 1, 0, 0, 0) == 0
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        orphans = set(psutil.Process().children(recursive=True)) - before
+        running = [orphan for orphan in orphans if orphan.status() != psutil.STATUS_ZOMBIE]
+        names = sorted(orphan.name() for orphan in running)
+        for orphan in running:
+            orphan.kill()
+        psutil.wait_procs(orphans, timeout=60)
+        return names
+    finally:
+        set_subreaper(_SUBREAPER, 0, 0, 0, 0)
+
+
+def test_nothing_of_a_run_is_left_running(tmp_path):
+    leaving = "import subprocess; subprocess.Popen(['sleep', '1000'], start_new_session=True, stdout=-3, stderr=-3)"
+    assert left_running([sys.executable, "-c", leaving]) == ["sleep"]  # so that the next line can fail
+    assert left_running(command(tmp_path, "whole", "--training.steps", "1")) == []
 
 
 @pytest.mark.parametrize("wrong", [("--model.prompt_format", "{nothing}"), ("--optimizer.eight_bit", "true")])
