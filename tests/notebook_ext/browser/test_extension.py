@@ -79,8 +79,15 @@ def test_typing_rltf_into_the_palette_finds_the_commands_and_one_opens_the_view_
     paced_run("tabbed", 2000, folder=lab.folder / "runs")
     open_lab(lab, page)
     page.wait_for_function("jupyterapp.commands.isEnabled('rltf:watch-tab')")
-    page.evaluate("() => { jupyterapp.commands.execute('apputils:activate-command-palette') }")
-    page.wait_for_selector(".jp-ModalCommandPalette .lm-CommandPalette-input:focus")
+    page.wait_for_selector(".jp-Launcher")  # it takes the focus when it appears, and with it shuts the palette
+    page.wait_for_function(
+        """() => {
+          if (document.activeElement?.matches('.jp-ModalCommandPalette input')) return true;
+          jupyterapp.commands.execute('apputils:activate-command-palette');
+          return false;
+        }""",
+        polling=1000,
+    )
     page.keyboard.type("rltf")
     page.locator(".lm-CommandPalette-item", has_text="rltf: Show runs").wait_for()
     assert page.locator(".lm-CommandPalette-item").first.inner_text().startswith("rltf: ")
