@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from engine import Diagnostic, ErrorKind, Execution, Frame, ProgramError, Report, Source, Span, TestResult, Verdict
+from engine.logical import layout
 from feedback import FinishReason, assess
 from training.config import TrainConfig
 from training.records import Baseline, Experience, Group, Rollout, Sample
@@ -18,7 +19,7 @@ def experience(span, lines, offsets):
     error = ProgramError(ErrorKind.RUNTIME, "NameError", "z", (Frame("<module>", span),) if span else ())
     results = (TestResult(Verdict.ERROR, 0.1, error, "", lines),)
     diagnostic = Diagnostic(Source.RUNTIME, "NameError", "z", span)
-    report = Report(PROGRAM, Execution(Verdict.ERROR, results, error, 0.1, ""), (diagnostic,))
+    report = Report(PROGRAM, Execution(Verdict.ERROR, results, error, 0.1, "", layout=layout(PROGRAM)), (diagnostic,))
     feedback = assess(report, np.array(offsets, np.int32))
     tokens = len(offsets)
     rollout = Rollout("p", 0, (1,), (2,) * tokens, (-1.0,) * tokens, FinishReason.STOP, 0)
@@ -39,7 +40,7 @@ def test_blames_that_no_token_wrote_are_counted_apart():
     cut_away = experience(SECOND_LINE, frozenset({1, 2}), [[0, 2], [2, 4], [8, 8], [8, 8]])
     metrics = measured(located, cut_away)
     assert (metrics["blames/located"], metrics["blames/unlocated"]) == (1, 1)
-    assert metrics["tokens/penalised_share"] == pytest.approx(2 / 8)
+    assert metrics["tokens/penalised_share"] == pytest.approx((2 + 4) / 8)  # the whole program has a place nobody wrote
 
 
 def test_tokens_that_no_test_ran_are_counted():
