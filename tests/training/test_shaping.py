@@ -98,7 +98,7 @@ def test_length_costs_coarse_reward_on_every_token():
 def failing(tokens):
     """A program that fails its test, of so many tokens."""
     execution = Execution(Verdict.FAILED, (), None, 0.0, "")
-    report = Report(b"x=1\n" * 16, execution, ())
+    report = Report(b"x" * tokens, execution, ())
     offsets = np.array([[i, i + 1] for i in range(tokens)], np.int32)
     rollout = Rollout("p", 0, (1,), tuple(range(tokens)), (0.0,) * tokens, FinishReason.STOP, 0)
     return Sample(rollout, assess(report, offsets, settings=SETTINGS))
