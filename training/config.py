@@ -246,7 +246,7 @@ def _explain(problem: Mapping[str, Any]) -> str:
     if problem["type"] in ("model_type", "dataclass_type"):
         return f"{name}: must be a table, as in [{name}], not {problem['input']!r}"
     if problem["type"] == "string_pattern_mismatch":
-        whole = ".".join(str(part) for part in problem["loc"] if isinstance(part, str))  # an item's meaning is its list's
+        whole = ".".join(str(part) for part in problem["loc"] if isinstance(part, str))
         meaning = next((key.description for key in keys() if key.name == whole), "not of this form")
         return f"{name}: {problem['input']!r} is not allowed; {meaning.replace(chr(10), ' ')}"
     return f"{name}: {problem['msg'][0].lower()}{problem['msg'][1:]}, not {problem['input']!r}"

@@ -256,7 +256,7 @@ def test_a_cache_that_is_not_forgotten_is_an_error(policy, stubs, connect):
     [
         ({"backend": "vllm"}, "sampler.servers: .*needs one or more"),
         ({"servers": "http://a:8000"}, "sampler.servers: .*no other has any"),
-        ({"backend": "vllm", "servers": "a:8000"}, r"sampler.servers.0: 'a:8000' is not allowed; .*http://host:port"),
+        ({"backend": "vllm", "servers": "a:8000"}, r"sampler.servers.0: 'a:8000' is not allowed; .*http://host:8000"),
         ({"ahead": "true"}, "sampler.ahead: only servers .* not backend 'transformers'"),
     ],
 )
