@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import builtins
 from collections import defaultdict
+from collections.abc import Sequence
 from functools import cached_property
 
 from astroid import nodes
@@ -39,6 +40,7 @@ class Certainty:
 
     def __init__(self, module: nodes.Module) -> None:
         self._module = module
+        self._types: dict[tuple[object, str], str | None] = {}
 
     @cached_property
     def _members(self) -> dict[str, list[NodeNG]]:
@@ -164,7 +166,18 @@ class Certainty:
         owner = method_owner(scope)
         if owner is not None and self._is_self(node.name, scope):
             return str(owner.qname()) if len(bindings) == 1 and self.is_plain(owner) else None
-        return self._one([self._type_of_binding(binding, depth) for binding in bindings])
+        return self._type_of_all((scope, node.name), bindings, depth)
+
+    def _type_of_all(self, key: tuple[object, str], bindings: Sequence[NodeNG], depth: int) -> str | None:
+        """Find the one type of all bindings, once for each key.
+
+        A binding that refers to its own name (`s = s.strip()`) is unsure, and without this would be followed anew at
+        every mention, in time exponential in their number.
+        """
+        if key not in self._types:
+            self._types[key] = None
+            self._types[key] = self._one([self._type_of_binding(binding, depth) for binding in bindings])
+        return self._types[key]
 
     @staticmethod
     def _is_self(name: str, scope: nodes.FunctionDef) -> bool:
@@ -189,11 +202,11 @@ class Certainty:
         if node.attrname in self._texts and not owner.startswith("builtins."):
             return None
         if bindings:
-            return self._one([self._type_of_binding(binding, depth) for binding in bindings])
+            return self._type_of_all((owner, node.attrname), bindings, depth)
         return self._inferred(node)
 
     def _type_of_result(self, node: nodes.Call, depth: int) -> str | None:
-        function = self.callee(node)
+        function = self.callee(node, depth)
         if function is None:
             return None
         if isinstance(function, nodes.ClassDef):
@@ -209,7 +222,7 @@ class Certainty:
 
     # Callables
 
-    def callee(self, node: nodes.Call) -> NodeNG | None:
+    def callee(self, node: nodes.Call, depth: int = _DEPTH) -> NodeNG | None:
         """The one function or class that a call calls, with the arguments that its text has; None where not sure."""
         function = node.func
         if isinstance(function, nodes.Name):
@@ -223,7 +236,7 @@ class Certainty:
         if isinstance(function, nodes.Attribute):
             members = self._members.get(function.attrname, [])
             if not members and not self.binds_member(function.attrname):
-                owner = self.type_of(function.expr)
+                owner = self.type_of(function.expr, depth)
                 return safe_infer(function) if owner is not None else None
             if len(members) == 1 and isinstance(members[0], nodes.FunctionDef):
                 return self._callable(members[0], function)

@@ -7,9 +7,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import astroid
 import pytest
 
 from engine import Analyser, Diagnostic, parse_problem
+from engine.analysis.certainty import Certainty
 from feedback import Category, load_taxonomy
 from feedback.taxonomy import Gate
 
@@ -159,3 +161,13 @@ def test_a_function_that_changes_its_argument_need_not_return_anything(analyser:
 )
 def test_an_entry_point_may_be_bound_in_any_way(analyser: Analyser, program: str) -> None:
     assert penalised(analyser.submit(program.encode(), CALL).result()) == []
+
+
+@pytest.mark.parametrize("line", ["    s = s.sort()", "    s = s.strip().sort() + s.sort()"])
+def test_names_that_are_bound_to_themselves_are_followed_once(line):
+    """Every line refers to all others: followed anew at every mention, forty of them would never end."""
+    source = "\n".join(["def f(s):", *[line] * 40, "    return s.sort()", ""])
+    module = astroid.parse(source)
+    certainty = Certainty(module)
+    assert certainty.type_of(module.body[0].body[-1].value.func.expr) is None
+    assert certainty.type_of(module.body[0].body[-1].value) is None
