@@ -93,7 +93,7 @@ def test_a_run_whose_folder_is_deleted_stops_and_says_so(tmp_path):
     assert process.returncode == 1
     (line,) = errors.strip().splitlines()
     assert line.startswith(f"rltf train: {tmp_path / 'r'}")
-    assert "the run's folder is gone" in line or "No such file" in line
+    assert "the run's folder is gone" in line or "No such file" in line or "does not exist" in line
     assert not (tmp_path / "r").exists()
 
 

@@ -26,7 +26,7 @@ def as_bytes(feedback, each, folder):
     tests = tuple(replace(test, seconds=0.0) for test in execution.tests)
     execution = replace(execution, tests=tests, seconds=0.0, peak_memory_bytes=0)
     feedback = replace(feedback, report=replace(feedback.report, execution=execution))
-    save_experiences(folder / "one", [Experience(each, feedback, Baseline(0.0, 0.0))])
+    save_experiences(folder / "one", [Experience(each, feedback, Baseline(0.0, 0.0), feedback.total)])
     return (folder / "one").read_bytes()
 
 
