@@ -73,7 +73,8 @@ def test_records_are_not_read_to_list_samples(tmp_path):
 
 def test_a_record_lists_the_tokens_that_no_test_executed():
     report = reports()["name"]
-    offsets = np.array([(place, place + 1) for place in range(6)], np.int32)
+    end = len(report.program)
+    offsets = np.array([*((place, place + 1) for place in range(5)), (5, end)], np.int32)
     feedback = assess(report, offsets)
     problem = parse_problem({"id": "p", "fn_name": "solve", "inputs": [[1]], "outputs": [1]})
     for executed, ranges in (([1, 0, 0, 1, 1, 0], [[1, 3], [5, 6]]), ([0] * 6, [[0, 6]]), ([1] * 6, None)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -108,8 +109,8 @@ def test_an_unknown_tier_or_split_is_named_with_what_is_allowed(arguments, named
 def test_the_command_writes_problems_that_read_back_the_same(tier, capsys):
     assert main(["problems", "--tier", tier, "--split", "held_out", "--count", "40"]) == 0
     written = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    plain = [{**data, "prelude": ""} for data in written]  # else called problems have the names of APPS
-    assert [parse_problem(data) for data in plain] == minicode.problems(tier, "held_out", 40)
+    read = [replace(parse_problem(data), prelude="") for data in written]  # called ones have APPS' names
+    assert read == minicode.problems(tier, "held_out", 40)
     assert {"fn_name" in data for data in written} == {True, False}
 
 

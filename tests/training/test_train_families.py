@@ -44,7 +44,7 @@ def signals_as_they_were():
     [
         (
             "codet5",
-            {"model.prompt_format": "apps", "model.max_prompt_tokens": 40, "model.gradient_checkpointing": True},
+            {"model.prompt_format": "apps", "model.max_prompt_tokens": 70, "model.gradient_checkpointing": True},
         ),
         ("codegen", {"model.prompt_format": "apps", "objective.kl": 0.01, "model.lora_rank": 2}),
         ("qwen2", {"model.prompt_format": "chat", "model.extract": "fence", "model.dtype": "bfloat16"}),
