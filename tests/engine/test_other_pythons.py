@@ -24,12 +24,12 @@ MODULES = ["test_places.py", "test_positions.py", "test_like_cpython.py", "test_
 BORROWED = ("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments", "py")
 BOOT = """
 import sys, types
-sys.path[:0] = sys.argv[1:3]
+sys.path[:0] = sys.argv[1:4]
 sys.modules["engine.analysis"] = types.SimpleNamespace(Analyser=None, AnalysisLimits=None)
 sys.modules["engine.engine"] = types.SimpleNamespace(Engine=None)
 import pytest
 options = ["-q", "-x", "--noconftest", "-c", "/dev/null", "-p", "no:cacheprovider", "--import-mode=importlib"]
-sys.exit(pytest.main([*options, *sys.argv[3:]]))
+sys.exit(pytest.main([*options, *sys.argv[4:]]))
 """
 """Imports the judge without what needs packages, and runs the given tests."""
 
@@ -62,9 +62,13 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, tuple[P
     for version in VERSIONS:
         python = interpreter(version) if version != THIS else None
         if python is not None:
+            packages = folder / f"packages-{version}"  # the clerk needs msgspec, which is compiled for each version
+            fetch = [python, "-m", "pip", "install", "--quiet", "--target", str(packages), "msgspec"]
+            if subprocess.run(fetch, capture_output=True, check=False).returncode:
+                continue
             output = folder / f"{version}.txt"
             with output.open("wb") as file:
-                command = [python, "-B", "-c", BOOT, str(folder), str(ROOT), *tests]
+                command = [python, "-B", "-c", BOOT, str(folder), str(ROOT), str(packages), *tests]
                 process = subprocess.Popen(command, stdout=file, stderr=file, cwd=folder, start_new_session=True)
             started[version] = (output, process)
     yield started
