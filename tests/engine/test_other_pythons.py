@@ -83,7 +83,7 @@ def test_the_judge_is_right_on_every_supported_python(version, runs):
     if version == THIS:
         pytest.skip("this interpreter: the tests themselves")
     if version not in runs:
-        pytest.skip(f"CPython {version} is not installed here")
+        pytest.skip(f"CPython {version} or msgspec for it is not to be had here")
     output, process = runs[version]
     process.wait()
     text = output.read_text(errors="replace")
