@@ -14,7 +14,7 @@ export LC_ALL := C.UTF-8
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock newest oldest train warm-start test jail browser lint format types contracts trainers clean
+.PHONY: help install lock newest oldest train warm-start test jail browser lint format types contracts trainers engines clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,8 +50,8 @@ newest oldest: .venv-lock/bin/uv
 	@rm -rf .venv-$@
 	@$(PYTHON) -m venv .venv-$@
 	@echo "==> installing the $@ versions (several GB with torch's libraries for GPUs)"
-	@$< --no-config pip install --quiet --python .venv-$@/bin/python --resolution $(RESOLUTION) -e '.[dev]'
-	@.venv-$@/bin/python -m pytest -n auto --dist loadfile
+	@$< --no-config pip install --quiet --compile-bytecode --python .venv-$@/bin/python --resolution $(RESOLUTION) -e '.[dev]'
+	@.venv-$@/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 train: $(LEAN) ## Train the embedded model online from unit-test and static feedback (a few minutes, no GPU)
 	@echo "==> rltf train"
@@ -62,10 +62,13 @@ warm-start: $(LEAN) ## Build minicode's shipped checkpoints anew (a quarter of a
 	@OMP_NUM_THREADS=1 $(BIN)/python -m training.minicode warm-start --tier short
 	@echo "==> warm start: minicode long"
 	@OMP_NUM_THREADS=1 $(BIN)/python -m training.minicode warm-start --tier long
+	@echo "==> warm start: minicode varied, which goes on from long"
+	@OMP_NUM_THREADS=1 $(BIN)/python -m training.minicode warm-start --tier varied
 
 test: install jail browser lint types contracts ## Run lint, types, import contracts and the whole test suite
+	@$(BIN)/python -m compileall -q benchmarks engine feedback integrations notebook_ext/*.py training # for processes that write none
 	@echo "==> pytest"
-	@$(BIN)/python -m pytest -n auto --dist loadfile
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 jail: ## Install what hostile programs are tested in, where that works: bubblewrap (apt); else those tests skip
 	@command -v bwrap >/dev/null \
@@ -103,9 +106,19 @@ trainers: install ## Test the adapters of docs/trainers.md on the libraries them
 	@[ -x .venv-trainers/bin/python ] || { echo "==> creating .venv-trainers" && $(BIN)/python -m venv .venv-trainers; }
 	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
 	  > $$(.venv-trainers/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/shared.pth
+	@echo "==> installing in .venv-trainers, beside the packages of $(VENV) (200 MB):" \
+	  $$(grep -E '^(trl|verl|verifiers|openrlhf|skyrl|skyrl-gym)==' tests/integrations/requirements.txt) and what they import
 	@.venv-trainers/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/integrations/requirements.txt
 	@echo "==> pytest tests/integrations"
 	@.venv-trainers/bin/python -m pytest tests/integrations
 
+ENGINES := .venv-engines
+engines: install ## Hold a real vLLM (CPU, 2.2 GB, in $(ENGINES)) to what docs/scaling.md says, and write its table there
+	@[ -e $(ENGINES)/.installed ] || { echo "==> installing vLLM in $(ENGINES)" && $(BIN)/python -m venv $(ENGINES) \
+	  && $(ENGINES)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/engines-requirements.txt \
+	  && touch $(ENGINES)/.installed; }
+	@echo "==> benchmarks.engines"
+	@$(BIN)/python -m benchmarks.engines --python $(ENGINES)/bin/python --write $(ARGS)
+
 clean: ## Remove .venv and caches (runs/ stays)
-	rm -rf $(VENV) .venv-lock .venv-trainers .venv-newest .venv-oldest .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .venv-lock .venv-trainers .venv-engines .venv-newest .venv-oldest .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -122,11 +122,11 @@ def _verl(scorer: Scorer, ids_of: Callable[[list[str]], list[list[int]]], text: 
             for ids in ids_of(programs):
                 tensors = {
                     "responses": torch.tensor([ids]),
-                    "attention_mask": torch.ones(1, len(ids), dtype=int),
+                    "attention_mask": torch.ones(1, len(ids), dtype=torch.int64),
                 }
                 truth = np.array([{"ground_truth": text}], dtype=object)
                 batches.append(DataProto.from_dict(tensors=tensors, non_tensors={"reward_model": truth}))
-            return await asyncio.gather(*map(manager.run_single, batches))
+            return list(await asyncio.gather(*map(manager.run_single, batches)))
 
         _all(asyncio.run(all_of_them()))
 

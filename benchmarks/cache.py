@@ -12,6 +12,7 @@ import platform
 import statistics
 import time
 from pathlib import Path
+from unittest.mock import patch
 
 import torch
 
@@ -23,8 +24,6 @@ from training.models.policy import Policy, load_policy, set_threads
 from training.models.prompts import encode_prompt
 from training.records import SampleRequest
 from training.samplers.transformers import TransformersSampler
-
-_OURS = Prefix.write_in_place
 
 
 def main() -> None:
@@ -38,8 +37,8 @@ def main() -> None:
     lines = [
         "## The sampler's cache\n",
         f"Made by `python -m benchmarks.cache --write` ({python}).",
-        "128 samples in one batch; the same samples, bit for bit. Ratios are medians of those round by round, with the",
-        "smallest and the largest.\n",
+        "One batch has 128 samples, and both ways draw the same ones, bit for bit. A ratio is the median of those",
+        "round by round, with the smallest and the largest.\n",
         "| tier | longest | tokens drawn | copied for each token, CPU s | written in place, CPU s | ratio |",
         "|---|---:|---:|---:|---:|---:|",
         *(row(tier, longest, arguments.rounds) for tier, longest in [("short", 96), ("long", 192)]),
@@ -59,9 +58,8 @@ def row(tier: str, longest: int, rounds: int) -> str:
     ]
     copied, in_place = [], []
     for number in range(rounds + 1):
-        Prefix.write_in_place = lambda _: None  # type: ignore[method-assign]
-        usual, theirs = drawn(policy, requests, longest)
-        Prefix.write_in_place = _OURS  # type: ignore[method-assign]
+        with patch.object(Prefix, "write_in_place", lambda _: None):
+            usual, theirs = drawn(policy, requests, longest)
         ours, mine = drawn(policy, requests, longest)
         assert usual == ours, "other samples"
         if number:

@@ -1,7 +1,7 @@
 """What the linters say of correct programs: `python -m benchmarks.false_positives [--write]` makes `docs/taxonomy.md`.
 
 Reads every MBPP and APPS reference under `../shared/data` that passes its tests, and prints the taxonomy with the share
-of them that each message was found in. What this does not do: change the taxonomy; a message above 1 % carries no
+of them that each message was found in. What this does not do: change the taxonomy; a message above 1% carries no
 penalty because a person wrote its row so.
 """
 
@@ -27,15 +27,16 @@ SECTIONS = {
 }
 INTRODUCTION = """# What each finding blames
 
-Made by `python -m benchmarks.false_positives --write` from `feedback/taxonomy.toml`; do not edit this page.
+Made by `python -m benchmarks.false_positives --write` from `feedback/taxonomy.toml`. Do not edit this page.
 
-`U_global` blames the whole program, `U_line` a place in it, `U_ignore` nothing (RLTF, Table 2). *Strength* is the
-weight of the penalty in `default` mode. A static finding counts only in a program that failed: behind the gate
-`failing` in any (halved where the run-time error does not agree, times 0.3 for a wrong answer), behind `confirmed` only
-where the error is on the same line or of a type listed. A linter that agrees adds 0.2 to the error.
+`U_global` blames the whole program, `U_line` a place in it, and `U_ignore` nothing (RLTF, Table 2). *Strength* is the
+weight of the penalty in `default` mode. A static finding counts only in a program that failed. With the gate `failing`
+it counts in every such program, halved where the run-time error does not agree and times 0.3 for a wrong answer. With
+`confirmed` it counts only where the error is on the same line or of a type listed. A linter that agrees with the error
+adds 0.2 to it.
 
-*Correct programs* is the share of correct programs that the message was found in: {measured}.
-A message above 1 % carries no penalty. Blank: never found there.
+*Correct programs* is the share of correct programs in which the message was found: {measured}. A message above 1%
+carries no penalty. A blank means that it was never found there.
 
 Exceptions are looked up by the builtin class that they are or descend from, whatever their own class is called. A row's
 `table_2` is the class of a syntax error in `paper` and `release` mode, where the paper gives it another one.
@@ -47,7 +48,7 @@ A run overrides rows with a TOML file of the same shape: `rltf train --feedback.
 codes = ["IndentationError"]
 category = "U_line"     # U_global | U_line | U_ignore
 strength = 0.9          # 0 to 1
-reason = "CPython's line is right in 93 % of cases here"
+reason = "CPython's line is right in 93% of cases here"
 ```
 """
 

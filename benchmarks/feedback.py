@@ -89,7 +89,8 @@ def table(programs: int) -> str:
         "## Feedback",
         "",
         "Made by `python -m benchmarks.feedback --write`.",
-        f"{len(PROGRAM.splitlines())}-line failing programs, {programs} of them, all different; CPU of all processes.",
+        f"{programs} different failing programs of {len(PROGRAM.splitlines())} lines each.",
+        "The CPU time is that of all processes.",
         "",
     ]
     lines += [f"| what | ms per program | {' | '.join(f'{name} costs' for name in commands)} |"]

@@ -27,8 +27,8 @@ def growth() -> list[Row]:
     rows = []
     for what, values in varied.items():
         for value in values:
-            setting = {**base, what: value}
-            rows.append((what, *setting.values(), *_cost(**setting)))
+            samples, tokens, vocabulary = {**base, what: value}.values()
+            rows.append((what, samples, tokens, vocabulary, *_cost(samples, tokens, vocabulary)))
     return rows
 
 

@@ -6,7 +6,9 @@ one `multiprocessing.Process` and a `Manager` per program as in HumanEval's harn
 program. Each lives in a lean process of its own. Programs per second of CPU count, with all processes included, because
 the machine may be busy with other things.
 
-Then 20,000 programs of every kind go through one judge, and its memory and open files are read on the way.
+With `--beside CHECKOUT`, the judge of another commit takes turns with this one, on programs that pass and that fail
+(`benchmarks/judge_beside.py`). Then 20,000 programs of every kind go through one judge, and its memory and open files
+are read on the way. Last come batches of which one program in fifty hangs.
 """
 
 from __future__ import annotations
@@ -21,9 +23,12 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.fork_floor import all_right, outputs_of
+
+if TYPE_CHECKING:  # the other contenders load nothing of ours
+    from engine import Judge
 
 ROOT = Path(__file__).resolve().parents[1]
 FLOOR = ROOT / "benchmarks" / "fork_floor.py"
@@ -48,10 +53,9 @@ def tests(count: int) -> Tests:
 # The contenders: each takes programs and tests, and gives the number of programs that passed
 
 
-def run_judge(programs: Sequence[str], cases: Tests, judge: object) -> int:
-    from engine import Judge, Problem, StdinTest
+def run_judge(programs: Sequence[str], cases: Tests, judge: Judge) -> int:
+    from engine import Problem, StdinTest
 
-    assert isinstance(judge, Judge)
     problem = Problem("benchmark", tuple(StdinTest(given, expected) for given, expected in cases))
     futures = [judge.submit(program.encode(), problem) for program in programs]
     return sum(future.result().verdict == "passed" for future in futures)
@@ -85,7 +89,7 @@ def run_subprocess(programs: Sequence[str], cases: Tests, _: object) -> int:
     return passed
 
 
-RUN: dict[str, Callable[[Sequence[str], Tests, object], int]] = {
+RUN: dict[str, Callable[[Sequence[str], Tests, Any], int]] = {
     "judge": run_judge,
     "multiprocessing": run_multiprocessing,
     "subprocess": run_subprocess,
@@ -245,6 +249,40 @@ def many(total: int) -> str:
     return "\n".join(lines)
 
 
+HANGING = {
+    "nothing hangs": "",
+    "`time.sleep(3600)`": "import time\ntime.sleep(3600)\n",
+    "sleeps a little, for ever": "import time\nwhile True: time.sleep(0.01)\n",
+    "waits for ever": "import threading\nthreading.Event().wait()\n",
+    "computes for ever": "while True: pass\n",
+}
+
+
+def hanging(total: int) -> str:
+    """What it costs that one program of fifty hangs: a batch on one worker, with the default limits."""
+    sys.path.insert(0, str(ROOT))
+    from engine import Judge, parse_problem
+
+    problem = parse_problem({"inputs": [given for given, _ in tests(3)], "outputs": [out for _, out in tests(3)]})
+    lines = ["| one of fifty | seconds | CPU seconds | as long as without |", "|---|---|---|---|"]
+    alone = 0.0
+    for name, program in HANGING.items():
+        with Judge() as judge:
+            judge.submit(PROGRAM.encode(), problem).result()
+            started, before = time.monotonic(), cpu_seconds(tree=True)
+            futures = [
+                judge.submit(f"{program if index % 50 == 7 else ''}{PROGRAM}# {index}\n".encode(), problem)
+                for index in range(total)
+            ]
+            hung = sum(future.result().verdict == "error" for future in futures)
+            assert hung == (total // 50 if program else 0), hung
+            seconds, cpu = time.monotonic() - started, cpu_seconds(tree=True) - before
+        alone = alone or seconds
+        lines.append(f"| {name} | {seconds:.1f} | {cpu:.1f} | {seconds / alone:.2f}x |")
+        print(lines[-1], flush=True)
+    return "\n".join(lines)
+
+
 def write_page(section: str) -> None:
     """Puts the section into docs/performance.md, between its markers."""
     start, end = "<!-- judge -->", "<!-- /judge -->"
@@ -260,15 +298,27 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--batch", type=int, default=300, help="programs of the judge and of the floor in each round")
     parser.add_argument("--many", type=int, default=20000, help="programs of the second part")
+    parser.add_argument("--hanging", type=int, default=2000, help="programs of each batch of the third part")
+    parser.add_argument("--beside", type=Path, help="a checkout of another commit, whose judge is measured in turn")
     parser.add_argument("--write", action="store_true", help="put the figures into docs/performance.md")
     parser.add_argument("--serve", choices=CONTENDERS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
         return serve(arguments.serve)
     where = f"Python {platform.python_version()}, {platform.system()} {platform.release()}, {os.cpu_count()} processors"
+    where += f", {os.getloadavg()[2]:.0f} processes waiting or running on average before it began"
     section = f"## Judge\n\nMade by `python -m benchmarks.judge --write` ({where}).\n"
-    section += f"Medians; ratios are taken round by round.\n\n{table(arguments.rounds, arguments.batch)}\n\n"
-    section += f"One judge, one worker, {arguments.many} programs of ten kinds:\n\n{many(arguments.many)}\n"
+    section += (
+        f"Values are medians, and ratios are taken round by round.\n\n{table(arguments.rounds, arguments.batch)}\n\n"
+    )
+    if arguments.beside:
+        from benchmarks import judge_beside
+
+        section += f"Beside another checkout ({arguments.beside.name}), in turns of {arguments.batch} programs:\n\n"
+        section += f"{judge_beside.table(arguments.beside, arguments.rounds, arguments.batch)}\n\n"
+    section += f"One judge with one worker runs {arguments.many} programs of ten kinds:\n\n{many(arguments.many)}\n"
+    section += f"\nBatches of {arguments.hanging} programs on one worker, some of which hang:\n\n"
+    section += f"{hanging(arguments.hanging)}\n"
     if arguments.write:
         write_page(section)
     return None

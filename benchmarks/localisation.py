@@ -7,8 +7,8 @@ chance that a line with the largest penalty is a buggy one, `recall` the share o
 and `tokens` the shares of the program that are blamed (a whole-program blame is all of it; where a method blames
 nothing, none). `fused, no larger` is the top-1 of the fused method where it may blame no larger share of the corpus's
 tokens than this method does: it leaves out the programs of which it is least certain for each token that it blames.
-Without corpora it scores QuixBugs and the held-out half of `benchmarks.mutants`.
-What this does not do: time.
+Without corpora it scores QuixBugs and the held-out half of `benchmarks.mutants`. A second table compares the strength
+of each kind of blame with how often its place is right. What this does not do: time.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import re
 from collections.abc import Callable, Container
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -27,15 +27,17 @@ from benchmarks import mutants
 from benchmarks.tables import write_between_markers
 from engine import CallTest, Engine, ErrorKind, Limits, Problem, Report, Source
 from engine.text import ProgramText
-from feedback import RewardSettings, assess
+from feedback import Feedback, RewardSettings, assess
 from feedback.spectrum import suspicion
 
 QUIXBUGS = Path("../shared/data/quixbugs.jsonl")
-INTRODUCTION = """Made by `python -m benchmarks.localisation --write`. What there is to choose (tie-breaks, weights) was
-chosen on QuixBugs and on the other half of the MBPP mutants; mutants of problems with even numbers are held out.
+INTRODUCTION = """Made by `python -m benchmarks.localisation --write`.
+Tie-breaks and weights were chosen on QuixBugs and on one half of the MBPP mutants. Mutants of problems with even
+numbers are the other half, which is held out.
 
-A method that says nothing of most programs penalises little: *fused, no larger* is what the fused method finds
-(top-1) where it may penalise no larger a share of all tokens than the row's, most certainty for each token first."""
+A method that says nothing of most programs penalises little. The column *fused, no larger* makes methods comparable.
+It is what the fused method finds (top-1) where it may penalise no larger a share of all tokens than the row's method.
+It then penalises first where it is most certain for each token."""
 _PRELUDE = """
 import types as _types
 _TESTS = {tests!r}
@@ -67,6 +69,10 @@ class Blamed(NamedTuple):
 
 
 Method = Callable[[Report], Blamed]
+Failing = list[tuple[dict[str, Any], Report]]
+"""Rows of a corpus, each with what the engine found in its failing program."""
+FEWEST = 15
+"""Blames of a kind that has a row of its own."""
 
 
 class Score(NamedTuple):
@@ -89,9 +95,15 @@ def main() -> None:
         "MBPP mutants, held out": mutants.corpus("held-out"),
     }
     lines = ["## Places of bugs", "", INTRODUCTION, ""]
+    judged: Failing = []
     for name, rows in corpora.items():
-        lines += [*table(name, rows), ""]
-    print(write_or_show("\n".join(lines[:-1]), write=arguments.write))
+        failing, repaired = judge(rows)
+        judged += failing
+        lines += [*table(name, failing, repaired), ""]
+    strengths = "\n".join(reliability(judged))
+    print(write_or_show("\n".join(lines[:-1]), write=arguments.write), strengths, sep="\n\n")
+    if arguments.write:
+        write_between_markers(Path("docs/feedback.md"), "reliability", strengths)
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
@@ -112,8 +124,8 @@ def _expected(test: dict[str, Any]) -> object:
     return round(test["expected"] / test["tol"] / 2) if "tol" in test else test["expected"]
 
 
-def table(name: str, rows: list[dict[str, Any]]) -> list[str]:
-    """One corpus's Markdown table, and what became of its correct programs."""
+def judge(rows: list[dict[str, Any]]) -> tuple[Failing, list[Report]]:
+    """Judge a corpus: its failing programs with what was found in them, and its corrected ones."""
     limits = Limits(cpu_seconds=4.0, timeouts=1)
     with Engine(limits=limits, trace_lines=True, reference_states=True) as engine:
         problems = [problem_of(row) for row in rows]
@@ -122,7 +134,12 @@ def table(name: str, rows: list[dict[str, Any]]) -> list[str]:
             for key in ("program", "fixed_program")
         ]
         reports, repaired = ([future.result() for future in futures] for futures in programs)
-    failing = [(row, report) for row, report in zip(rows, reports, strict=True) if report.execution.verdict != "passed"]
+    pairs = zip(rows, reports, strict=True)
+    return [(row, report) for row, report in pairs if report.execution.verdict != "passed"], repaired
+
+
+def table(name: str, failing: Failing, repaired: list[Report]) -> list[str]:
+    """One corpus's Markdown table, and what became of its correct programs."""
     blamed = {method: [blame(report) for _, report in failing] for method, blame in METHODS.items()}
     scores = {
         method: np.array([score(one.penalties, row, report) for one, (row, report) in zip(found, failing, strict=True)])
@@ -145,6 +162,26 @@ def table(name: str, rows: list[dict[str, Any]]) -> list[str]:
     penalised = sum(bool(_blamed(report, RewardSettings()).penalties.any()) for report in passed)
     counts = f"{len(passed)} of {len(repaired)} pass their tests; {penalised} of those are penalised."
     return [*lines, "", f"Correct programs: {counts}"]
+
+
+def reliability(failing: Failing) -> list[str]:
+    """Compare the mean strength of each kind of blame that has a place with how often a buggy line is in it."""
+    found: dict[str, list[tuple[float, bool]]] = {}
+    for row, report in failing:
+        for blame in _feedback(_with(report, FUSED), RewardSettings(spectrum="ochiai")).blames:
+            if blame.span is not None and blame.strength:
+                place = range(blame.span.line, blame.span.end_line + 1)
+                agreeing = {item.source for item in blame.also if item.source != blame.diagnostic.source}
+                kind = " + ".join([f"{blame.diagnostic.source} {blame.diagnostic.code}", *sorted(agreeing)])
+                right = not set(row["buggy_lines"]).isdisjoint(place)
+                found.setdefault(kind, []).append((blame.strength, right))
+    kinds = {kind: blames for kind, blames in found.items() if len(blames) >= FEWEST}
+    kinds["all others"] = [blame for kind, blames in found.items() if kind not in kinds for blame in blames]
+    lines = ["| kind of blame | blames | mean strength | place is right |", "| --- | ---: | ---: | ---: |"]
+    for kind, blames in sorted(kinds.items(), key=lambda item: (item[0] == "all others", -len(item[1]))):
+        strength, right = np.array(blames, dtype=float).mean(axis=0)
+        lines.append(f"| {kind} | {len(blames)} | {strength:.2f} | {right:.0%} |")
+    return lines
 
 
 def score(penalties: np.ndarray, row: dict[str, Any], report: Report) -> Score:
@@ -183,16 +220,23 @@ def _lines_of_tokens(program: bytes) -> np.ndarray:
 
 def _blamed(report: Report, settings: RewardSettings) -> Blamed:
     """Fine and static penalty of each token."""
-    end = [[len(report.program)] * 2]  # an end token: the blanks between the others are no tokens here
-    feedback = assess(report, np.append(_tokens(report.program), np.int32(end), axis=0), settings=settings)
+    feedback = _feedback(report, settings)
     certainty = max((blame.strength for blame in feedback.blames), default=0.0)
     return Blamed((feedback.rewards["fine"] + feedback.rewards["static"])[:-1], certainty)
 
 
-def _only(*sources: Source, spectrum: str = "none") -> Method:
+def _feedback(report: Report, settings: RewardSettings) -> Feedback:
+    end = [[len(report.program)] * 2]  # an end token: the blanks between the others are no tokens here
+    return assess(report, np.append(_tokens(report.program), np.array(end, dtype=np.int32), axis=0), settings=settings)
+
+
+def _with(report: Report, sources: Container[Source]) -> Report:
+    return replace(report, diagnostics=tuple(item for item in report.diagnostics if item.source in sources))
+
+
+def _only(*sources: Source, spectrum: Literal["ochiai", "none"] = "none") -> Method:
     def method(report: Report) -> Blamed:
-        kept = tuple(item for item in report.diagnostics if item.source in sources)
-        return _blamed(replace(report, diagnostics=kept), RewardSettings(spectrum=spectrum))
+        return _blamed(_with(report, sources), RewardSettings(spectrum=spectrum))
 
     return method
 

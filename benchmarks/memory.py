@@ -99,7 +99,7 @@ def _selected_loss(policy: Policy, prompts: Texts, responses: Texts) -> torch.Te
     """Response positions alone through the head."""
     ids = torch.tensor([[*p, *r] for p, r in zip(prompts, responses, strict=True)], device=policy.device)
     keep = torch.arange(_PROMPT - 1, ids.shape[1] - 1, device=ids.device)
-    logits = policy.model(ids, use_cache=False, logits_to_keep=keep).logits.float()
+    logits: torch.Tensor = policy.model(ids, use_cache=False, logits_to_keep=keep).logits.float()
     chosen = logits.gather(2, ids[:, _PROMPT:, None]).squeeze(2) - logits.logsumexp(dim=2)
     return -chosen.mean()
 
@@ -150,9 +150,9 @@ def _table(rows: Sequence[dict[str, float]]) -> str:
         "## Memory of the loss at a large vocabulary",
         "",
         f"Made by `python -m benchmarks.memory --write` (Python {platform.python_version()}, {device}).",
-        f"A vocabulary of {VOCABULARY}, {_PROMPTS} prompts of {_PROMPT} tokens with {_GROUP} responses of {_RESPONSE}",
-        f"tokens each, one forward and backward pass. Peak above the weights; {rows[0]['gradients']:.0f} MiB of each",
-        "are the gradients.",
+        f"The vocabulary has {VOCABULARY} tokens. One forward and backward pass reads {_PROMPTS} prompts of {_PROMPT}",
+        f"tokens with {_GROUP} responses of {_RESPONSE} tokens each. The peak is above the weights, and",
+        f"{rows[0]['gradients']:.0f} MiB of each are the gradients.",
         "",
         "| way | peak MiB | against plain | seconds | loss |",
         "|---|---|---|---|---|",

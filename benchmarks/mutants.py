@@ -118,8 +118,8 @@ def _changes(tree: ast.Module, source: str) -> Iterator[tuple[int, str]]:
 def _changed(node: ast.expr, names: list[str]) -> Iterator[ast.expr]:
     match node:
         case ast.Compare(ops=[operator]):
-            for kind in _COMPARE.get(type(operator), ()):
-                yield _with(node, ops=[kind()])
+            for comparison in _COMPARE.get(type(operator), ()):
+                yield _with(node, ops=[comparison()])
         case ast.BinOp(op=operator):
             for kind in _BINARY.get(type(operator), ()):
                 yield _with(node, op=kind())

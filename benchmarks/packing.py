@@ -59,7 +59,7 @@ def drawn(policy: Policy) -> list[WeightedSequence]:
         for index, problem in enumerate(problems)
     ]
     rollouts = [each for batch in TransformersSampler(policy, 192, batch_size=128).sample(requests) for each in batch]
-    np.random.default_rng(0).shuffle(rollouts)  # type: ignore[arg-type]
+    np.random.default_rng(0).shuffle(rollouts)
     return [
         WeightedSequence(each.prompt_ids, each.token_ids, np.ones(len(each.token_ids), np.float32))
         for each in rollouts
@@ -171,9 +171,9 @@ def _table(sequences: Sequence[WeightedSequence], measured: dict[str, tuple[list
     lines = [
         "## Layouts of the learning pass\n",
         f"Made by `python -m benchmarks.packing --write` ({python}).",
-        f"{len(sequences)} samples of the `long` tier, {lengths}, each prompt shared by 8;",
-        f"{prompts + sum(written)} tokens in all with each prompt once, {sum(map(_length, sequences))} with one for",
-        "each. Ratios are the medians of those round by round.\n",
+        f"{len(sequences)} samples of the `long` tier have {lengths}. Each prompt is shared by 8. All of them have",
+        f"{prompts + sum(written)} tokens with each prompt once, and {sum(map(_length, sequences))} with one for each",
+        "sample. A ratio is the median of those round by round.\n",
         "| way | tokens computed | seconds | against this trainer |",
         "|---|---:|---:|---:|",
     ]

@@ -9,7 +9,7 @@ when the last program of its step has been judged. The time of a step is compare
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ class Pipeline:
         drawn = self.random.lognormal(np.log(self.work.response_tokens) - spread**2 / 2, spread, self.work.samples)
         return np.minimum(drawn, self.work.longest_tokens)
 
-    def program(self, tokens: float) -> Iterator[Any]:
+    def program(self, tokens: float) -> Generator[simpy.Event, Any, None]:
         """Written in a row of an engine, then judged on a core."""
         with self.rows.request() as row:
             yield row
@@ -58,7 +58,7 @@ class Pipeline:
         """All programs of one step."""
         return self.world.all_of([self.world.process(self.program(tokens)) for tokens in self.lengths()])
 
-    def loop(self) -> Iterator[Any]:
+    def loop(self) -> Generator[simpy.Event, Any, None]:
         """Taking turns, or sampling the next step while this one is learned."""
         ahead = [self.sampled(), self.sampled()] if self.plan.samplers else []
         for _ in range(STEPS):
@@ -99,8 +99,8 @@ def main() -> None:
     write_between_markers(PAGE, "simulation", table)
     work = Work(samples=4096)
     for count in (8, 64):
-        found = rows(plan(count, GPUS["h100"], MODELS["7b"], work), work)
-        worked = ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in found)]
+        planned = plan(count, GPUS["h100"], MODELS["7b"], work)
+        worked = ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows(planned, work))]
         write_between_markers(PAGE, f"plan-{count}", "\n".join(worked))
 
 

@@ -146,8 +146,8 @@ def _table(readings: list[Reading], steps: int) -> str:
     samples = SETTINGS["sampler.problems_per_step"] * SETTINGS["sampler.samples_per_problem"]
     lines = [
         "## A long run\n",
-        f"Made by `python -m benchmarks.soak --steps {steps} --write` (Python {platform.python_version()}): the",
-        f"embedded default with {samples} samples a step, all processes of the trainer together.\n",
+        f"Made by `python -m benchmarks.soak --steps {steps} --write` (Python {platform.python_version()}).",
+        f"The embedded default runs with {samples} samples a step. All processes of the trainer count together.\n",
         f"| {' | '.join(_COLUMNS)} |",
         "|---:" * len(_COLUMNS) + "|",
     ]

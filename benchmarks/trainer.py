@@ -23,9 +23,10 @@ import time
 import warnings
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -36,6 +37,7 @@ from engine import Execution, Problem, Report, Verdict
 from feedback import Feedback, FinishReason, assess, extract_program, token_offsets
 from training import minicode
 from training.config import TrainConfig
+from training.models.performance import Tokens, sampled_tokens
 from training.ranks import ALONE
 from training.run.resume import new_beginning
 
@@ -58,7 +60,7 @@ def main() -> None:
         model = _model_folder(Path(folder))
         turns: dict[str, list[Times]] = defaultdict(list)
         for _ in range(TURNS):
-            for name, run in (("this trainer", _ours), ("TRL", _trl)):
+            for name, run in (("this trainer", ours), ("TRL", theirs)):
                 turns[name].append(run(model, Path(folder), arguments.steps))
                 gc.collect()
                 print(name, {phase: round(value, 4) for phase, value in turns[name][-1].items()}, file=sys.stderr)
@@ -105,7 +107,7 @@ def _model_folder(folder: Path) -> str:
 # This trainer
 
 
-class _Compiling:
+class Compiling:
     """A scorer whose feedback costs what TRL's reward costs."""
 
     def __init__(self, policy: Any) -> None:  # noqa: ANN401
@@ -129,7 +131,22 @@ class _Compiling:
         """Nothing to end."""
 
 
-def _ours(model: str, folder: Path, steps: int) -> Times:
+def ours(
+    model: str,
+    folder: Path,
+    steps: int,
+    own: Mapping[str, object] = MappingProxyType({}),
+    scorer_of: Callable[[Any], Any] = Compiling,
+) -> Times:
+    """Train for some steps. Returns what one took, in seconds, and what it computed.
+
+    Args:
+        model: Folder of the model.
+        folder: Where the run's directory is made.
+        steps: Number of steps that count, after one that does not.
+        own: What differs from the configuration below.
+        scorer_of: Makes what scores, given the policy.
+    """
     from training.opening import open_parts
     from training.step import Step
 
@@ -146,6 +163,7 @@ def _ours(model: str, folder: Path, steps: int) -> Times:
         "optimizer.learning_rate": 1e-9,
         "optimizer.micro_batch_tokens": 1 << 16,
         "training.supervised_batch": 0,
+        **own,
     }
     path = folder / f"ours-{time.monotonic_ns()}"
     path.mkdir()
@@ -159,8 +177,8 @@ def _ours(model: str, folder: Path, steps: int) -> Times:
         beginning=new_beginning(),
     )
     parts.scorer.close()
-    scorer = _Compiling(parts.policy)
-    parts.trainer.rollouts.scorer = scorer  # type: ignore[assignment]
+    scorer = scorer_of(parts.policy)
+    parts.trainer.rollouts.scorer = scorer
     times: Times = defaultdict(float)
     for number in range(steps + 1):
         scorer.seconds = 0.0
@@ -172,7 +190,14 @@ def _ours(model: str, folder: Path, steps: int) -> Times:
             times["reward"] += scorer.seconds
             times["sample"] += step.metrics["time/sample"] - scorer.seconds
             times["learn"] += step.metrics["time/learn"]
+            times["wait"] += step.metrics["time/feedback_wait"]
+            if parts.performance is not None:
+                learned = Tokens(*(int(step.metrics[f"learned/{part}_tokens"]) for part in ("prompt", "response")))
+                drawn = sampled_tokens(step.drawn)
+                counted = parts.performance.metrics(drawn, learned, time.perf_counter() - begin, times["sample"])
+                times["flops"] += counted["flops_utilisation"]
             times["tokens"] += sum(len(experience.rollout.token_ids) for experience in step.fresh)
+    scorer.close()
     parts.recorder.close(None)
     return {name: value / steps for name, value in times.items()}
 
@@ -180,7 +205,8 @@ def _ours(model: str, folder: Path, steps: int) -> Times:
 # TRL
 
 
-def _trl(model: str, folder: Path, steps: int) -> Times:
+def theirs(model: str, folder: Path, steps: int) -> Times:
+    """Train with TRL for some steps, as `ours`. Returns what one took, in seconds."""
     from datasets import Dataset
     from transformers import TrainerCallback
     from trl import GRPOConfig, GRPOTrainer
@@ -191,7 +217,7 @@ def _trl(model: str, folder: Path, steps: int) -> Times:
     def earned(completions: list[str], **_: object) -> list[float]:
         return [float(reward(each.encode())) for each in completions]
 
-    class Clock(TrainerCallback):
+    class Clock(TrainerCallback):  # type: ignore[misc]
         def on_step_begin(self, *_: object, **__: object) -> None:
             self.begin = time.perf_counter()
 
@@ -265,9 +291,10 @@ def _tables(turns: dict[str, list[Times]], grown: list[Row], steps: int) -> str:
         "",
         f"Made by `python -m benchmarks.trainer --write` (Python {platform.python_version()}, {device},",
         f"torch {torch.__version__}, transformers {transformers.__version__}, TRL {trl.__version__}).",
-        f"{samples} samples a step ({PROBLEMS} problems of {GROUP}), at most {TOKENS} tokens, GRPO, the same weights,",
-        f"prompts and reward; {TURNS} turns each, in turn, of {steps} steps. Samples a second; the ratio of the",
-        "medians, and its range over the turns.",
+        "Both run GRPO with the same weights, prompts and reward. A step has",
+        f"{samples} samples ({PROBLEMS} problems of {GROUP}) of at most {TOKENS} tokens. Each trainer has {TURNS}",
+        f"turns of {steps} steps, one after the other. Values are samples a second. The ratio is that of the medians,",
+        "with its range over the turns.",
         "",
         "| phase | this trainer | TRL | ratio |",
         "|---|---|---|---|",
@@ -283,8 +310,8 @@ def _tables(turns: dict[str, list[Times]], grown: list[Row], steps: int) -> str:
         )
     lines += [
         "",
-        "What a sample costs this trainer as batch, length and vocabulary grow (random 3-layer Llama of width 128,",
-        "prompts of 16 tokens, nothing ends a text before its limit):",
+        "This is what a sample costs the trainer as batch, length and vocabulary grow. The model is a random",
+        "3-layer Llama of width 128. Prompts have 16 tokens, and nothing ends a text before its limit.",
         "",
         "| varied | samples | tokens | vocabulary | sampling, ms a sample | learning, ms a sample |",
         "|---|---|---|---|---|---|",

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from engine.positions import SourceMap
-from engine.records import ErrorKind, Frame, ProgramError
+from engine.records import ErrorKind, Frame, ProgramError, Span
 from engine.text import ProgramText
 
 _TEXT = 500
@@ -34,6 +34,8 @@ class Claims:
 
     def __init__(self, program: bytes) -> None:
         self._program = program
+        self._spans: dict[tuple[int | None, ...], Span] = {}
+        """By line and columns: most tests of a program fail at one place."""
 
     @cached_property
     def _source(self) -> SourceMap:
@@ -44,13 +46,13 @@ class Claims:
         return ProgramText(self._program).line_count
 
     def error(self, claim: dict[str, Any]) -> ProgramError:
-        """An exception that left the program while it ran: never more than a run-time error."""
+        """Make the error of an exception that left the program while it ran. It is never more than a run-time error."""
         kind = ErrorKind.MEMORY if claim.get("memory") is True else ErrorKind.RUNTIME
         message, frames = self.text(claim.get("message")), self._frames(claim)
         return ProgramError(kind, self._name(claim), message, frames, _builtin(claim.get("bases")))
 
     def compile_error(self, claim: dict[str, Any]) -> ProgramError:
-        """What the compiler said, in a process that had not run a line of the program."""
+        """Make the error that the compiler raised, in a process that had not run a line of the program."""
         kind = ErrorKind.MEMORY if claim.get("memory") is True else ErrorKind.SYNTAX
         position, span = claim.get("position"), None
         with contextlib.suppress(Exception):  # a refusal stays one where its place cannot be told
@@ -76,8 +78,11 @@ class Claims:
         function, *numbers = claim
         if not isinstance(numbers[0], int) or not all(number is None or type(number) is int for number in numbers):
             return None
+        place = tuple(numbers)
         try:
-            return Frame(self.text(function), self._source.span(*numbers))
+            if place not in self._spans:
+                self._spans[place] = self._source.span(*numbers)
+            return Frame(self.text(function), self._spans[place])
         except Exception:  # an error stays one where a place of it cannot be told
             return None
 
@@ -89,7 +94,7 @@ class Claims:
         return frozenset(line for line in lines if type(line) is int and 0 < line <= self._line_count)
 
     def states(self, record: dict[str, Any]) -> list[State]:
-        """What each line of a traced test did."""
+        """Read what each line of a traced test did."""
         claimed = record.get("states")
         found = []
         for step in claimed[:_STATES] if isinstance(claimed, list) else ():
@@ -112,12 +117,12 @@ class Claims:
 
     @staticmethod
     def text(claim: object) -> str:
-        """A short text without lone surrogates; it is still hostile, and shown escaped only."""
+        """Read a short text without lone surrogates. It is still hostile, and shown escaped only."""
         return claim[:_TEXT].encode(errors="replace").decode() if isinstance(claim, str) else ""
 
     @classmethod
     def repr(cls, value: object) -> str:
-        """A decoded value for display."""
+        """Write a decoded value for display."""
         try:
             return cls.text(repr(value))
         except (ValueError, RecursionError):  # an integer beyond the digit limit, deep nesting
@@ -125,6 +130,6 @@ class Claims:
 
 
 def _builtin(bases: object) -> str:
-    """The first builtin exception among the names of a class and of its bases."""
+    """Find the first builtin exception among the names of a class and of its bases."""
     names = bases if isinstance(bases, list) else []
     return next((name for name in names if isinstance(name, str) and name in _EXCEPTIONS), "Exception")

@@ -1,10 +1,10 @@
-"""The clerk: a process of ours that drives the workers of one thread and reads all that a program wrote.
+"""The clerk, a process of ours that drives the workers of one thread and reads all that a program wrote.
 
 Programs, records, outputs and values are parsed and compared here and nowhere else, so nothing that a program makes
-is handled in the process that trains. What comes out is a small finished record. The clerk runs no program. It
-may be stopped, filled or crashed by what it reads, and is replaced then. Its CPU time for one program is limited
-by a timer that kills, its memory by the kernel, and its time on the clock by its owner (`engine.crew`), whom it
-tells by when to have heard from it. It opens no file but Python's own, starts no process and knows no network.
+is handled in the process that trains. What comes out is a small finished record. The clerk runs no program. What it
+reads may stop, fill or crash it, and then it is replaced. A timer that kills limits its CPU time for one program, and
+the kernel limits its memory. Its owner (`engine.clerk_process`) limits its time on the clock, and is told by when it
+will hear from the clerk. The clerk opens no file but Python's own, starts no process and knows no network.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from typing import Literal
 
 import msgspec
 
+from engine.checking import Checker
 from engine.claims import State
 from engine.divergence import parting
 from engine.framing import receive, send
@@ -34,9 +35,10 @@ from engine.logical import layout
 from engine.messages import DEADLINE, MOST_BYTES, Answer, Order, Settings
 from engine.observation import Observation
 from engine.reading import Reading, read_program
-from engine.records import Problem, Verdict
+from engine.records import Execution, Problem, Verdict
 from engine.sandbox import landlock, privileges, seccomp
 from engine.sandbox.python_files import python_files
+from engine.sandbox.rules import is_source
 from engine.sandbox.wire import BUSIEST, Request, Task
 from engine.sandbox.worker import Port, Running, WorkerError, longest
 from engine.steps import Step, steps_of
@@ -55,10 +57,10 @@ def main(control: int, page: int, worker: int, referee: int) -> None:
     """Answer orders from the socket `control` until its other end is closed.
 
     Args:
-        control: where orders come from.
-        page: a memory file for the deadline.
-        worker: the socket of the worker that runs programs.
-        referee: that of the worker that runs tests; -1 where there is none.
+        control: Socket that orders come from.
+        page: Memory file for the deadline.
+        worker: Socket of the worker that runs programs.
+        referee: Socket of the worker that runs tests, or -1 where there is none.
     """
     signal.signal(signal.SIGPROF, signal.SIG_DFL)  # the timer kills: nothing else stops a loop in C
     privileges.die_with_parent()
@@ -84,7 +86,7 @@ def main(control: int, page: int, worker: int, referee: int) -> None:
 
 
 def _answer_all(orders: Sequence[Order], desk: _Desk, deadline: _Deadline, outbox: _Outbox) -> None:
-    """Answers orders one after the other; all programs are read first, while the compiler is at it."""
+    """Answer orders one after the other. All programs are read first, while the compiler is at it."""
     deadline.begin()
     readings = [desk.read(order) for order in orders]
     for order, reading in zip(orders, readings, strict=True):
@@ -98,7 +100,7 @@ def _answer_all(orders: Sequence[Order], desk: _Desk, deadline: _Deadline, outbo
 
 
 class _Outbox:
-    """Answers that are told together: to wake the owner costs more than to answer."""
+    """Collects answers to tell them together, because to wake the owner costs more than to answer."""
 
     def __init__(self, owner: socket.socket) -> None:
         self.owner = owner
@@ -106,7 +108,7 @@ class _Outbox:
         self._size, self._sent = 0, time.monotonic()
 
     def put(self, answer: Answer) -> None:
-        """Add an answer; one that is too long is none."""
+        """Add an answer. One that is too long is none."""
         if len(encoded := msgspec.msgpack.encode(answer)) > MOST_BYTES // 2:
             encoded = msgspec.msgpack.encode(Answer(unreadable=True))
         if self._size + len(encoded) > MOST_BYTES // 2:
@@ -124,9 +126,10 @@ class _Outbox:
 
 
 def _warm_up() -> None:
-    """Loads what is loaded when it is first used."""
+    """Load what is loaded when it is first used."""
     for module in LIBRARY:
-        __import__(module)
+        with contextlib.suppress(ImportError):  # numpy is for programs only
+            __import__(module)
     warnings.simplefilter("ignore")  # a program's text may make the compiler warn
     read_program(b"import math\nprint(math.pi)\n", "")
     gc.collect()
@@ -135,7 +138,7 @@ def _warm_up() -> None:
 
 
 def confine(memory_bytes: int) -> None:
-    """Gives up what a clerk does not need, with each layer that the kernel offers."""
+    """Give up what a clerk does not need, with each layer that the kernel offers."""
     privileges.drop_privileges()
     with contextlib.suppress(OSError):
         landlock.restrict(python_files({}).readable, [])
@@ -166,7 +169,7 @@ class _Deadline:
 
 
 class _Port(Port):
-    """A worker's port that puts the deadline off while a child runs, and tells the owner what concerns it."""
+    """Puts the deadline off while a worker's child runs, and tells the owner what concerns it."""
 
     def __init__(self, name: Literal["program", "referee"], control: int, outbox: _Outbox, deadline: _Deadline) -> None:
         super().__init__(socket.socket(fileno=control))
@@ -177,7 +180,7 @@ class _Port(Port):
         return super().begin(task, request, channel)
 
     def renew(self) -> None:
-        """Asks the owner for another worker's port."""
+        """Ask the owner for another worker's port."""
         self._deadline.put_off(_RENEWAL_SECONDS)
         self._outbox.put(Answer(notice="worn program" if self._name == "program" else "worn referee"))
         self._outbox.send()
@@ -193,12 +196,14 @@ class _Port(Port):
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A problem and what was made of it."""
+    """Holds a problem and what was made of it."""
 
     problem: Problem
     steps: Sequence[Step]
     states: dict[int, tuple[State, ...]] = field(default_factory=dict)
     """By test, those of the first reference."""
+    checker_fault: list[str] = field(default_factory=list)
+    """Why its checker cannot be loaded, once that is known; empty text where it can."""
 
 
 class _Desk:
@@ -210,7 +215,7 @@ class _Desk:
         self._known: dict[int, _Known] = {}
 
     def read(self, order: Order) -> tuple[_Known, Reading] | Answer:
-        """What there is to know before a program runs; an answer where the problem cannot be prepared."""
+        """Find what there is to know before a program runs. Gives an answer where the problem cannot be prepared."""
         try:
             known = self._problem(order)
         except Exception as error:
@@ -218,7 +223,7 @@ class _Desk:
         return known, Reading() if order.careful else read_program(order.program, known.problem.prelude)
 
     def answer(self, order: Order, read: tuple[_Known, Reading] | Answer) -> Answer:
-        """Never raises; what a program made and cannot be read is the program's."""
+        """Answer an order. Never raises: what a program made and cannot be read is the program's own fault."""
         if isinstance(read, Answer):
             return read
         try:
@@ -237,11 +242,21 @@ class _Desk:
         return self._known[order.problem]
 
     def _judge(self, order: Order, known: _Known, reading: Reading) -> Answer:
+        if fault := self._checker_fault(known):
+            return Answer(Execution(Verdict.INFRA, (), None, 0.0, self._isolation, infra_reason=fault))
         trial = Trial(order.program, known.problem, self._limits, known.steps, reading)
         execution = trial.run(self._worker, self._referee, self._isolation)
         if execution.verdict not in (Verdict.PASSED, Verdict.INFRA):
             execution = replace(execution, layout=layout(order.program))
         return Answer(execution)
+
+    def _checker_fault(self, known: _Known) -> str:
+        """Say why no program can be judged by the problem's checker, before the first one is."""
+        if not known.checker_fault:
+            checker = known.problem.checker
+            own = Checker(checker, self._referee, self._limits) if self._referee and is_source(checker) else None
+            known.checker_fault.append(own.fault() if own else "")
+        return known.checker_fault[0]
 
     def _lines(self, order: Order, known: _Known, reading: Reading) -> Answer:
         tracing = self._tracing(order.program, known, reading, "lines", order.tests)

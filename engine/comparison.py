@@ -36,7 +36,7 @@ _BLANKS = re.compile(r"(\s+)")
 
 
 def outputs_match(expected: str, actual: str, rule: ComparisonRule = ComparisonRule.STRICT) -> bool:
-    """Whether a program's standard output `actual` is right where `expected` was to be printed."""
+    """Say whether a program's standard output `actual` is right where `expected` was to be printed."""
     if expected == actual:
         return True
     wanted, printed = _lines(expected), _lines(actual)
@@ -46,7 +46,7 @@ def outputs_match(expected: str, actual: str, rule: ComparisonRule = ComparisonR
 
 
 def values_match(expected: object, actual: object, rule: ComparisonRule = ComparisonRule.STRICT) -> bool:
-    """Whether a returned value is right; both sides are plain data or `Opaque`."""
+    """Say whether a returned value is right. Both sides are plain data or `Opaque`."""
     if _same_value(expected, actual, _DEPTH):
         return True
     if isinstance(expected, list | tuple) and len(expected) == 1 and _same_value(expected[0], actual, _DEPTH):

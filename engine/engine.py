@@ -1,6 +1,6 @@
-"""The engine: one program on one problem, judged, then read if it did not pass; one `Report`.
+"""Judge a program on a problem, and read it if it did not pass. Both together are one `Report`.
 
-What this module does not do: run or read programs itself (`Judge`, `Analyser`), or know tokens and rewards.
+`Judge` runs programs and `Analyser` reads them, in processes of their own.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _MOST_ERRORS = 5
 
 
 class Engine:
-    """Judge and analyser together; use it as a context manager, or `close` it.
+    """Judges and reads programs. Use it as a context manager, or `close` it.
 
     Reports are cached by program text and problem object, so samples that repeat cost nothing. A report of our own
     failure (`infra`) is never cached.
@@ -55,19 +55,19 @@ class Engine:
         cached_reports: int = 4096,
         finders: Sequence[str] = (),
     ) -> None:
-        """Starts the workers.
+        """Start the workers.
 
         Args:
-            judge_workers: processes that run programs; each takes about one core.
-            analysis_workers: processes that read programs that did not pass.
-            limits: what one program may use.
-            analysis_limits: what reading one program may take.
-            require: lowest isolation level to run at (see `Judge`).
-            trace_lines: for programs that did not pass, also find out which lines each test ran, in a second run.
-            reference_states: for programs that ran and gave a wrong answer, also find out where their variables part
+            judge_workers: Processes that run programs. Each takes about one core.
+            analysis_workers: Processes that read programs that did not pass.
+            limits: What one program may use.
+            analysis_limits: What reading one program may take.
+            require: Lowest isolation level to run at (see `Judge`).
+            trace_lines: For programs that did not pass, also find out which lines each test ran, in a second run.
+            reference_states: For programs that ran and gave a wrong answer, also find out where their variables part
                 from those of the problem's first reference solution, on the first test that failed.
-            cached_reports: how many reports are kept.
-            finders: more functions that read programs, by import path (see `Analyser`).
+            cached_reports: How many reports are kept.
+            finders: More functions that read programs, by import path (see `Analyser`).
 
         Raises:
             SandboxError: this machine cannot confine programs as required.
@@ -82,16 +82,16 @@ class Engine:
 
     @property
     def isolation(self) -> Isolation:
-        """How well programs are confined, as measured."""
+        """Say how well programs are confined, as measured."""
         return self.judge.isolation
 
     @property
     def retries(self) -> int:
-        """How often a program was run again because a worker had died: our trouble, never the program's."""
+        """Count how often a program was run again because a worker had died, which is never the program's trouble."""
         return self.judge.retries
 
     def submit(self, program: bytes, problem: Problem) -> Future[Report]:
-        """The report on `program` as an answer to `problem`; blocks while very many submissions wait.
+        """Report on `program` as an answer to `problem`. Blocks while very many submissions wait.
 
         Raises:
             TypeError: the program is text (places are counted in the bytes that were sampled), or the problem is not
@@ -118,11 +118,11 @@ class Engine:
         return future
 
     def compare(self, program: bytes, references: tuple[str, ...]) -> Future[Similarity]:
-        """How alike a program and the reference most like it are; see `Analyser.compare`."""
+        """Measure how alike a program and the reference most like it are (see `Analyser.compare`)."""
         return self._analyser.compare(program, references)
 
     def close(self) -> None:
-        """Finishes what was submitted and ends the workers."""
+        """Finish what was submitted and end the workers."""
         with self._lock:
             pending = list(self._pending)
         wait(pending)
@@ -166,7 +166,7 @@ class Engine:
             self._fail(key, future, error)
 
     def _second_looks(self, program: bytes, problem: Problem, execution: Execution) -> list[Future[Any]]:
-        """What was asked for beside the verdict: lines; where the program parts from a reference on a failed test."""
+        """Find what was asked for beside the verdict: lines, and where the program parts from a reference."""
         looks: list[Future[Any]] = []
         if self._trace_lines and execution.tests:
             looks.append(self.judge.trace_lines(program, problem, execution))
@@ -203,7 +203,7 @@ class Engine:
 
 
 def diagnostics_of(execution: Execution) -> tuple[Diagnostic, ...]:
-    """The errors of an execution as findings: each distinct one once, the first test's first."""
+    """Turn the errors of an execution into findings, each distinct one once, the first test's first."""
     errors = [execution.error, *(test.error for test in execution.tests)]
     found: dict[tuple[str, Span | None], Diagnostic] = {}
     for error in errors:
@@ -223,7 +223,7 @@ def _diagnostic(error: ProgramError) -> Diagnostic:
 
 
 def _when_all_are_done(futures: list[Future[Any]], then: Callable[[], None]) -> None:
-    """Calls `then` once, from whichever thread is last; at once where there is nothing to wait for."""
+    """Call `then` once, from whichever thread is last, or at once where there is nothing to wait for."""
     if not futures:
         then()
         return

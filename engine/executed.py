@@ -22,18 +22,18 @@ def with_lines(execution: Execution, chosen: Sequence[int], traced: Sequence[Tes
 
 
 def worth_tracing(execution: Execution) -> tuple[int, ...]:
-    """The tests to run again for their lines: those that began, the first of them where there are very many."""
+    """Choose the tests to run again for their lines: those that began, the first of them where there are very many."""
     began = [index for index, test in enumerate(execution.tests) if not _given_up(test)]
     return tuple(began[:_MOST_TESTS])
 
 
 def _given_up(test: TestResult) -> bool:
-    """Whether the test was not run, because others had timed out."""
+    """Say whether the test was not run, because others had timed out."""
     return test.error is not None and test.error.kind is ErrorKind.TIMEOUT and test.seconds == 0
 
 
 def _same_way(first: TestResult, again: TestResult) -> bool:
-    """Whether a test went the same way twice; what ran out of time may be cut short."""
+    """Say whether a test went the same way twice. What ran out of time may be cut short."""
     if first.error is not None and first.error.kind is ErrorKind.TIMEOUT:
         return True
     errors = [test.error.type if test.error else "" for test in (first, again)]

@@ -8,6 +8,8 @@ import re
 import warnings
 from collections.abc import Mapping, Sequence
 
+from engine.sandbox.rules import NAMES, rule_of
+
 PROMPT_FIELDS = (
     "prompt",
     "text",
@@ -23,6 +25,9 @@ PROMPT_FIELDS = (
 REFERENCE_FIELDS = ("code", "solutions", "references", "solution", "reference", "reference_solution")
 """Names under which it may have its reference solutions; all of them are taken. HumanEval's is `canonical_solution`."""
 
+_CHECKED = 3
+"""Arguments of a `check`: input, expected and actual output."""
+
 
 class ProblemError(ValueError):
     """A problem that cannot be judged; `field` names what is wrong with it."""
@@ -33,17 +38,18 @@ class ProblemError(ValueError):
 
 
 def references_of(data: Mapping[str, object]) -> tuple[str, ...]:
-    """All reference solutions of a record, each once: a text, a list of texts, or the JSON text of one."""
+    """Read all reference solutions of a record, each once: a text, a list of texts, or the JSON text of one."""
     found = [solution for name in REFERENCE_FIELDS for solution in _solutions(data.get(name), name)]
     return tuple(dict.fromkeys(solution for solution in found if solution.strip()))
 
 
 def _solutions(value: object, name: str) -> Sequence[str]:
     if isinstance(value, str) and (name == "solutions" or value.lstrip().startswith("[")):
+        text = value
         try:
-            value = json.loads(value) if value.strip() else []
+            value = json.loads(text) if text.strip() else []
         except (ValueError, RecursionError) as error:
-            if name == "solutions":
+            if text.lstrip().startswith("[") and name == "solutions":
                 raise ProblemError(name, f"is not JSON ({error})") from None
     if value is None:
         return ()
@@ -55,9 +61,34 @@ def _solutions(value: object, name: str) -> Sequence[str]:
 
 
 def _unfenced(text: str) -> str:
-    """The code in a text that is one Markdown block, which some data sets publish; other texts as they are."""
+    """Take the code out of a text that is one Markdown block, as some data sets publish it. Other texts stay."""
     block = re.fullmatch(r"\s*```(?:python|py|python3)?[ \t]*\n(.*?\n)```\s*", text, re.DOTALL)
     return block[1] if block else text
+
+
+def checker_of(data: Mapping[str, object]) -> str:
+    """Give the checker of a record: the name of a rule, or source that defines `check(input, expected, actual)`."""
+    checker = text_of(data, "checker").strip()
+    try:
+        if not checker or rule_of(checker) is not None:
+            return checker
+        if "check" in checker and _takes_three(parsed(checker, "checker")):
+            return checker
+    except ValueError as error:
+        if isinstance(error, ProblemError):
+            raise
+    allowed = f"one of {', '.join(NAMES)}, or Python source with `def check(input, expected, actual)`"
+    raise ProblemError("checker", f"must be {allowed}; is {checker[:80]!r}")
+
+
+def _takes_three(tree: ast.Module) -> bool:
+    """Say whether a function `check` of three arguments is defined."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name == "check":
+            given = node.args
+            positional = len(given.posonlyargs) + len(given.args)
+            return positional - len(given.defaults) <= _CHECKED and (positional >= _CHECKED or given.vararg is not None)
+    return False
 
 
 def parsed(source: str, field: str) -> ast.Module:
@@ -68,6 +99,11 @@ def parsed(source: str, field: str) -> ast.Module:
             return ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ProblemError(field, f"is not valid Python ({error})") from None
+
+
+def is_blank(text: str) -> bool:
+    """Say whether a text shows nothing: it has only blanks, control characters and characters of no width."""
+    return not any(character.isprintable() and not character.isspace() for character in text)
 
 
 def text_of(data: Mapping[str, object], name: str) -> str:

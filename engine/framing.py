@@ -1,6 +1,6 @@
-"""Messages between a process and the workers it starts: MessagePack of a record, its length before it.
+"""Frame messages between a process and the workers it starts: a record as MessagePack, with its length before it.
 
-A receiver decodes what comes into one type: the other side may be in hostile hands.
+A receiver decodes what comes into one type, because the other side may be in hostile hands.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ _LENGTH = struct.Struct("<I")
 
 
 class Reads(Protocol):
-    """What can be read from, as a file."""
+    """Anything that can be read from as a file."""
 
     def read(self, size: int, /) -> bytes: ...
 
 
 def send(stream: IO[bytes] | socket.socket, message: object) -> None:
-    """Write one message; raises BrokenPipeError where the other side is gone."""
+    """Write one message. Raises BrokenPipeError where the other side is gone."""
     data = msgspec.msgpack.encode(message)
     if isinstance(stream, socket.socket):
         stream.sendall(_LENGTH.pack(len(data)) + data)
@@ -31,7 +31,7 @@ def send(stream: IO[bytes] | socket.socket, message: object) -> None:
 
 
 def receive(stream: Reads, most_bytes: int = (1 << 32) - 1) -> bytes | None:
-    """Read one message, still encoded; None where the other side is gone or says more than `most_bytes`."""
+    """Read one message, still encoded. None where the other side is gone or says more than `most_bytes`."""
     head = stream.read(_LENGTH.size)
     if len(head) < _LENGTH.size:
         return None

@@ -1,19 +1,21 @@
-"""The judge: programs in, verdicts out, from several threads, with processes that are replaced when they die.
+"""Turn programs into verdicts, in several threads, with processes that are replaced when they die.
 
 Each thread owns a crew of processes (`engine.crew`) and gives it programs. Nothing that a program wrote is parsed or
-compared here: finished records come back.
+compared here. Finished records come back.
 """
 
 from __future__ import annotations
 
 import contextlib
 import queue
+import resource
 import threading
 from concurrent.futures import Future
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from engine.crew import Crew, Task
+from engine.crew import FILES, Crew
 from engine.executed import with_lines, worth_tracing
 from engine.limits import Limits
 from engine.messages import Answer, ClerkLimits
@@ -21,17 +23,20 @@ from engine.outputs import Output, check_observable, no_outputs, output_of, unre
 from engine.records import Diagnostic, Execution, Problem, TestResult, Verdict
 from engine.sandbox.isolation import Isolation, SandboxError
 from engine.sandbox.worker import WorkerError
+from engine.task import Task
 
 _QUEUE = 256
 """Submissions that wait before `submit` blocks."""
-_SPARES = 3
+_SPARES = 6
 """Crews per worker that are started, one by one, while programs sleep; they cost memory and no processor."""
+_FREE_FILES = 32
+"""Descriptors that spare crews leave free."""
 _TOGETHER, _FAIR = 8, 4
 """A crew is given so many programs at once, where so many times as many wait for each worker."""
 
 
 def check_submission(program: bytes, problem: Problem) -> None:
-    """Raises TypeError for what cannot be judged, in the caller's own line and not as a verdict."""
+    """Raise TypeError for what cannot be judged, in the caller's own line and not as a verdict."""
     if not isinstance(program, bytes):
         raise TypeError(f"program: must be bytes, as from text.encode(), not {type(program).__name__}")
     if not isinstance(problem, Problem):
@@ -39,7 +44,7 @@ def check_submission(program: bytes, problem: Problem) -> None:
 
 
 class Judge:
-    """Runs programs on problems in sandboxed workers; use it as a context manager, or `close` it."""
+    """Runs programs on problems in sandboxed workers. Use it as a context manager, or `close` it."""
 
     def __init__(
         self,
@@ -50,17 +55,17 @@ class Judge:
         hash_seed: int = 0,
         clerk_limits: ClerkLimits | None = None,
     ) -> None:
-        """Starts the workers and measures how well they confine.
+        """Start the workers and measure how well they confine.
 
         Args:
-            workers: worker processes; each takes about one core.
-            limits: what one program may use.
-            require: lowest isolation level to run at; 0 allows resource limits alone (never as root).
-            hash_seed: `PYTHONHASHSEED` of the programs; another one shows whether they depend on the order of sets.
-            clerk_limits: what reading one program's answers may take.
+            workers: Worker processes. Each takes about one core.
+            limits: What one program may use.
+            require: Lowest isolation level to run at. 0 allows resource limits alone, and never as root.
+            hash_seed: `PYTHONHASHSEED` of the programs. Another one shows whether they depend on the order of sets.
+            clerk_limits: What reading one program's answers may take.
 
         Raises:
-            SandboxError: this machine cannot confine programs as required, or no worker starts.
+            SandboxError: This machine cannot confine programs as required, or no worker starts.
         """
         if workers < 1:
             raise ValueError(f"workers must be at least 1, is {workers}")
@@ -71,7 +76,7 @@ class Judge:
         self._lock = threading.Lock()
         self._closed = False
         self._crews: list[Crew] = []
-        self._workers, self._most = workers, workers * (1 + _SPARES)
+        self._workers, self._most = workers, _most_crews(workers)
         self._turns = threading.Semaphore(workers)
         self._threads: list[threading.Thread] = []
         started = [self._add_crew() for _ in range(workers)]
@@ -85,17 +90,17 @@ class Judge:
 
     @property
     def retries(self) -> int:
-        """How often a program was given to fresh processes because its own had died."""
+        """Count how often a program was given to fresh processes because its own had died."""
         return sum(crew.retries for crew in self._crews)
 
     def submit(self, program: bytes, problem: Problem) -> Future[Execution]:
-        """Judges `program` on `problem`; blocks while very many submissions wait.
+        """Judge `program` on `problem`. Blocks while very many submissions wait.
 
         The same program on the same problem object is judged once while it is waiting or running.
 
         Args:
-            program: source as the policy wrote it.
-            problem: its tests decide.
+            program: Source as the policy wrote it.
+            problem: Its tests decide.
 
         Raises:
             TypeError: the program is no bytes, or the problem no `Problem`.
@@ -114,9 +119,9 @@ class Judge:
         return self._add(task)
 
     def trace_lines(self, program: bytes, problem: Problem, execution: Execution) -> Future[Execution]:
-        """`execution` with the lines that its tests ran (`TestResult.executed_lines`), from a second run.
+        """Add to `execution` the lines that its tests ran (`TestResult.executed_lines`), from a second run.
 
-        Without them where the second run went another way than the first, for tests that ran very many lines (save
+        None are added where the second run went another way than the first, for tests that ran very many lines (save
         those that ran out of time), and for all but the first tests where there are very many.
         """
         tests = worth_tracing(execution)
@@ -132,9 +137,9 @@ class Judge:
         return self._add(task)
 
     def parting(self, program: bytes, problem: Problem, test: int) -> Future[Diagnostic | None]:
-        """Where the program's variables part from those of the problem's first reference solution, in one test.
+        """Find where the program's variables part from those of the problem's first reference solution, in one test.
 
-        Nothing where they do not, or where the test came to no end.
+        None where they do not, or where the test came to no end.
         """
         task = Task(
             "parting",
@@ -148,14 +153,14 @@ class Judge:
         return self._add(task)
 
     def outputs(self, program: bytes, problem: Problem) -> Future[tuple[Output, ...]]:
-        """What `program` prints or returns for the input of each test; what the tests expect is not looked at.
+        """Give what `program` prints or returns for the input of each test, whatever the tests expect.
 
-        For `StdinTest`, `CallTest` (`expected` may be None) and `assert f(literals) == anything_literal`. A reference
-        solution run on new inputs gives new tests; run it more than once, on judges with different `hash_seed`, and
-        leave out what differs.
+        Tests are `StdinTest`, `CallTest` (`expected` may be None) or `assert f(literals) == anything_literal`. A
+        reference solution that is run on new inputs gives new tests. Run it more than once, on judges with different
+        `hash_seed`, and leave out what differs.
 
         Raises:
-            ValueError: a test is another assertion, which has no input that could be given to a program.
+            ValueError: A test is another assertion, which has no input that could be given to a program.
         """
         check_observable(problem)
         task = Task(
@@ -179,7 +184,7 @@ class Judge:
         return task.future
 
     def close(self, *, abandon: bool = False) -> None:
-        """Finishes what was submitted and ends the workers; with `abandon`, gives up what has not begun (`infra`)."""
+        """Finish what was submitted and end the workers. With `abandon`, give up what has not begun (`infra`)."""
         with self._lock:
             already, self._closed = self._closed, True
         if not already:
@@ -207,7 +212,7 @@ class Judge:
     # In the threads
 
     def _add_crew(self) -> Future[Isolation]:
-        """Start a thread with a crew; the result comes when its worker has been measured."""
+        """Start a thread with a crew. The result comes when its worker has been measured."""
         started: Future[Isolation] = Future()
         name = f"judge-{len(self._threads)}"
         self._threads.append(threading.Thread(target=self._work, args=(started,), name=name, daemon=True))
@@ -235,7 +240,7 @@ class Judge:
                 self._end_turn(crew)
 
     def _next(self, crew: Crew) -> list[Task]:
-        """Wait for the crew's turn, then for something to do, several tasks where very many wait; none at the end."""
+        """Wait for the crew's turn, then for something to do: several tasks where very many wait, none at the end."""
         self._turns.acquire()
         crew.has_turn = True
         task = self._queue.get()
@@ -258,7 +263,7 @@ class Judge:
             self._turns.release()
 
     def _fell_asleep(self, crew: Crew) -> None:
-        """A program sleeps and needs no processor: another crew may work as long, a new one where there is none."""
+        """Let another crew work while a program sleeps and needs no processor, a new one where there is none."""
         if not crew.has_turn:
             return
         self._end_turn(crew)
@@ -274,6 +279,12 @@ class Judge:
         task.future.set_result(result)
 
 
+def _most_crews(workers: int) -> int:
+    """Compute how many crews there may be, with as many spare ones as the limit of open files has room for."""
+    room = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - len(list(Path("/proc/self/fd").iterdir())) - _FREE_FILES
+    return max(min(workers * (1 + _SPARES), room // FILES), workers)
+
+
 def _infra(reason: str, isolation: str = "") -> Execution:
     return Execution(Verdict.INFRA, (), None, 0.0, isolation, infra_reason=reason)
 
@@ -285,6 +296,6 @@ def _execution(answer: Answer) -> Execution:
 
 
 def _unreadable(problem: Problem, isolation: str) -> Execution:
-    """The verdict on a program whose answers cannot be read: wrong ones."""
+    """Make the verdict on a program whose answers cannot be read, which are wrong ones."""
     tests = (TestResult(Verdict.FAILED, 0.0),) * len(problem.tests)
     return Execution(Verdict.FAILED, tests, None, 0.0, isolation)

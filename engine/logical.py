@@ -39,7 +39,7 @@ _COUNTED_BRACKETS = "(["
 
 
 def without_block(text: ProgramText, span: Span) -> Span:
-    """The span up to the end of the logical line it starts on: a compound statement's header, without its block.
+    """Give the span up to the end of the logical line on which it starts: a compound statement's header, no block.
 
     CPython 3.11 and pylint give some errors of a header (`for`, `with`, `class`, `except`) the whole statement's range.
     """
@@ -56,7 +56,7 @@ def logical_lines(program: bytes) -> Mapping[int, tuple[int, int]]:
 
 @lru_cache(maxsize=16)
 def layout(program: bytes) -> Layout:
-    """Reads the lines of a program; of one that does not parse, as far as strings and brackets can be told.
+    """Read the lines of a program. One that does not parse is read as far as strings and brackets can be told.
 
     An unclosed string ends with its line, and its line ends the statement: what follows is read afresh.
     """

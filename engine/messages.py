@@ -13,6 +13,8 @@ MOST_BYTES = 1 << 26
 """Of one answer. A longer one is not read."""
 DEADLINE = struct.Struct("<d")
 """The time on the monotonic clock by which a clerk's owner hears from it, in a page that both have."""
+UNLOADABLE = "the problem's checker cannot be loaded"
+"""How `Execution.infra_reason` begins where a checker fails before it sees an answer."""
 Job = Literal["judge", "lines", "parting", "outputs"]
 """The verdict; executed lines; where a program parts from a reference; its answers, compared with nothing."""
 

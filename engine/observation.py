@@ -32,7 +32,7 @@ class Observation(Trial):
         self._value: object = None
 
     def observe(self, worker: Port, isolation: str) -> tuple[Answered, ...]:
-        """Runs the program on all inputs; one answer for each, in order. Raises WorkerError as `run` does."""
+        """Run the program on all inputs. Gives one answer for each, in order. Raises WorkerError as `run` does."""
         execution = self.run(worker, None, isolation)
         if not execution.tests:  # refused by the compiler
             return (Answered(error=execution.error, seconds=execution.seconds),) * len(self._steps)

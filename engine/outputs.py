@@ -1,4 +1,4 @@
-"""What a program answers, with nothing to compare it with: for new inputs whose outputs are to be found out."""
+"""Observe what a program answers, with nothing to compare it with, for new inputs whose outputs are wanted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engine.steps import step_of
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What a program answered to one input."""
+    """The answer of a program to one input."""
 
     value: object = None
     """The printed text, or the returned value as plain data (an `Opaque` where it is none); None beside an error."""
@@ -26,29 +26,29 @@ class Output:
 
     @property
     def answered(self) -> bool:
-        """Whether `value` is an answer."""
+        """Say whether `value` is an answer."""
         return self.error is None and not self.infra_reason
 
 
 def check_observable(problem: Problem) -> None:
-    """Raises ValueError for a test whose input alone cannot be given to a program."""
+    """Raise ValueError for a test whose input alone cannot be given to a program."""
     for index, test in enumerate(problem.tests):
         if step_of(test, problem).kind == "assert":
             raise ValueError(f"tests[{index}] of {problem.id or 'the problem'} is not one call or one input")
 
 
 def output_of(answered: Answered) -> Output:
-    """The output that a clerk tells of."""
+    """Make the output of which a clerk tells."""
     record = load_line(answered.value) or {}
     return Output(decode(record.get("value")), answered.error, answered.seconds, answered.infra_reason)
 
 
 def unreadable_outputs(problem: Problem) -> tuple[Output, ...]:
-    """The outputs of a program whose answers could not be read."""
+    """Make the outputs of a program whose answers could not be read."""
     error = ProgramError(ErrorKind.CRASHED, "SystemExit", "its answers could not be read")
     return (Output(error=error),) * len(problem.tests)
 
 
 def no_outputs(problem: Problem, reason: str) -> tuple[Output, ...]:
-    """The outputs where we could not run the program."""
+    """Make the outputs where we could not run the program."""
     return (Output(infra_reason=reason),) * len(problem.tests)

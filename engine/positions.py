@@ -101,7 +101,7 @@ class SourceMap:
 
 
 def _encoding(program: bytes) -> str:
-    """The source's encoding by mark or cookie; UTF-8 where the cookie is not to be believed."""
+    """Find the source's encoding by mark or cookie. UTF-8 where the cookie is not to be believed."""
     try:
         name = codecs.lookup(tokenize.detect_encoding(io.BytesIO(program[:4096]).readline)[0]).name
     except (SyntaxError, LookupError, UnicodeError):

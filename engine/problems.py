@@ -10,11 +10,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import cast
 
+from engine.assertions import checked
 from engine.examples import doctests, shown_tests
 from engine.fields import (
     PROMPT_FIELDS,
     ProblemError,
     check_writable,
+    checker_of,
+    is_blank,
     kind_of,
     list_of,
     parsed,
@@ -28,7 +31,8 @@ _SHAPES = "`inputs` and `outputs` (APPS), `test_list` (MBPP), or `test` and `ent
 
 
 APPS_PRELUDE = """\
-import bisect, collections, copy, functools, heapq, itertools, math, operator, random, re, string, sys, time
+import bisect, collections, copy, fractions, functools, heapq, itertools, math, operator, random, re, string, sys, time
+import numpy as np
 from bisect import bisect_left, bisect_right
 from collections import ChainMap, Counter, OrderedDict, defaultdict, deque
 from functools import lru_cache, reduce
@@ -41,15 +45,14 @@ from typing import *
 
 
 def parse_problem(data: Mapping[str, object], id: str = "") -> Problem:
-    """The problem that `data` describes, in any of the public shapes; unknown keys are ignored.
+    """Read the problem that `data` describes, in any of the public shapes. Unknown keys are ignored.
 
     Args:
         data: APPS `{"fn_name"?, "inputs", "outputs"}` (also under `input_output`, as an object or as JSON text),
             MBPP `{"test_list", "test_setup_code"?}` or HumanEval `{"prompt", "entry_point", "test"}`. All may
             have a text (`PROMPT_FIELDS`), references (`REFERENCE_FIELDS`), `prelude`, `starter_code`, `comparison`,
-            `time_limit`, `difficulty`,
-            and `public`: indices of the tests that the text shows (else MBPP's asserts, HumanEval's doctests and the
-            examples in an APPS question are taken).
+            `checker`, `time_limit`, `difficulty`, and `public`: indices of the tests that the text shows (else MBPP's
+            asserts, HumanEval's doctests and the examples in an APPS question are taken).
         id: identity where `data` has no `id`, `task_id` or `problem_id`.
 
     Raises:
@@ -82,7 +85,7 @@ def _with_common_fields(problem: Problem, data: Mapping[str, object], identity: 
     limit = data.get("time_limit")
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int | float) or not 0 < limit < 1e6):
         raise ProblemError("time_limit", f"must be a positive number of seconds, is {limit!r}")
-    prompt = next((prompt for prompt in prompts if prompt.strip()), "")
+    prompt = next((prompt for prompt in prompts if not is_blank(prompt)), "")
     return Problem(
         id=found,
         tests=problem.tests,
@@ -96,12 +99,21 @@ def _with_common_fields(problem: Problem, data: Mapping[str, object], identity: 
         difficulty=text_of(data, "difficulty"),
         source=text_of(data, "source") or problem.source,
         comparison=ComparisonRule(rule),
+        checker=_deciding(checker_of(data), problem),
         time_limit=None if limit is None else float(cast("float", limit)),
     )
 
 
+def _deciding(checker: str, problem: Problem) -> str:
+    """Read the checker, which must have something to decide."""
+    sources = [test.source for test in problem.tests if isinstance(test, AssertTest)]
+    if checker and sources and not any(checked(source) != source for source in (*sources, problem.setup)):
+        raise ProblemError("checker", "has nothing to decide: no test is an assertion of the form `f(...) == value`")
+    return checker
+
+
 def _public(data: Mapping[str, object], problem: Problem, prompt: str) -> tuple[Test, ...]:
-    """The public tests: those the field `public` lists, or those that the shape or the text shows."""
+    """Find the public tests: those the field `public` lists, or those that the shape or the text shows."""
     if data.get("public") is None:
         return problem.public_tests or shown_tests(prompt, problem.tests)
     tests, indices = problem.tests, list_of(data, "public")
@@ -114,7 +126,7 @@ def _public(data: Mapping[str, object], problem: Problem, prompt: str) -> tuple[
 
 
 def _nested_apps(data: Mapping[str, object]) -> Mapping[str, object]:
-    """The fields of `input_output`, which published rows hold as JSON text."""
+    """Read the fields of `input_output`, which published rows hold as JSON text."""
     nested = data.get("input_output")
     if nested is None or nested == "":
         return {}
@@ -156,7 +168,7 @@ def _lines(value: object, field: str) -> str:
 
 
 def _arguments(value: object, field: str) -> tuple[object, ...]:
-    """Arguments of one call: a list, or text with one JSON value in each line (LiveCodeBench)."""
+    """Read the arguments of one call: a list, or text with one JSON value in each line (LiveCodeBench)."""
     if isinstance(value, list | tuple):
         return tuple(value)
     if isinstance(value, str):
@@ -168,7 +180,7 @@ def _arguments(value: object, field: str) -> tuple[object, ...]:
 
 
 def _decoded(expected: object) -> object:
-    """An expected value given as JSON text, where the arguments came as text too; itself if it is not JSON."""
+    """Decode an expected value given as JSON text, where the arguments came as text too. Itself if it is not JSON."""
     try:
         return json.loads(expected) if isinstance(expected, str) else expected
     except (ValueError, RecursionError):
@@ -200,7 +212,7 @@ def _mbpp(data: Mapping[str, object]) -> Problem:
 
 
 def _checking(source: object, field: str, setup: ast.Module) -> str:
-    """A test's source, which must be able to fail."""
+    """Check a test's source, which must be able to fail."""
     if not isinstance(source, str) or not source.strip():
         raise ProblemError(field, f"must be Python source, is {kind_of(source)}")
     if (found := asserting(source, parsed(source, field), setup)) is None:
@@ -211,23 +223,32 @@ def _checking(source: object, field: str, setup: ast.Module) -> str:
 
 
 def _imports(setup: str) -> str:
-    """The imports of the set-up: as published, tests and program share their names."""
+    """Find the imports of the set-up. As published, tests and program share their names."""
     imports = [node for node in parsed(setup, "test_setup_code").body if isinstance(node, ast.Import | ast.ImportFrom)]
     return "\n".join(ast.unparse(node) for node in imports if _roots(node) <= sys.stdlib_module_names)
 
 
 def _roots(node: ast.Import | ast.ImportFrom) -> set[str]:
-    """The packages that an import loads."""
+    """List the packages that an import loads."""
     names = [str(node.module)] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
     return {name.split(".")[0] for name in names}
 
 
 def _called_name(source: str, setup: str) -> str | None:
-    """The function under test: the first name called in `source` that neither Python nor the set-up defines."""
-    tree = parsed(setup, "test_setup_code")
-    bound = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
-    calls = [node.func.id for node in ast.walk(parsed(source, "test_list[0]")) if _is_plain_call(node)]  # type: ignore[attr-defined]
+    """Find the function under test: the first that the test or its set-up calls and only the program can define."""
+    nodes = [*ast.walk(parsed(source, "test_list[0]")), *ast.walk(parsed(setup, "test_setup_code"))]
+    bound = {name for node in nodes for name in _bound(node)}
+    calls = [node.func.id for node in nodes if _is_plain_call(node)]  # type: ignore[attr-defined]
     return next((name for name in calls if name not in bound and not hasattr(builtins, name)), None)
+
+
+def _bound(node: ast.AST) -> list[str]:
+    """List the names that a definition or an import gives."""
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return [alias.asname or alias.name for alias in node.names]
+    if isinstance(node, ast.arg):
+        return [node.arg]
+    return [node.name] if isinstance(node, ast.FunctionDef | ast.ClassDef) else []
 
 
 def _is_plain_call(node: ast.AST) -> bool:
@@ -246,7 +267,7 @@ def _human_eval(data: Mapping[str, object]) -> Problem:
     tree = parsed(source, "test")
     if not any(isinstance(node, ast.FunctionDef) and node.name == "check" for node in tree.body):
         raise ProblemError("test", "must define `check(candidate)`")
-    if not checks(tree):
+    if not checks(parsed(f"check({entry})", "entry_point"), tree):
         raise ProblemError("test", "checks nothing, so every program passes: there is no assertion in it")
     solution = text_of(data, "canonical_solution")
     return Problem(
@@ -261,13 +282,13 @@ def _human_eval(data: Mapping[str, object]) -> Problem:
 
 
 def _whole(references: Sequence[str], prompt: str, entry: str) -> tuple[str, ...]:
-    """References that define the function themselves as they are; function bodies after the prompt."""
+    """Make references whole: those that define the function stay as they are, and bodies go after the prompt."""
     defined = re.compile(rf"^\s*(?:async\s+)?def\s+{entry}\b|^{entry}\s*=", re.MULTILINE)
     return tuple(text if defined.search(text) else prompt + text for text in references)
 
 
 def _before_definition(prompt: str, entry: str) -> str:
-    """The imports and auxiliary functions that a prompt gives before the function to write."""
+    """Find the imports and auxiliary functions that a prompt gives before the function to write."""
     try:
         tree = parsed(prompt, "prompt")
     except ProblemError:

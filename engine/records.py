@@ -1,7 +1,7 @@
 """The records that flow out of the engine: problems, tests, executions, diagnostics, reports.
 
-What this module does not do: run anything, compare anything, or know what a token or a reward is.
-Every record is immutable; positions are byte offsets into the program as the policy wrote it.
+Every record is immutable. Positions are byte offsets into the program as the policy wrote it. The engine knows no
+tokens and no rewards.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Verdict(StrEnum):
 
 
 class ErrorKind(StrEnum):
-    """How a program failed to run to its end."""
+    """The way in which a program failed to run to its end."""
 
     SYNTAX = "syntax"
     """Rejected by the compiler before any line ran (no run-time exception can claim this kind)."""
@@ -39,7 +39,7 @@ class ErrorKind(StrEnum):
 
 
 class Source(StrEnum):
-    """Who made a diagnostic."""
+    """The tool that made a diagnostic."""
 
     RUNTIME = "runtime"
     SYNTAX = "syntax"
@@ -69,7 +69,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class StdinTest:
-    """Feed `stdin` to the program; its standard output must match `expected`."""
+    """Feeds `stdin` to the program, whose standard output must match `expected`."""
 
     stdin: str
     expected: str
@@ -77,18 +77,23 @@ class StdinTest:
 
 @dataclass(frozen=True, slots=True)
 class CallTest:
-    """Call the entry point; its return value must match `expected` (JSON-like plain data)."""
+    """Calls the entry point, whose return value must match `expected` (JSON-like plain data)."""
 
     args: tuple[object, ...]
     expected: object
     kwargs: dict[str, object] = field(default_factory=dict)
 
+    @property
+    def arguments(self) -> str:
+        """The arguments as a call writes them, such as `[1, 2], key=3`."""
+        return ", ".join([*map(repr, self.args), *(f"{name}={value!r}" for name, value in self.kwargs.items())])
+
 
 @dataclass(frozen=True, slots=True)
 class AssertTest:
-    """Python source run by the referee with the program's functions as stubs; passes if nothing is raised.
+    """Python source that the referee runs with the program's functions as stubs. It passes if nothing is raised.
 
-    MBPP: one `assert`. HumanEval: the `check` function and its call.
+    For MBPP it is one `assert`, and for HumanEval the `check` function and its call.
     """
 
     source: str
@@ -98,7 +103,7 @@ Test: TypeAlias = StdinTest | CallTest | AssertTest
 
 
 class ComparisonRule(StrEnum):
-    """How an output is compared with the expected one (see `engine.comparison`)."""
+    """The rule by which an output is compared with the expected one (see `engine.comparison`)."""
 
     STRICT = "strict"
     APPS = "apps"
@@ -128,19 +133,22 @@ class Problem:
     source: str = ""
     """The data set it comes from."""
     comparison: ComparisonRule = ComparisonRule.STRICT
+    checker: str = ""
+    """Decides in place of the comparison where there are several right answers: the name of a rule
+    (`engine.sandbox.rules`), or Python source of `check(input, expected, actual)`, which runs apart from programs."""
     time_limit: float | None = None
     """CPU seconds for one test; None takes the judge's limit."""
 
     @property
     def public_indices(self) -> tuple[int, ...]:
-        """Indices into `tests` of those that are public too."""
+        """List the indices into `tests` of those that are public too."""
         return tuple(index for index, test in enumerate(self.tests) if test in self.public_tests)
 
     def public_view(self) -> Problem:
-        """The same problem, judged by its public tests alone.
+        """Give the same problem, judged by its public tests alone.
 
         Raises:
-            ValueError: it has none.
+            ValueError: It has none.
         """
         if not self.public_tests:
             raise ValueError(f"problem {self.id!r} has no public tests")
@@ -157,7 +165,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class ProgramError:
-    """Why a program (or one test of it) did not run to its end."""
+    """The reason why a program, or one test of it, did not run to its end."""
 
     kind: ErrorKind
     type: str
@@ -172,13 +180,13 @@ class ProgramError:
 
     @property
     def span(self) -> Span | None:
-        """The place of the innermost frame in the program's text, if there is one."""
+        """Find the place of the innermost frame in the program's text, if there is one."""
         return self.frames[-1].span if self.frames else None
 
 
 @dataclass(frozen=True, slots=True)
 class TestResult:
-    """What one test said."""
+    """The result of one test."""
 
     verdict: Verdict
     seconds: float
@@ -188,13 +196,15 @@ class TestResult:
     """Start of what the program printed or returned, for display."""
     executed_lines: frozenset[int] | None = None
     """1-based lines of the program that ran; None where lines were not collected."""
+    note: str = ""
+    """Why the problem's own checker could not decide, so that the answer counts as wrong. Hostile, as `actual` is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How the lines of a program make statements, and how much each line does. Lines are 1-based.
+    """The statements that a program's lines make, and how much each line does. Lines are 1-based.
 
-    Lines that belong to no statement (blank ones, comments, what is left open) are in neither.
+    Lines that belong to no statement, such as blank ones, comments and what is left open, are in neither.
     """
 
     statements: Mapping[int, tuple[int, int]] = field(default_factory=dict)
@@ -205,7 +215,7 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """What the program did on all of its tests."""
+    """The result of running a program on all of its tests."""
 
     verdict: Verdict
     tests: tuple[TestResult, ...]
@@ -217,6 +227,7 @@ class Execution:
     isolation: str
     """The measured isolation level and its layers, such as `3: rlimits+seccomp+landlock+namespaces`."""
     peak_memory_bytes: int = 0
+    """Largest resident memory of its processes, for whoever sizes a machine. It decides nothing."""
     infra_reason: str = ""
     """What went wrong on our side, when the verdict is `infra`."""
     layout: Layout = field(default_factory=Layout)
@@ -224,7 +235,7 @@ class Execution:
 
     @property
     def pass_ratio(self) -> float:
-        """Share of tests passed, 0..1; 0 where no test ran."""
+        """Compute the share of tests passed, 0..1. It is 0 where no test ran."""
         return sum(test.verdict is Verdict.PASSED for test in self.tests) / len(self.tests) if self.tests else 0.0
 
 
@@ -244,7 +255,7 @@ class Diagnostic:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything the engine found out about one program."""
+    """Everything that the engine found out about one program."""
 
     program: bytes
     """The program exactly as the policy wrote it (UTF-8 unless a coding cookie says otherwise)."""
@@ -256,7 +267,7 @@ class Report:
 class Similarity:
     """Shares of a reference solution that are in a program too, 0..1 (CodeBLEU's syntax and data-flow match).
 
-    Where the program is larger than the reference, shares of the program.
+    Where the program is larger than the reference, they are shares of the program.
     """
 
     syntax: float = 0.0

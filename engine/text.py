@@ -67,17 +67,8 @@ class ProgramText:
         """Return the span between two places with 1-based lines and 0-based columns in **bytes** (`co_positions`)."""
         return self.span(self._byte(line, column), self._byte(end_line, end_column))
 
-    def span_of_characters(self, line: int, column: int, end_line: int, end_column: int) -> Span:
-        """Return this span for columns in **characters** (`SyntaxError.offset - 1`, tools that count code points)."""
-        return self.span(self._byte_of_character(line, column), self._byte_of_character(end_line, end_column))
-
     def _byte(self, line: int, column: int) -> int:
         return min(self.line_start(line) + max(column, 0), self.line_end(line))
-
-    def _byte_of_character(self, line: int, column: int) -> int:
-        start = self.line_start(line)
-        text = self.program[start : self.line_end(line)].decode(errors="replace")
-        return start + len(text[: max(column, 0)].encode())
 
     def _place(self, offset: int) -> tuple[int, int]:
         line = bisect.bisect_right(self._starts, offset)

@@ -1,9 +1,8 @@
-"""A second look at a program that failed: the lines that each test ran, or the states that one test went through.
+"""Look again at a program that failed, for the lines that each test ran or the states that one test went through.
 
-The first run decides the verdict; this one only adds to it, and only where it went the same way. Its cost is bounded:
-by lines run (`engine.sandbox.lines`), by tests, and by CPU time for what happens inside one line.
-
-What this module does not do: say what lines or states mean (`feedback.spectrum`, `engine.divergence`).
+The first run decides the verdict. This one only adds to it, and only where it went the same way. Its cost is bounded by
+lines run (`engine.sandbox.lines`), by tests, and by CPU time for what happens inside one line. `feedback.spectrum` and
+`engine.divergence` say what lines and states mean.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ class Tracing(Trial):
         trace: str,
         tests: Sequence[int],
     ) -> None:
-        """As `Trial`, for those of the problem's `tests` that are chosen by their indices."""
+        """Take what `Trial` takes, for those of the problem's `tests` that are chosen by their indices."""
         chosen = replace(
             problem,
             tests=tuple(problem.tests[index] for index in tests),
@@ -50,7 +49,7 @@ class Tracing(Trial):
         self._states: list[State] = []
 
     def results(self, worker: Port, referee: Port | None) -> tuple[TestResult, ...]:
-        """The results of the chosen tests, with the lines that each ran; none where the program does not compile now.
+        """Give the results of the chosen tests, with the lines that each ran. None where the program does not compile.
 
         Raises:
             WorkerError: a worker is gone.
@@ -61,7 +60,7 @@ class Tracing(Trial):
             return ()
 
     def states(self, worker: Port, referee: Port | None) -> tuple[State, ...]:
-        """The states of the first chosen test; none where it did not come to its end. Raises as `results` does."""
+        """Give the states of the first chosen test, none where it did not come to its end. Raises as `results` does."""
         self._states = []
         try:
             self._run_steps(worker, referee)

@@ -1,9 +1,9 @@
-"""One program on trial: what to run in the sandbox, and what to make of what comes back.
+"""Try one program: decide what to run in the sandbox, and what to make of what comes back.
 
 Everything a child says is a claim about what was printed, returned or raised. Expected outputs are compared here,
 outside. Each test has one attempt, and that counts. Every test has a child of its own, unless the program cannot tell
-whether it has (`engine.self_contained`): then all tests share one. A child that ends before its last test (it left,
-crashed, ran out of time, or left threads behind) is followed by another for the tests that remain.
+whether it has (`engine.self_contained`). Then all tests share one. A child that ends before its last test is followed
+by another for the tests that remain. It may have left, crashed, run out of time, or left threads behind.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any, NamedTuple
 
+from engine.assertions import checked
+from engine.checking import Checked
 from engine.claims import Claims
 from engine.comparison import outputs_match, values_match
 from engine.limits import Limits
-from engine.reading import Reading, read_program
+from engine.reading import Reading
 from engine.records import ErrorKind, Execution, Problem, ProgramError, StdinTest, TestResult, Verdict
 from engine.sandbox.values import decode
 from engine.sandbox.wire import EXITED, OUT_OF_MEMORY, Reply, Request, Task, load_line
@@ -45,7 +47,7 @@ _SHOWN = 500
 
 
 class _Round(NamedTuple):
-    """What one child brought: results for the first of the tests it was given, in order."""
+    """The results of one child, for the first of the tests it was given, in order."""
 
     results: list[TestResult]
     reply: Reply
@@ -53,7 +55,7 @@ class _Round(NamedTuple):
 
 
 def readable(read: Callable[..., TestResult], *claim: object) -> TestResult:
-    """The result that `read` makes of a claim; an answer that cannot be read or compared is a wrong one."""
+    """Give the result that `read` makes of a claim. An answer that cannot be read or compared is a wrong one."""
     try:
         return read(*claim)
     except Exception:  # whatever a program can make our reading of it raise is its doing
@@ -80,7 +82,7 @@ class Trial:
         reading: Reading,
         trace: str = "",
     ) -> None:
-        """Takes what is known of the problem (`steps_of`) and of the program (`read_program`).
+        """Take what is known of the problem (`steps_of`) and of the program (`read_program`).
 
         `trace` says what else the children are to note (`Task.trace`).
         """
@@ -88,14 +90,15 @@ class Trial:
         self._steps, self._reading = steps, reading
         self._claims = Claims(program)
         self._infra_reason = "the referee ended early"
+        self._checked = Checked(problem.checker, limits)
         expected = max((len(step.expected) for step in self._steps if isinstance(step.expected, str)), default=0)
         self._output_bytes = 1 << (max(limits.output_bytes, 2 * expected) - 1).bit_length()
 
     def run(self, worker: Port, referee: Port | None, isolation: str) -> Execution:
-        """Runs all tests and gives the verdict.
+        """Run all tests and give the verdict.
 
         Raises:
-            WorkerError: a worker is gone; nothing is known about the program.
+            WorkerError: A worker is gone, so nothing is known about the program.
         """
         if self._reading.refusal is not None:
             error = self._claims.compile_error(self._reading.refusal)
@@ -119,14 +122,14 @@ class Trial:
         )
 
     def _prelude_fault(self, worker: Port, results: Sequence[TestResult]) -> str:
-        """What the prelude raises without the program, where no test came as far as a line of the program's own."""
+        """Find what the prelude raises without the program, where no test came as far as a line of the program."""
         errors = [result.error for result in results]
         if not (self._problem.prelude and self._program) or any(error is None or error.frames for error in errors):
             return ""
         first = self._problem.tests[0]
         test = first if isinstance(first, StdinTest) else StdinTest("", "")
         problem = replace(self._problem, tests=(test,))
-        alone = Trial(b"", problem, self._limits, steps_of(problem), read_program(b"", problem.prelude))
+        alone = Trial(b"", problem, self._limits, steps_of(problem), Reading())  # with the whole prelude
         error = alone.run(worker, None, "").error
         if error is None or error.kind is not ErrorKind.RUNTIME:
             return ""
@@ -150,10 +153,10 @@ class Trial:
                 if not one.reply.begun:  # it fell while compiling, and so it will for the others
                     results += one.results[-1:] * len(steps)
                     break
-        return results, rounds
+        return self._checked.settled(self._steps, results, referee), rounds
 
     def _why_give_up(self, results: Sequence[TestResult], rounds: Sequence[_Round]) -> str:
-        """Why no more tests are run; empty while they are."""
+        """Say why no more tests are run. Empty while they are."""
         if (late := timeouts(results)) >= self._limits.timeouts:
             return f"{late} tests had timed out before it"
         slept = sum(one.reply.idle_ns for one in rounds) / 1e9
@@ -171,9 +174,11 @@ class Trial:
         problem, tests = self._problem, tuple(step.given for step in steps)
         entry = problem.entry_point or ""
         if mode == "referee":
-            return Task(mode, b"", problem.prelude, problem.setup, entry, tests, b"", self._output_bytes, "")
+            setup, checker = checked(problem.setup) if problem.checker else problem.setup, problem.checker.encode()
+            return Task(mode, checker, problem.prelude, setup, entry, tests, b"", self._output_bytes, "")
         code = self._reading.code
-        return Task(mode, self._program, problem.prelude, "", entry, tests, code, self._output_bytes, self._trace)
+        prelude = problem.prelude if self._reading.prelude is None else self._reading.prelude
+        return Task(mode, self._program, prelude, "", entry, tests, code, self._output_bytes, self._trace)
 
     def _request(self, inputs: int) -> Request:
         cpu = self._problem.time_limit or self._limits.cpu_seconds
@@ -205,7 +210,7 @@ class Trial:
         raise CompilerError(self._claims.compile_error(report), outcome.reply)
 
     def _result(self, step: Step, record: dict[str, Any], output: bytes, request: Request) -> TestResult:
-        """The verdict on one test whose child said how it ended."""
+        """Give the verdict on one test whose child said how it ended."""
         seconds = self._claims.seconds(record)
         lines = self._claims.lines(record)
         if self._flooded(output, request):
@@ -220,18 +225,26 @@ class Trial:
             right, actual = self._returned_right(step, value), self._claims.repr(value)
         else:
             right, actual = False, ""
-        if not right and isinstance(record.get("unheard"), dict):
-            return TestResult(Verdict.ERROR, seconds, self._claims.error(record["unheard"]), actual, lines)
-        return TestResult(Verdict.PASSED if right else Verdict.FAILED, seconds, None, actual, lines)
+        if right and not self._problem.checker:
+            return TestResult(Verdict.PASSED, seconds, None, actual, lines)
+        wrong = TestResult(Verdict.FAILED, seconds, None, actual, lines)
+        if isinstance(record.get("unheard"), dict):
+            wrong = replace(wrong, verdict=Verdict.ERROR, error=self._claims.error(record["unheard"]))
+        self._checked.note(step, wrong)
+        return replace(wrong, verdict=Verdict.PASSED, error=None) if right else wrong
 
     def _printed_right(self, step: Step, output: bytes) -> bool:
         try:
             text = output.decode()
         except UnicodeDecodeError:
             return False
+        if self._problem.checker:
+            return self._checked.may_be_right(step, text)
         return outputs_match(str(step.expected), text, self._problem.comparison)
 
     def _returned_right(self, step: Step, value: object) -> bool:
+        if self._problem.checker:
+            return self._checked.may_be_right(step, value)
         if step.exact:
             return bool(value == step.expected)
         return values_match(step.expected, value, self._problem.comparison)
@@ -243,7 +256,7 @@ class Trial:
         return self._claims.shown(output[:_SHOWN])
 
     def _interrupted(self, step: Step, outcome: Outcome, output: bytes, seconds: float) -> TestResult:
-        """The verdict on the test during which the child ended."""
+        """Give the verdict on the test during which the child ended."""
         status, shown = os.waitstatus_to_exitcode(outcome.reply.status), self._shown(output)
         if len(output) > self._output_bytes:
             return TestResult(Verdict.ERROR, seconds, output_limit(self._output_bytes), shown)
@@ -293,7 +306,7 @@ class Trial:
         return _Round(results, played.reply, played.output)
 
     def _judged(self, step: Step, record: dict[str, Any], said: dict[str, Any], played: Outcome) -> TestResult:
-        """The verdict on one test that the referee has run."""
+        """Give the verdict on one test that the referee has run."""
         if record.get("lost"):
             return self._interrupted(step, played, b"", played.reply.cpu_ns / 1e9)
         seconds, lines = self._claims.seconds(said), self._claims.lines(said)
@@ -311,7 +324,7 @@ class Trial:
         return TestResult(verdict, seconds, None, actual, lines)
 
     def _fault_of_test(self, record: dict[str, Any]) -> str:
-        """Why no program can be blamed for what came of a test; empty where one can."""
+        """Say why no program can be blamed for what came of a test. Empty where one can."""
         if record.get("passed") is True:
             return ""
         if record.get("alone") is True:
@@ -321,7 +334,7 @@ class Trial:
         return f"a test gives the program a {unsent}, which cannot be sent to it" if unsent else ""
 
     def _referee_failed(self, judged: Outcome, played: Outcome, step: Step) -> TestResult:
-        """A test that the referee did not finish: too slow for what it was given, or our own fault."""
+        """Judge a test that the referee did not finish: too slow for what it was given, or our own fault."""
         if played.reply.stopped != EXITED:
             return self._interrupted(step, played, b"", played.reply.cpu_ns / 1e9)
         if judged.reply.stopped != EXITED:

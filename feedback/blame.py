@@ -1,6 +1,6 @@
-"""From findings to blames: which category, which place, how strong, and which findings agree.
+"""Turn findings into blames: decide category, place and strength, and which findings agree.
 
-What this module does not do: turn blames into numbers per token (`feedback.rewards`).
+`feedback.rewards` turns blames into numbers per token.
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ def decide_blames(
     spectrum: str | None = None,
     table_2: bool = False,
 ) -> tuple[Blame, ...]:
-    """One blame for each finding or group of findings that agree: errors, the suspect, then the linters' own.
+    """Make one blame for each finding or group of findings that agree: errors, the suspect, then the linters' own.
 
-    A program that passed is blamed for nothing, whatever is found in it; so is one that our own fault left unjudged.
-    One that was cut off is blamed as a whole for whatever it did: the place of an error that more text might have
-    averted says little, and so does a linter that read a part.
+    A program that passed is blamed for nothing, whatever is found in it, and so is one that our own fault left
+    unjudged. One that was cut off is blamed as a whole for whatever it did. The place of an error that more text might
+    have averted says little, and so does a linter that read a part.
 
     Args:
         report: What the engine found.
         taxonomy: What each finding blames.
         truncated: Whether generation hit the length limit.
         granularity: How much text a place takes.
-        spectrum: Formula that finds a suspect where no error has a sure place (`feedback.spectrum`); None for none.
-        table_2: Follow the paper's Table 2: of programs that were cut off only those that do not parse are blamed as a
-            whole, and some syntax errors are not blamed at all.
+        spectrum: Formula that finds a suspect where no error has a sure place (`feedback.spectrum`), or None.
+        table_2: Whether to follow the paper's Table 2. Then only programs that were cut off and do not parse are blamed
+            as a whole, and some syntax errors are not blamed at all.
     """
     verdict = report.execution.verdict
     if verdict in (Verdict.PASSED, Verdict.INFRA):
@@ -83,7 +83,7 @@ def decide_blames(
 
 
 def _of_unfinished(observed: list[Diagnostic], static: list[Diagnostic], rule: Rule) -> Iterable[Blame]:
-    """The whole program's blame, for each error or, of a wrong answer, for its being cut off."""
+    """Blame the whole program for each error or, with a wrong answer, for being cut off."""
     cut = Diagnostic(Source.RUNTIME, rule.code, "generation ended at the length limit", None)
     for diagnostic in [item for item in observed if item.source in ERROR_SOURCES] or [cut]:
         yield _blame(diagnostic, rule, rule.strength, rule.reason)
@@ -104,7 +104,7 @@ def _blame(diagnostic: Diagnostic, rule: Rule, strength: float, reason: str) -> 
 
 
 def _placed(blame: Blame, text: ProgramText, layout: Layout, granularity: Granularity) -> Blame:
-    """The blame with as much text as its place takes; a parser says where it gave up, not what is wrong there."""
+    """Give the blame as much text as its place takes. A parser says where it gave up, not what is wrong there."""
     if blame.span is None:
         return blame
     at_least = "statement" if blame.diagnostic.source is Source.SYNTAX and granularity == "expression" else granularity
@@ -112,7 +112,7 @@ def _placed(blame: Blame, text: ProgramText, layout: Layout, granularity: Granul
 
 
 def _gated(diagnostic: Diagnostic, rule: Rule, observed: Iterable[Diagnostic], verdict: Verdict) -> tuple[float, str]:
-    """Strength of a static finding in this program, and why."""
+    """Compute the strength of a static finding in this program, and say why."""
     if rule.category is Category.IGNORE:
         return 0.0, rule.reason
     errors = [item for item in observed if item.source in ERROR_SOURCES]
@@ -125,7 +125,7 @@ def _gated(diagnostic: Diagnostic, rule: Rule, observed: Iterable[Diagnostic], v
 
 
 def _weighed(errors: list[Blame], suspect: Blame, rule: Rule) -> list[Blame]:
-    """The errors with the suspect among them; where they point at different places, the weaker counts half."""
+    """Put the suspect among the errors. Where they point at different places, the weaker counts half."""
     located = [blame for blame in errors if blame.span is not None]
     together = list(errors)
     _merge(together, suspect, rule)
@@ -157,7 +157,7 @@ def _merge(blames: list[Blame], found: Blame, rule: Rule) -> None:
 
 
 def _joint_strength(blame: Blame, found: Blame, rule: Rule) -> float:
-    """Only a linter that agrees with an error adds to it, once: a line that crashed has run, and linters read alike."""
+    """Add to an error once, for a linter that agrees: a line that crashed has run, and linters read alike."""
     stronger = max(blame.strength, found.strength)
     if blame.diagnostic.source not in ERROR_SOURCES:
         return stronger

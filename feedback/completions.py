@@ -34,7 +34,7 @@ class WrittenProgram:
     """Whether the completion ends with the program, so that a length limit may have cut it off."""
 
     def offsets(self, pieces: Iterable[bytes]) -> NDArray[np.int32]:
-        """Give the byte range in `text` of each sampled token, int32 [T, 2]; tokens outside the program have none.
+        """Give the byte range in `text` of each sampled token, int32 [T, 2]. Tokens outside the program have none.
 
         Args:
             pieces: The bytes of each sampled token; together they are the completion.

@@ -30,7 +30,7 @@ class RewardSettings:
     """The settings of rewards. The numbers are the paper's, except where a docstring says otherwise."""
 
     __pydantic_config__: ClassVar[dict[str, object]] = {"extra": "forbid", "use_attribute_docstrings": True}
-    """So that the trainer's configuration can validate and document these fields; pydantic is not needed here."""
+    """So that the trainer's configuration can validate and document these fields. Pydantic is not needed here."""
 
     mode: Mode = "default"
     """`paper`: equations 3 to 10, alpha without a cap, strengths 1, lines, no static component. `default`: the same
@@ -51,7 +51,7 @@ class RewardSettings:
     fine_penalty: float = -0.3
     """R_fine of blamed tokens (equation 4)."""
     static_penalty: float = -0.15
-    """As `fine_penalty`, for findings of the linters; `default` mode only (ours)."""
+    """As `fine_penalty`, for findings of the linters. `default` mode only (ours)."""
     alpha_cap: float = 10.0
     """Largest alpha = T / (E - S) in `default` mode (ours): a one-token blame would weigh as much as T tokens."""
     granularity: Granularity = "expression"
@@ -59,7 +59,7 @@ class RewardSettings:
     block), or `expression`: what the error or the linter points at; the statement where that is a line or where the
     parser gave up."""
     spectrum: Literal["ochiai", "tarantula", "dstar", "none"] = "ochiai"
-    """Formula that finds a suspicious line where no error has a sure place (ours, `default` mode); `none` for none."""
+    """Formula that finds a suspicious line where no error has a sure place (ours, `default` mode). `none` for none."""
     taxonomy: str = ""
     """Path of a TOML file whose rows replace the shipped taxonomy's."""
 
@@ -86,7 +86,7 @@ class RewardSettings:
 
     @property
     def needs_lines(self) -> bool:
-        """Whether rewards depend on which lines the tests ran; finding out costs failing programs one more run."""
+        """Whether rewards depend on which lines the tests ran. Finding out costs failing programs one more run."""
         return self.mode == "default" and self.spectrum != "none"
 
 

@@ -59,7 +59,7 @@ class Scorer:
     def submit(
         self, token_ids: Sequence[int], problem: Problem, finish_reason: FinishReason | str = FinishReason.STOP
     ) -> Future[Feedback]:
-        """Start on a completion; blocks while very many programs wait.
+        """Start on a completion. Blocks while very many programs wait.
 
         Args:
             token_ids: [T] exactly the sampled ids, never decoded and encoded again.

@@ -13,7 +13,7 @@ from feedback.records import COMPONENTS, Blame, Feedback
 
 
 def to_json(feedback: Feedback, id: object, *, tokens: bool = True) -> dict[str, Any]:
-    """The line of `rltf feedback --batch` for one program (DESIGN section 8).
+    """Make the line of `rltf feedback --batch` for one program (docs/feedback.md).
 
     Args:
         feedback: What to write.
@@ -45,7 +45,10 @@ def to_json(feedback: Feedback, id: object, *, tokens: bool = True) -> dict[str,
 
 
 def _execution(execution: Execution) -> dict[str, Any]:
-    tests = [{"verdict": test.verdict.value, "seconds": test.seconds} for test in execution.tests]
+    tests: list[dict[str, Any]] = [
+        {"verdict": test.verdict.value, "seconds": test.seconds} | ({"note": test.note} if test.note else {})
+        for test in execution.tests
+    ]
     line = {
         "verdict": execution.verdict.value,
         "error": _error(execution.error),
@@ -70,7 +73,7 @@ def _place(span: Span | None, *, bytes_too: bool = False) -> dict[str, int | Non
 
 
 def _diagnostics(blames: tuple[Blame, ...]) -> tuple[list[dict[str, Any]], dict[Blame, int]]:
-    """Every finding with what its blame says of it, and where each blame's first one stands in that list."""
+    """List every finding with what its blame says of it, and where each blame's first one stands in that list."""
     lines: list[dict[str, Any]] = []
     index_of: dict[Blame, int] = {}
     for blame in blames:

@@ -1,7 +1,7 @@
-"""From a finding's place to the text it blames, and from text to tokens.
+"""Turn a finding's place into the text that it blames, and text into tokens.
 
-Nothing is parsed here. Logical lines come with the report (`Execution.layout`); where they are not known, the physical
-lines stand.
+Nothing is parsed here. Logical lines come with the report (`Execution.layout`). Where they are not known, physical
+lines take their place.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ GRANULARITIES = ("line", "statement", "expression")
 
 
 def refine(text: ProgramText, layout: Layout, span: Span, granularity: Granularity) -> Span:
-    """The text that a finding at `span` blames.
+    """Find the text that a finding at `span` blames.
 
-    `expression` keeps the span; `line` takes the line it starts on; `statement` takes the logical line it starts
-    on (a header with its continuation lines, never a block). Indentation and line ends are left out, save a line end
-    that is the finding itself (where a colon or an operand is missing: the token that ends the line is wrong). A
-    span without text (end of file, a blank line) moves back to the last line that has some.
+    `expression` keeps the span, and `line` takes the line on which it starts. `statement` takes the logical line on
+    which it starts, which is a header with its continuation lines and never a block. Indentation and line ends are left
+    out. A line end that is the finding itself stays: where a colon or an operand is missing, the token that ends the
+    line is wrong. A span without text (end of file, a blank line) moves back to the last line that has some.
     """
     if (
         granularity == "expression"
@@ -45,7 +45,7 @@ def refine(text: ProgramText, layout: Layout, span: Span, granularity: Granulari
 
 
 def token_range(span: Span, offsets: NDArray[np.int32]) -> tuple[int, int]:
-    """First and one past the last token whose bytes overlap `span`; equal where none does.
+    """Find the first and one past the last token whose bytes overlap `span`. They are equal where none does.
 
     Args:
         span: A place in the program.

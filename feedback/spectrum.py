@@ -1,7 +1,7 @@
-"""Which lines ran when tests failed: a place for wrong answers, which no error message has (and RLTF ignores).
+"""Find a place for wrong answers, from the lines that ran when tests failed. No error message has one.
 
-Tests rarely tell all lines apart, so how much a line does breaks ties: a bug needs an operator, a call, a name or a
-number to be in. What this module does not do: run anything (the engine collects executed lines), or explain the bug.
+Tests rarely tell all lines apart, so how much a line does breaks ties. A bug needs an operator, a call, a name or a
+number to be in. The engine collects the executed lines. RLTF ignores wrong answers.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ Formula = Callable[[int, int, int, int], float]
 
 
 def ochiai(failing: int, passing: int, failing_not: int, _: int) -> float:
-    """Ochiai's coefficient, 0..1."""
+    """Compute Ochiai's coefficient, 0..1."""
     return failing / math.sqrt((failing + failing_not) * (failing + passing)) if failing else 0.0
 
 
 def tarantula(failing: int, passing: int, failing_not: int, passing_not: int) -> float:
-    """Tarantula, 0..1."""
+    """Compute Tarantula, 0..1."""
     if not failing:
         return 0.0
     in_failing = failing / (failing + failing_not)
@@ -35,7 +35,7 @@ def tarantula(failing: int, passing: int, failing_not: int, passing_not: int) ->
 
 
 def dstar(failing: int, passing: int, failing_not: int, _: int) -> float:
-    """D* with exponent 2, squeezed into 0..1."""
+    """Compute D* with exponent 2, squeezed into 0..1."""
     if not failing:
         return 0.0
     value = failing**2 / max(passing + failing_not, 0.5)
@@ -61,10 +61,10 @@ _WITHOUT_CODE = re.compile(r"(?:else|try|finally)\s*:|(?:global|nonlocal)\b|[\"'
 def suspect(
     program: bytes, execution: Execution, formula: str = "ochiai", hints: Collection[int] = ()
 ) -> tuple[Diagnostic, float] | None:
-    """The most suspicious line as a finding, with how much that says (0..1).
+    """Find the most suspicious line, as a finding with how much that says (0..1).
 
     Suspicion counts as far as it exceeds that of a line that every test ran, which says little. None without executed
-    lines, or where no test passed: nothing tells the lines apart then.
+    lines, and where no test passed, because nothing tells the lines apart then.
 
     Args:
         program: The program.
@@ -93,10 +93,10 @@ def suspect(
 
 
 def executed_tokens(program: bytes, execution: Execution, offsets: NDArray[np.int32]) -> NDArray[np.bool_] | None:
-    """Whether any test ran the line of each token, bool [T]; None unless every test's lines are known.
+    """Say whether any test ran the line of each token, bool [T]. None unless every test's lines are known.
 
-    Lines without code of their own (`else:`, comments) share the fate of the line after them; tokens outside the
-    program (fences, end of text) count as run.
+    Lines without code of their own, such as `else:` and comments, share the fate of the line after them. Tokens outside
+    the program, such as fences and the end of text, count as run.
     """
     if not execution.tests or any(test.executed_lines is None for test in execution.tests):
         return None
@@ -116,7 +116,7 @@ def executed_tokens(program: bytes, execution: Execution, offsets: NDArray[np.in
 
 
 def suspicion(execution: Execution, formula: str = "ochiai") -> dict[int, float]:
-    """Suspicion of each line that a failing test ran; empty without executed lines."""
+    """Compute the suspicion of each line that a failing test ran. Empty without executed lines."""
     failing, passing = _runs(execution)
     score = FORMULAS[formula]
     found = {}
@@ -127,7 +127,7 @@ def suspicion(execution: Execution, formula: str = "ochiai") -> dict[int, float]
 
 
 def _runs(execution: Execution) -> tuple[list[set[int]], list[set[int]]]:
-    """Lines with code that each failing test ran, and each passing one."""
+    """List the lines with code that each failing test ran, and each passing one."""
     lines = execution.layout.statements
     runs = [
         ({line for line in test.executed_lines if line in lines}, test.verdict is Verdict.PASSED)

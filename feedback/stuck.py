@@ -1,6 +1,6 @@
-"""Where a program that never comes to an end is stuck: the line that calls itself, or a line of the loop.
+"""Find where a program that never comes to an end is stuck: the line that calls itself, or a line of the loop.
 
-What this module does not do: run anything, or prove that a loop ends. About half of its lines are the bug.
+It proves nothing. About half of its lines are the bug.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ _STRENGTH = 0.5
 
 
 def stuck(program: bytes, execution: Execution) -> tuple[Diagnostic, float] | None:
-    """The line where endless recursion or an endless loop shows, with how much that says (0..1).
+    """Find the line where endless recursion or an endless loop shows, with how much that says (0..1).
 
-    A recursion's is the line most often on its stack; a time-out's the one that does most of the last `while` loop
-    that every test ran (any loop, where none is a `while`). None for other programs, and for time-outs without
-    executed lines.
+    For a recursion it is the line most often on the stack. For a time-out it is the line that does most, of the last
+    `while` loop that every test ran, or of any loop where none is a `while`. None for other programs, and for time-outs
+    without executed lines.
     """
     error = execution.error
     if error is not None and error.builtin == "RecursionError":
@@ -51,7 +51,7 @@ def _endless_loop(program: bytes, execution: Execution) -> int | None:
 
 
 def _block(text: ProgramText, head: int) -> range:
-    """The lines of a compound statement, from its header on."""
+    """List the lines of a compound statement, from its header on."""
     end = head + 1
     while end <= text.line_count and (not text.line(end) or text.indentation(end) > text.indentation(head)):
         end += 1

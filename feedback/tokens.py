@@ -85,7 +85,7 @@ def token_offsets(pieces: Iterable[bytes], program: slice) -> NDArray[np.int32]:
 def extract_program(
     completion: bytes, how: Literal["whole", "fence"] = "whole", entry_point: str | None = None
 ) -> slice:
-    """Where the program lies in a completion; the time is linear in its length.
+    """Find where the program lies in a completion. The time is linear in its length.
 
     `fence` looks behind the last `</think>`. Of the Markdown code blocks there it takes
 

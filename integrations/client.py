@@ -18,7 +18,7 @@ class ScoreError(RuntimeError):
 
 
 class ScoreClient:
-    """Scores items at a service; waits while the service is full.
+    """Scores items at a service. Waits while the service is full.
 
     Args:
         url: Where `rltf serve` listens, such as http://127.0.0.1:8731.
@@ -32,7 +32,7 @@ class ScoreClient:
         self._headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
 
     def score(self, items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """Score items; the results come in their order.
+        """Score items. The results come in their order.
 
         Raises:
             ScoreError: the service refuses them, or does not answer in time.

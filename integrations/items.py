@@ -56,7 +56,7 @@ def program_of(data: Mapping[str, Any]) -> bytes:
 
 
 def finish_reason_of(data: Mapping[str, Any]) -> FinishReason:
-    """Read `finish_reason`; it is `stop` where there is none.
+    """Read `finish_reason`. It is `stop` where there is none.
 
     Raises:
         ValueError: there is no such reason.

@@ -86,7 +86,7 @@ class ScoreService:
         self._metrics = _Metrics(lambda: self._waiting)
 
     def app(self) -> web.Application:
-        """Make the application; closing it ends the engine's workers."""
+        """Make the application. Closing it ends the engine's workers."""
         app = web.Application(client_max_size=self._limits.request_bytes, middlewares=[self._answered, self._allowed])
         app.add_routes(
             [
@@ -127,7 +127,7 @@ class ScoreService:
         return items, isinstance(data, dict) and data.get("detail") is True
 
     def _submitted(self, items: list[Any], loop: asyncio.AbstractEventLoop) -> list[Future[Feedback]]:
-        """Start on all items, in a thread of its own; a malformed one becomes a future with the error."""
+        """Start on all items, in a thread of its own. A malformed one becomes a future with the error."""
         futures = []
         for item in items:
             try:
@@ -230,7 +230,7 @@ class _Metrics:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host's name or address is this machine's own alone."""
+    """Say whether a host's name or address is this machine's own alone."""
     if host == "localhost":
         return True
     try:

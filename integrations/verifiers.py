@@ -101,7 +101,7 @@ class CodeTaskset(vf.Taskset[CodeTask, CodeConfig]):  # type: ignore[misc]
 
 @lru_cache
 def _scorer(tokenizer: str, extract: Literal["whole", "fence"], workers: int) -> Scorer:
-    """One scorer for each process and configuration; its workers stay warm and end with the process."""
+    """Open one scorer for each process and configuration. Its workers stay warm and end with the process."""
     file = Path(tokenizer) / "tokenizer.json"
     found = None
     if tokenizer:

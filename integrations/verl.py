@@ -37,7 +37,7 @@ def token_scores(feedback: Feedback) -> NDArray[np.float32]:
 
 
 class TokenRewardManager(RewardManagerBase):  # type: ignore[misc]
-    """Scores responses on a scorer of its own; `reward_model.ground_truth` of a row is its problem.
+    """Scores responses on a scorer of its own. `reward_model.ground_truth` of a row is its problem.
 
     `reward.reward_kwargs` may set `workers` (of each kind, 2), `extract` (`fence`) and `stop` (none).
     """

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import sqlite3
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from training import Run
+from training.run import Stamp
 
 FOLDER = "runs"
 """The default of `run.folder`. Runs are searched in folders of this name."""
@@ -17,8 +17,6 @@ DEPTH = 3
 """Number of levels below the root at which such a folder may be: `runs/`, `project/runs/`, `team/project/runs/`."""
 MOST = 100
 """Maximum number of runs that are listed, newest first. Others are only counted."""
-
-Stamp = tuple[tuple[int, int], ...]
 
 
 class FoundRuns:
@@ -55,7 +53,7 @@ class FoundRuns:
         return folder.relative_to(self._root).as_posix()
 
     def _row(self, folder: Path) -> dict[str, Any]:
-        stamp = tuple((status.st_mtime_ns, status.st_size) for status in (file.stat() for file in _files(folder)))
+        stamp = Run(folder).stamp()
         known = self._known.get(folder)
         if known is None or known[0] != stamp:
             row = {"path": self._path(folder), "name": folder.name, **_described(folder)}
@@ -63,12 +61,8 @@ class FoundRuns:
         return known[1]
 
 
-def _files(folder: Path) -> list[Path]:
-    return [file for file in (folder / "run.db", folder / "run.db-wal") if file.exists()]
-
-
 def _changed(folder: Path) -> float:
-    return max((file.stat().st_mtime for file in _files(folder)), default=0.0)
+    return max((modified / 1e9 for modified, _ in Run(folder).stamp()), default=0.0)
 
 
 def _described(folder: Path) -> dict[str, Any]:
@@ -78,7 +72,7 @@ def _described(folder: Path) -> dict[str, Any]:
         newest = next(iter(run.rows("SELECT max(step) AS step FROM metrics")), {}).get("step")
         names = ("pass_rate", "held_out/pass@1")
         rows = list(run.rows("SELECT name, value FROM metrics WHERE name IN (?, ?) ORDER BY seq", names))
-    except (sqlite3.Error, ValueError, TypeError):  # no database, or not one that a trainer wrote
+    except (ValueError, TypeError):  # no database, or not one that a trainer wrote
         return {"state": "unreadable", "step": 0, "steps": None, "pass_rate": None, "held_out": []}
     # numbers that JSON has: a run that diverged has others
     finite = [row for row in rows if isinstance(row["value"], float) and math.isfinite(row["value"])]

@@ -29,7 +29,7 @@ def frozen_sample(record: Mapping[str, Any]) -> str:
 
 
 def folded(line: str, html: str) -> str:
-    """What stands below a live view: shut, one line; opened where no kernel shows the view any more, what it showed."""
+    """Write what stands below a live view: one line, which opens to what the view showed where there is no kernel."""
     return f"<details><summary>{escape(line)} (kept for when no kernel shows the view above)</summary>{html}</details>"
 
 

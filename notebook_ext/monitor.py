@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextvars
 import queue
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -134,8 +133,17 @@ class Monitor:
     def _look(self) -> str:
         try:
             return str(self.tick().get("state"))
-        except sqlite3.OperationalError:  # the store is just being made, or is locked: the next look will do
-            return "starting"
+        except (OSError, ValueError) as error:  # damaged, or taken away: the next look may find it whole again
+            return self._unreadable(str(error))
+
+    def _unreadable(self, failure: str) -> str:
+        """Tell every view that the run cannot be read, and why. Returns the state that they show."""
+        self._stamp = None
+        self._state = {"name": self._run.name, **self._state, "state": "unreadable", "failure": failure}
+        for viewer in self._viewers.values():
+            if viewer.told != self._state:
+                self._post(viewer, {})
+        return "unreadable"
 
     def answer(self, message: Message) -> None:
         """Act on one message of a view. A malformed message is dropped, so a broken page ends nothing."""
@@ -203,22 +211,13 @@ class Monitor:
 
     def tick(self) -> Message:
         """Send every view its news. Returns the run's state."""
-        stamp = (
-            self._store_stamp(),
-            self._clock() // HEARTBEAT,
-        )  # now and then look even where no file seems to change
+        stamp = (self._run.stamp(), self._clock() // HEARTBEAT)  # now and then look even where no file seems to change
         if stamp != self._stamp:
             self._state = {"name": self._run.name, **self._run.state, "answered": self._newest_answer()}
             self._stamp = stamp
         for viewer in self._viewers.values():
             self._update(viewer)
         return self._state
-
-    def _store_stamp(self) -> tuple[tuple[int, int], ...]:
-        """Return a stamp that changes with the store. Reading the store costs a hundred times as much."""
-        files = [self._run.path / name for name in ("run.db", "run.db-wal")]
-        found = [file.stat() for file in files if file.exists()]
-        return tuple((status.st_mtime_ns, status.st_size) for status in found)
 
     def _newest_answer(self) -> int:
         """Return the id of the newest command that the trainer has answered. Later state events do not repeat it."""
@@ -240,6 +239,9 @@ class Monitor:
                 viewer.caught_up = self._stamp
             if not news and self._state == viewer.told and waited < HEARTBEAT:
                 return
+        self._post(viewer, news)
+
+    def _post(self, viewer: _Viewer, news: Message) -> None:
         viewer.seq = news.pop("seq", viewer.seq)
         viewer.sent += 1
         viewer.last_sent, viewer.told = self._clock(), self._state

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -134,6 +133,7 @@ class TrainingView(_View):
         self._freeze_at_end = freeze
         self._closed = threading.Event()
         self._outputs: list[tuple[Any, Any]] = []  # the view, and below it what is kept for when no kernel is there
+        self._keeping = threading.Lock()  # nothing is kept any more once the view itself is static
         self.frozen = False
         """Whether the outputs have been replaced by their static form."""
         self._counterfactuals = Counterfactuals(self.send, self._assess_edited)
@@ -176,7 +176,8 @@ class TrainingView(_View):
         for shown, kept in self._outputs:
             shown.update({"text/html": html, "text/plain": repr(self)}, raw=True)
             if kept is not None:
-                kept.update({"text/html": "", "text/plain": ""}, raw=True)
+                with self._keeping:
+                    kept.update({"text/html": "", "text/plain": ""}, raw=True)
         self.frozen = True
 
     def export_html(self, path: str | Path) -> Path:
@@ -207,10 +208,11 @@ class TrainingView(_View):
             began = time.monotonic()
             try:
                 html = folded(run_line(self.run), frozen_run(self.run))
-            except sqlite3.Error:  # the store is being made, or locked
+            except (OSError, ValueError):  # it cannot be read just now: the view says why
                 continue
-            if not self._closed.is_set():
-                kept.update({"text/html": html, "text/plain": repr(self)}, raw=True)
+            with self._keeping:
+                if not self._closed.is_set():
+                    kept.update({"text/html": html, "text/plain": repr(self)}, raw=True)
             pause = max(KEEP_EVERY, KEEP_SHARE * (time.monotonic() - began))
 
     def _ipython_display_(self) -> None:

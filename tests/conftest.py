@@ -18,3 +18,9 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no shared data beside the checkout (looked for {folder.name}/ in {folder.parent.name}/)")
     return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files with slow tests first, so that no core waits for one of them at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)

@@ -1,4 +1,4 @@
-"""The buffer of experiences: online first in, first out (RLTF section 3.1); offline a fixed store.
+"""The buffer of experiences: online first in, first out (RLTF section 3.1). Offline a fixed store.
 
 Online it grows to its capacity and then lets the oldest go.
 """
@@ -34,7 +34,7 @@ class Buffer:
         return iter(self._experiences)
 
     def add(self, experiences: Iterable[Experience]) -> None:
-        """Append; the oldest fall out when the buffer is full."""
+        """Append. The oldest fall out when the buffer is full."""
         self._experiences.extend(experiences)
 
     def older(self, step: int, new: int) -> list[Experience]:

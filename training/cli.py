@@ -34,7 +34,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run `rltf ARGUMENTS`; returns the exit status (a usage error exits with 2 from within argparse)."""
+    """Run `rltf ARGUMENTS`. Returns the exit status."""
     parser = _Parser(prog="rltf", description="Teach a code model with feedback from running and reading its programs.")
     subparsers = parser.add_subparsers(dest="subcommand", required=True, metavar="SUBCOMMAND")
     words = list(sys.argv[1:] if arguments is None else arguments)
@@ -42,13 +42,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         subparser = subparsers.add_parser(name, help=text, description=text, allow_abbrev=False)
         if name in words[:1]:  # only the chosen subcommand's module is loaded
             import_module(f"training.commands.{name}").add_arguments(subparser)
-    chosen, unknown = parser.parse_known_args(words)
-    command = import_module(f"training.commands.{chosen.subcommand}")
-    if unknown:
-        explain = getattr(command, "explain_unknown", "no such argument: {}; see --help".format)
-        parser.error(explain(unknown[0]))
     try:
+        chosen, unknown = parser.parse_known_args(words)
+        command = import_module(f"training.commands.{chosen.subcommand}")
+        if unknown:
+            explain = getattr(command, "explain_unknown", "no such argument: {}; see --help".format)
+            parser.error(explain(unknown[0]))
         return int(command.run(chosen))
+    except SystemExit as exited:  # argparse's: help, or a usage error
+        return int(exited.code or 0)
     except KeyboardInterrupt:
         return 130
 

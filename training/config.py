@@ -17,10 +17,10 @@ from typing import Annotated, Any
 import tomli_w
 from pydantic import BeforeValidator, SerializeAsAny, ValidationError, model_validator
 
-from training.algorithms import ALGORITHMS, Algorithm, algorithm_class, present_keys
-from training.algorithms.policy_gradient import PolicyGradient
+from training.algorithms import ALGORITHMS, DEFAULT, Algorithm, algorithm_class
 from training.errors import ConfigError
 from training.sections import (
+    SERVED,
     BufferSection,
     CriticSection,
     DataSection,
@@ -52,14 +52,16 @@ def _objective(given: object) -> object:
     """Validate the section of whichever algorithm it names."""
     if not isinstance(given, dict):
         return given
-    table = present_keys(given)
-    section = algorithm_class(str(table.get("algorithm", "rltf"))).Section
-    for key in table:
+    name = str(given.get("algorithm", DEFAULT))
+    section = algorithm_class(name).Section
+    for key in given:
         if key not in section.model_fields and f"objective.{key}" in {known.name for known in keys()}:
-            name = table.get("algorithm", "rltf")
             allowed = ", ".join(section.model_fields)
             raise ValueError(f"{key}: algorithm {name!r} has no such key; allowed: {allowed}")
-    return section.model_validate(table)
+    return section.model_validate(given)
+
+
+_Objective = Annotated[SerializeAsAny[Algorithm.Section], BeforeValidator(_objective)]
 
 
 class TrainConfig(Section):
@@ -71,7 +73,7 @@ class TrainConfig(Section):
     sampler: SamplerSection = SamplerSection()
     engine: EngineSection = EngineSection()
     feedback: FeedbackSection = FeedbackSection()
-    objective: Annotated[SerializeAsAny[Algorithm.Section], BeforeValidator(_objective)] = PolicyGradient.Section()
+    objective: _Objective = algorithm_class(DEFAULT).Section()
     critic: CriticSection = CriticSection()
     buffer: BufferSection = BufferSection()
     optimizer: OptimizerSection = OptimizerSection()
@@ -106,7 +108,7 @@ class TrainConfig(Section):
     @property
     def learned_per_step(self) -> int:
         """Experiences that a step learns from: its own and older ones, which only a ratio makes fit to learn from."""
-        reuse = self.algorithm.reuse if getattr(self.objective, "clip_high", 0) else 1
+        reuse = self.algorithm.reuse if self.objective.has_ratio else 1
         return self.buffer.batch_size or reuse * self.samples_per_step
 
     @property
@@ -122,7 +124,7 @@ class TrainConfig(Section):
         if not isinstance(given, dict) or not isinstance(objective, dict):
             return given
         try:
-            algorithm = algorithm_class(str(objective.get("algorithm", "rltf")))
+            algorithm = algorithm_class(str(objective.get("algorithm", DEFAULT)))
         except ConfigError:
             return given  # which the section says better
         filled = dict(given)
@@ -145,21 +147,29 @@ class TrainConfig(Section):
         Raises:
             ConfigError: the file cannot be read, a key is unknown or a value is not allowed.
         """
-        data = read_toml(Path(path)) if path is not None else {}
+        where = "" if path is None else f" (in {path} or the command line)"
+        return cls.of(read_toml(Path(path)) if path is not None else {}, overrides, where)
+
+    @classmethod
+    def of(cls, data: dict[str, Any], overrides: Mapping[str, object] | None = None, where: str = "") -> TrainConfig:
+        """Validate tables of keys, with overrides laid over them. `where` is named in errors: the file they are from.
+
+        Raises:
+            ConfigError: a key is unknown or a value is not allowed.
+        """
         for dotted, value in (overrides or {}).items():
             section, _, key = dotted.partition(".")
             table = data.setdefault(section, {})
             if not isinstance(table, dict):
                 raise ConfigError(f"{section}: must be a table, not {table!r}")
             table[key] = value
-        where = "" if path is None else f" (in {path} or the command line)"
         try:
             return cls.model_validate(data)
         except ValidationError as error:
             raise ConfigError("; ".join(_explain(problem) for problem in error.errors()) + where) from None
 
     def to_toml(self) -> str:
-        """Every key with its value, as TOML."""
+        """Write every key with its value, as TOML."""
         return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
 
 
@@ -177,9 +187,10 @@ def _misfits(config: TrainConfig) -> Iterator[str]:
             f"buffer.capacity: {config.buffer.capacity} must be at least {most} (problems_per_step *"
             " samples_per_problem * turns), or a step's first samples fall out before they are learned from"
         )
-    if (sampler.backend == "vllm") != bool(sampler.servers):
+    if (sampler.backend in SERVED) != bool(sampler.servers):
         found = f"backend {sampler.backend!r} with {len(sampler.servers)}"
-        yield f"sampler.servers: backend 'vllm' needs one or more and no other has any, not {found}"
+        served = " and ".join(map(repr, SERVED))
+        yield f"sampler.servers: backends {served} need one or more and no other has any, not {found}"
     if sampler.ahead and sampler.backend == "transformers":
         yield f"sampler.ahead: only servers sample while the learner learns, not backend {sampler.backend!r}"
 
@@ -197,13 +208,15 @@ class Key:
 
 @cache
 def keys() -> tuple[Key, ...]:
-    """List every `section.key`, in order; those of `objective` for all algorithms."""
+    """List every `section.key`, in order. `objective` has those of all algorithms."""
     schema = TrainConfig.model_json_schema()
     tables = {name: schema["$defs"][value["$ref"].rpartition("/")[2]] for name, value in schema["properties"].items()}
     sections = {name: dict(table["properties"]) for name, table in tables.items()}
-    for algorithm in ALGORITHMS:  # the first to have a key documents it
-        for name, value in algorithm_class(algorithm).Section.model_json_schema()["properties"].items():
-            sections["objective"].setdefault(name, value)
+    for algorithm in ALGORITHMS:  # the first to have a key gives its default
+        section = algorithm_class(algorithm).Section
+        for name, value in section.model_json_schema()["properties"].items():
+            sections["objective"].setdefault(name, {**value, "description": _description(section, name)})
+    sections["objective"]["algorithm"]["enum"] = [*ALGORITHMS, "package.module:Name"]
     return tuple(
         Key(
             f"{section}.{name}",
@@ -216,8 +229,14 @@ def keys() -> tuple[Key, ...]:
     )
 
 
+def _description(section: type[Section], name: str) -> str:
+    """Find the help text of a key, which stands in the class that brought it in. Others change its default alone."""
+    ancestors = (cls for cls in section.__mro__ if issubclass(cls, Section) and name in cls.model_fields)
+    return next((text for cls in ancestors if (text := cls.model_fields[name].description)), "")
+
+
 def read_toml(path: Path) -> dict[str, Any]:
-    """A TOML file's content; ConfigError says why it cannot be had."""
+    """Read a TOML file. ConfigError says why it cannot be read."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -227,7 +246,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def unknown_key(name: str) -> str:
-    """What to say of a key that does not exist: the likeliest one meant, or all that are allowed there."""
+    """Word the message about a key that does not exist: the likeliest one meant, or all that are allowed there."""
     known = [key.name for key in keys()]
     close = difflib.get_close_matches(name, known, n=1)
     section = name.partition(".")[0]

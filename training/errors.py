@@ -17,7 +17,7 @@ from pathlib import Path
 
 
 class RefusedError(ValueError):
-    """The input cannot be used; the message is one line that says what, where and what is allowed."""
+    """The input cannot be used. The message is one line that says what, where and what is allowed."""
 
 
 class ConfigError(RefusedError):
@@ -37,11 +37,11 @@ class RunError(RefusedError):
 
 
 class LostError(RuntimeError):
-    """Something outside this process is gone; raised as it is where another process of the run is."""
+    """Something outside this process is gone. Raised as it is where another process of the run is."""
 
 
 class ServerError(LostError):
-    """A sampling server answered what cannot be used, or none is left; the message names server and field."""
+    """A sampling server answered what cannot be used, or none is left. The message names server and field."""
 
 
 class ClusterError(LostError):
@@ -49,7 +49,7 @@ class ClusterError(LostError):
 
 
 class ElsewhereError(RuntimeError):
-    """Another process of the run failed and reports it itself; this one ends without a word."""
+    """Another process of the run failed and reports it itself. This one ends without a word."""
 
 
 class DivergenceError(RuntimeError):
@@ -61,7 +61,7 @@ class Stopping(Exception):  # noqa: N818
 
 
 class Interrupted(Exception):  # noqa: N818
-    """Training stopped before its end; its checkpoint is in `checkpoint`."""
+    """Training stopped before its end. Its checkpoint is in `checkpoint`."""
 
     def __init__(self, checkpoint: Path) -> None:
         super().__init__(str(checkpoint))

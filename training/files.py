@@ -20,6 +20,9 @@ def write_bytes(path: Path, data: bytes) -> None:
     Raises:
         OSError: it cannot be written, and names the file; what was there before is as it was.
     """
+    if _is_special(path):
+        path.write_bytes(data)
+        return
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with aside.open("wb") as file:
@@ -33,7 +36,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def why_unwritable(path: Path, spec: str = "") -> str:
-    """What is known against writing a file, before the work whose result it is to hold; empty where nothing is.
+    """Say what is known against writing a file, before the work whose result it is to hold. Empty where nothing is.
 
     Args:
         path: The file.
@@ -43,8 +46,10 @@ def why_unwritable(path: Path, spec: str = "") -> str:
     try:
         if path.is_dir():
             return f"{path}: cannot be written: is a folder"
+        if _is_special(path):
+            return ""
         read = [Path(name) for name in (spec, spec.rpartition(":")[2]) if name]
-        if path.exists() and any(each.exists() and path.samefile(each) for each in read):
+        if path.exists() and any(file.exists() and path.samefile(file) for file in read):
             return f"{path}: is the data that is read; write elsewhere"
         if not path.parent.is_dir():
             return f"{path}: cannot be written: no folder {path.parent}"
@@ -53,6 +58,11 @@ def why_unwritable(path: Path, spec: str = "") -> str:
     except OSError as error:
         return f"{path}: cannot be written: {error.strerror}"
     return ""
+
+
+def _is_special(path: Path) -> bool:
+    """Say whether something is there that takes what is written and keeps its place, such as a pipe or `/dev/null`."""
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def sync_folder(folder: Path) -> None:

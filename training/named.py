@@ -13,7 +13,7 @@ from training.errors import ConfigError
 
 
 def load_named(key: str, path: str, kind: type | None = None) -> Any:  # noqa: ANN401
-    """Import what `path` names; modules in the present folder are found too.
+    """Import what `path` names. Modules in the present folder are found too.
 
     Args:
         key: Where the name was given, for the message.

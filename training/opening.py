@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from engine import Problem
@@ -11,15 +12,17 @@ from feedback import Scorer
 from training.algorithms import Parts
 from training.buffer import Buffer
 from training.config import TrainConfig
-from training.errors import DataError, RunError
+from training.errors import ConfigError, DataError, RunError, ServerError
+from training.evaluation.fingerprints import fingerprint_of_model, fingerprint_of_problems
 from training.files import why_unwritable
 from training.judging.scoring import open_scorer
 from training.learners import open_learner
-from training.models.lengths import fitting, limited
+from training.models.lengths import fitting, has_room, limited, positions
 from training.models.performance import Performance
 from training.models.policy import Policy, load_policy
 from training.ranks import Ranks
 from training.records import Experience
+from training.repairs import Repairs
 from training.rollouts import Rollouts
 from training.run import move_earlier, write_settings
 from training.run.checkpoint import (
@@ -36,7 +39,7 @@ from training.run.recorder import Recorder
 from training.run.resume import Beginning, set_damaged_aside
 from training.run.store import NoStore, RunStore
 from training.run.tracking import open_tracking
-from training.samplers import open_sampler
+from training.samplers import Sampler, check_window, open_sampler
 from training.sections import ModelSection
 from training.step import Trainer
 
@@ -75,7 +78,7 @@ def open_parts(
     held_out: Sequence[Problem] = (),
     restart: bool = False,
 ) -> tuple[Opened, Progress]:
-    """Load the policy and start the workers, and only then write into the run directory; say where the run stands.
+    """Load the policy and start the workers, and only then write into the run directory. Say where the run stands.
 
     Args:
         config: The run.
@@ -91,6 +94,7 @@ def open_parts(
     newest = beginning.checkpoint
     state = load_algorithm(newest) if newest else {}
     progress = load_progress(newest) if newest else Progress(run=beginning.identity)
+    progress.given = ranks.together(lambda: _given_again(config, path, progress, problems, held_out))
     experiences = load_buffer(newest) if newest else []
     if config.training.rollouts == "offline" and progress.samples:
         experiences = _offline_experiences(path, progress.offline)
@@ -98,20 +102,24 @@ def open_parts(
     policy = ranks.together(lambda: limited(loaded, config.sampler.max_new_tokens))
     if policy.tokenizer.chat_template and policy.section.prompt_format == ModelSection().prompt_format:
         tell(f"the tokenizer of {config.model.name} has a chat template; model.prompt_format 'chat' would use it")
-    fit = ranks.together(lambda: fitting(policy, problems, f"data.train {config.data.train}", tell))
-    judged = ranks.together(lambda: fitting(policy, held_out, f"data.held_out {config.data.held_out}", tell))
+    fitted = partial(fitting, policy, tell=tell, rows=config.sampler.rows)
+    drawn, evaluated = config.sampler.samples_per_problem, (config.evaluation.samples_per_problem, 1)  # 1 is greedy
+    fit = ranks.together(lambda: fitted(problems, data=f"data.train {config.data.train}", samples=(drawn,)))
+    taught = ranks.together(lambda: _taught(config, policy, fit, tell))
+    judged = ranks.together(lambda: fitted(held_out, data=f"data.held_out {config.data.held_out}", samples=evaluated))
     learner = ranks.together(lambda: open_learner(config.optimizer, policy, config.training.steps, ranks))
-    sampler = ranks.together(lambda: open_sampler(config.sampler, policy, path / "served", tell, ranks.count))
+    sampler = ranks.together(lambda: _open_sampler(config, policy, path, [*fit, *judged], progress.step, tell, ranks))
     scorer = ranks.together(lambda: open_scorer(config, policy, tell, ranks.count))
     for line in ranks.first(lambda: _claim(config, path, beginning, restart=restart)):
         tell(line)
     recorder, end_tracking = ranks.together(lambda: _open_recorder(config, path, beginning, ranks))
-    rollouts = Rollouts(config, policy, sampler, scorer, fit, ranks, go_on)
+    repairs = Repairs(config, policy, scorer.engine.judge, fit, ranks)
+    rollouts = Rollouts(config, policy, sampler, scorer, repairs.hidden, ranks, go_on)
     parts = Parts(
         policy=policy,
         problems=rollouts.problems,
         prompt=rollouts.prompt,
-        taught=_taught(policy, fit, tell),
+        taught=taught,
         request=rollouts.request,
         compare=scorer.engine.compare,
         ranks=ranks,
@@ -134,20 +142,43 @@ def open_parts(
     trainer = Trainer(
         algorithm=algorithm,
         rollouts=rollouts,
+        repairs=repairs,
         buffer=Buffer(config, experiences),
         learner=learner,
         ranks=ranks,
         steps=config.training.steps,
         online=config.samples_online,
-        turns=config.sampler.turns,
         go_on=go_on,
     )
     performance = Performance(policy, config.run.peak_tflops, ranks.count) if ranks.leads else None
     return Opened(policy, trainer, scorer, recorder, performance, end_tracking, judged), progress
 
 
+def _open_sampler(
+    config: TrainConfig,
+    policy: Policy,
+    path: Path,
+    problems: Sequence[Problem],
+    step: int,
+    tell: Callable[[str], None],
+    ranks: Ranks,
+) -> Sampler:
+    """Open the sampler and give it the first weights, while the run can still be refused."""
+    sampler = open_sampler(config.sampler, policy, path / "served", tell, ranks.count)
+    try:
+        check_window(sampler, policy, problems, config.sampler.max_new_tokens)
+        sampler.follow(step)
+    except ServerError as error:
+        sampler.close()
+        raise ConfigError(f"sampler.servers: {error}") from None
+    except BaseException:
+        sampler.close()
+        raise
+    return sampler
+
+
 def offline_store(path: Path) -> Path:
-    """Where samples that are drawn once are kept, in an offline run."""
+    """Name the file of the samples that an offline run draws once."""
     return path / "offline.msgpack"
 
 
@@ -161,10 +192,36 @@ def _offline_experiences(path: Path, digest: str) -> list[Experience]:
         raise DataError(f"{store}: the samples of this offline run: {error}") from None
 
 
+def _given_again(
+    config: TrainConfig, path: Path, progress: Progress, problems: Sequence[Problem], held_out: Sequence[Problem]
+) -> dict[str, str]:
+    """Take fingerprints of what the run learns from, which under the same name must be those of the run so far.
+
+    Problems count, and the base model where an adapter or a KL term needs it as it was.
+    """
+    found = {}
+    data, kept = config.data, config.model.lora_rank or config.objective.keeps_reference
+    for key, spec, limit, given in (
+        ("train", data.train, data.limit, problems),
+        ("held_out", data.held_out, data.held_out_limit, held_out),
+    ):
+        name = f"data.{key} {spec}" + (f" (the first {limit})" if limit else "")
+        found[name] = fingerprint_of_problems(given, references=True)
+    if kept and (model := fingerprint_of_model(Path(config.model.name))):
+        found[f"model.name {config.model.name}"] = model
+    for name, fingerprint in found.items():
+        if fingerprint != (before := progress.given.get(name, fingerprint)):
+            raise RunError(
+                f"{path}: {name} is not what it was at step {progress.step} ({before} then, {fingerprint} now);"
+                " put it back, give data another name, or begin anew with --restart, which keeps what is there"
+            )
+    return found
+
+
 def _open_recorder(
     config: TrainConfig, path: Path, beginning: Beginning, ranks: Ranks
 ) -> tuple[Recorder, Callable[[], None]]:
-    """Open what writes the run, and what ends its tracking; processes but the first write nothing."""
+    """Open what writes the run, and what ends its tracking. Processes but the first write nothing."""
     steps = config.training.steps
     if not ranks.leads:
         return Recorder(path, steps=steps, store=NoStore()), lambda: None
@@ -173,7 +230,7 @@ def _open_recorder(
 
 
 def _claim(config: TrainConfig, path: Path, beginning: Beginning, *, restart: bool) -> list[str]:
-    """Make the run directory this run's, from here on; returns what to tell the user."""
+    """Make the run directory this run's, from here on. Returns what to tell the user."""
     path.mkdir(parents=True, exist_ok=True)
     for name in () if restart else ("summary.json", "report.html"):  # which are written when all the work is done
         if reason := why_unwritable(path / name):
@@ -185,13 +242,30 @@ def _claim(config: TrainConfig, path: Path, beginning: Beginning, *, restart: bo
     return lines
 
 
-def _taught(policy: Policy, problems: list[Problem], tell: Callable[[str], None]) -> dict[str, tuple[str, ...]]:
-    """Write the references of each problem as completions; tells how many the format cannot express."""
-    taught = {problem.id: policy.format.taught(problem) for problem in problems}
+def _taught(
+    config: TrainConfig, policy: Policy, problems: list[Problem], tell: Callable[[str], None]
+) -> dict[str, tuple[str, ...]]:
+    """Write the references of each problem as completions. Tells how many the format or the model cannot take.
+
+    Raises:
+        DataError: none is left, and the algorithm learns from nothing else.
+    """
+    written = {problem.id: policy.format.taught(problem) for problem in problems}
+    taught = {
+        problem.id: tuple(text for text in written[problem.id] if has_room(policy, problem, text))
+        for problem in problems
+    }
     references = sum(len(problem.references) for problem in problems)
-    if missing := references - sum(map(len, taught.values())):
-        tell(
-            f"{missing} of {references} reference solutions are not taught: as completions in model.prompt_format "
-            f"{policy.section.prompt_format!r} they would be read as other programs"
+    fit = sum(map(len, taught.values()))
+    lost = f"of {references} reference solutions are not taught:"
+    if missing := references - sum(map(len, written.values())):
+        format = policy.section.prompt_format
+        tell(f"{missing} {lost} as completions in model.prompt_format {format!r} they would be read as other programs")
+    if long := references - missing - fit:
+        tell(f"{long} {lost} with their prompts they are longer than the model's {positions(policy.model)} positions")
+    if not (fit or config.algorithm.samples):
+        raise DataError(
+            f"data.train {config.data.train!r}: none of its {references} reference solutions can be taught, and"
+            f" {config.objective.algorithm!r} learns from nothing else"
         )
     return taught

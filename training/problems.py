@@ -10,25 +10,44 @@ from training.data import DataError, LoadReport, load_problems
 
 
 def load_data(config: TrainConfig, tell: Callable[[str], None] = lambda _: None) -> tuple[list[Problem], list[Problem]]:
-    """The problems to train on and the held-out ones; `tell` is given a line for whatever had to be left out.
+    """Load the problems to train on and the held-out ones. `tell` gets a line for whatever had to be left out.
 
     Raises:
-        DataError: they cannot be read, or some are in both.
+        DataError: they cannot be read, or an id is in both.
     """
     problems = _loaded("train", config.data.train, config.data.limit, tell)
     held_out = _loaded("held_out", config.data.held_out, config.data.held_out_limit, tell)
-    if shared := {problem.id for problem in problems} & {problem.id for problem in held_out}:
-        raise DataError(
-            f"data.train {config.data.train!r} and data.held_out {config.data.held_out!r}: {len(shared)} in both,"
-            f" such as {min(shared)!r}; held-out problems must not be trained on"
-        )
+    problems = _apart(config, problems, held_out, tell)
     _check_references(config, problems, tell)
     return problems, held_out
 
 
+def _apart(
+    config: TrainConfig, problems: list[Problem], held_out: list[Problem], tell: Callable[[str], None]
+) -> list[Problem]:
+    """Leave out what held-out problems say in the same words. Published sets have such pairs; an id is one problem."""
+    where = f"data.train {config.data.train!r} and data.held_out {config.data.held_out!r}"
+    trained = {problem.id for problem in problems}
+    if shared := [problem.id for problem in held_out if problem.id in trained]:
+        raise DataError(
+            f"{where}: {len(shared)} in both, such as {min(shared)!r}; held-out problems must not be trained on"
+        )
+    texts = {_text(problem) for problem in held_out}
+    kept = [problem for problem in problems if _text(problem) not in texts]
+    if not kept:
+        raise DataError(f"{where}: all have the same texts; held-out problems must not be trained on")
+    if left_out := len(problems) - len(kept):
+        tell(f"data.train {config.data.train}: {left_out} of {len(problems)} left out: held-out ones have their text")
+    return kept
+
+
+def _text(problem: Problem) -> str:
+    return " ".join(problem.prompt.split())
+
+
 def _check_references(config: TrainConfig, problems: list[Problem], tell: Callable[[str], None]) -> None:
     """Refuse, or tell of, problems that a supervised loss can learn nothing from."""
-    if not (getattr(config.objective, "supervised", 0.0) and config.training.supervised_batch):
+    if not (config.objective.learns_references and config.training.supervised_batch):
         return
     without = sum(not problem.references for problem in problems)
     alone = not config.algorithm.samples

@@ -29,11 +29,11 @@ class Ranks:
         return self.index == 0
 
     def share(self, items: Sequence[T]) -> list[T]:
-        """This process's part of `items`, which all of them have: every item is in one part."""
+        """Give this process's part of `items`, which all of them have. Every item is in one part."""
         return list(items[self.index :: self.count])
 
     def gather(self, work: Callable[[], T]) -> list[T]:
-        """What `work` gives in each process, in the same order everywhere.
+        """Do `work` in each process. Returns all results, in the same order everywhere.
 
         Where it raises in one of them, it raises in all: `Stopping` and `FloatingPointError` as they are, whatever else
         as it is in the first process that failed and as `ElsewhereError` in the others.
@@ -45,20 +45,20 @@ class Ranks:
         return [work()]
 
     def first(self, work: Callable[[], T]) -> T:
-        """What `work` gives in the first process, which alone does it; raises as `gather`."""
+        """Do `work` in the first process alone. All return its result. Raises as `gather`."""
         return self.gather(work)[0]
 
     def together(self, work: Callable[[], T]) -> T:
-        """What `work` gives here, once it is done everywhere; raises as `gather`."""
+        """Do `work` in each process. Returns the result here, once it is done everywhere. Raises as `gather`."""
         return self.gather(work)[self.index]
 
     def spread(self, work: Callable[[list[T]], list[U]], items: Sequence[T]) -> list[U]:
-        """What `work` makes of each of `items`, whose parts it is given in different processes; raises as `gather`."""
+        """Share `items` out and do `work` on each part. All return the results in order. Raises as `gather`."""
         parts = self.gather(lambda: work(self.share(items)))
         return [parts[index % self.count][index // self.count] for index in range(len(items))]
 
     def close(self) -> None:
-        """Part from the others; all of them do."""
+        """Part from the others. All of them do."""
 
 
 ALONE = Ranks()

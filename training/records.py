@@ -13,6 +13,8 @@ from feedback import Feedback, FinishReason
 
 Row = NDArray[np.float32]
 """[T] one number for each token of a completion."""
+Moves = tuple[tuple[int, int, str], ...]
+"""Ranges of tokens whose advantage an algorithm moved: the first, one past the last, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +48,12 @@ class SampleRequest:
     first: int = 0
     """Index of the first of them: the others of the problem are drawn elsewhere, or were before."""
     begun: tuple[int, ...] = ()
-    """Tokens that the completions begin with; the sampler goes on from there."""
+    """Tokens that the completions begin with. The sampler goes on from there."""
     drawing: Drawing = Drawing()
     turn: int = 0
     """0 for a first try, 1 for a repair of it, and so on."""
+    cut: bool = False
+    """Whether the prompt lost a part of the problem's text, which was longer than `model.max_prompt_tokens`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,8 @@ class Experience:
     baseline: Baseline
     weights: Row
     """[T] the advantage that each token carries."""
+    moves: Moves = ()
+    """Where the algorithm moved the advantage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +138,9 @@ class WeightedSequence:
     scale: float = 1.0
     """What the whole of the sequence's loss is multiplied by, such as 1 / T."""
     old_logprobs: Row | None = None
-    """[T] under the policy that sampled; with a clip, the ratio to them stands in place of the log-probability."""
+    """[T] under the policy that sampled. With a clip, the ratio to them stands in place of the log-probability."""
     reference_logprobs: Row | None = None
-    """[T] under the frozen reference policy; where the loss has a KL term."""
+    """[T] under the frozen reference policy, where the loss has a KL term."""
     begun: int = 0
     """How many leading tokens have no loss at all: they were given."""
 
@@ -150,4 +156,4 @@ class PassRate:
     classes: dict[str, float]
     """Share of samples by outcome class (see `outcome_class`)."""
     infra: int
-    """Samples whose judging failed on our side; left out of the rates."""
+    """Samples whose judging failed on our side. They are left out of the rates."""

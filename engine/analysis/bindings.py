@@ -54,7 +54,7 @@ def _child_fields(kind: type[cst.CSTNode]) -> tuple[str, ...]:
 
 
 def children(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
-    """The node's children without layout, in the order of the text (`CSTNode.children` copies the node)."""
+    """Give the node's children without layout, in the order of the text (`CSTNode.children` copies the node)."""
     for name in _child_fields(type(node)):
         value = getattr(node, name)
         kind = type(value)
@@ -65,7 +65,7 @@ def children(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
 
 
 def descendants(node: cst.CSTNode, *, into_scopes: bool = True) -> Iterator[cst.CSTNode]:
-    """The node and everything under it; without the insides of nested functions and classes on request."""
+    """Give the node and everything under it, on request without the insides of nested functions and classes."""
     waiting = [node]
     while waiting:
         item = waiting.pop()
@@ -75,7 +75,7 @@ def descendants(node: cst.CSTNode, *, into_scopes: bool = True) -> Iterator[cst.
 
 
 def uses(node: cst.CSTNode, *, into_scopes: bool = True) -> list[Use]:
-    """Reads and bindings in `node`; of nested functions and classes only name, decorators and defaults on request."""
+    """Find reads and bindings in `node`, on request only name, decorators and defaults of what is nested."""
     found: list[Use] = []
     _note(node, into_scopes, found)
     return found
@@ -170,7 +170,7 @@ def _note_scope(node: cst.FunctionDef | cst.Lambda | cst.ClassDef, into_scopes: 
 
 
 def _note_bound(target: cst.CSTNode, found: list[Use]) -> None:
-    """Bindings of an assignment target; the insides of subscripts and attributes are reads."""
+    """Find the bindings of an assignment target. The insides of subscripts and attributes are reads."""
     match target:
         case cst.Name(value=name):
             found.append(Use("bind", name, target))

@@ -35,7 +35,7 @@ _VALUE_MAKERS = frozenset(
 
 
 def entry_function(module: cst.Module, name: str) -> tuple[cst.FunctionDef | None, bool]:
-    """The function the tests call: the last top-level one of that name, else the method of `class Solution`."""
+    """Find the function that the tests call: the last top-level one of that name, or `class Solution`'s method."""
     found: cst.FunctionDef | None = None
     method: cst.FunctionDef | None = None
     for node in module.body:
@@ -51,7 +51,7 @@ def entry_function(module: cst.Module, name: str) -> tuple[cst.FunctionDef | Non
 def arity_fault(
     function: cst.FunctionDef, positional: int, keywords: tuple[str, ...], *, is_method: bool = False
 ) -> str | None:
-    """Why a call with so many positional arguments and these keywords cannot fit; None where it can."""
+    """Say why a call with so many positional arguments and these keywords cannot fit. None where it can."""
     if function.decorators:
         return None
     parameters = function.params
@@ -78,7 +78,7 @@ def arity_fault(
 
 
 def shadowed_calls(scope: cst.FunctionDef | cst.Module) -> Iterator[tuple[cst.Call, str]]:
-    """Calls of a builtin's name that this scope binds to plain values only; a module's, where it has done so."""
+    """Find calls of a builtin's name that this scope binds to plain values only; in a module, after it has done so."""
     body = scope.body if isinstance(scope, cst.FunctionDef) else scope
     own = list(descendants(body, into_scopes=False))
     plain: dict[str, bool] = {}
@@ -100,7 +100,7 @@ def shadowed_calls(scope: cst.FunctionDef | cst.Module) -> Iterator[tuple[cst.Ca
 
 
 def _assignments(node: cst.CSTNode) -> Iterator[tuple[cst.BaseExpression, cst.BaseExpression | None]]:
-    """Targets with their values; None for the value of `+=`, which keeps a value a value."""
+    """Pair targets with their values. The value of `+=` is None, because it keeps a value a value."""
     if type(node) is cst.Assign:
         yield from ((target.target, node.value) for target in node.targets)
     elif type(node) is cst.AugAssign:
@@ -114,7 +114,7 @@ def _called(nodes: Iterable[cst.CSTNode], names: Collection[str]) -> Iterator[tu
 
 
 def _called_after(module: cst.Module, names: Collection[str]) -> Iterator[tuple[cst.Call, str]]:
-    """Calls after the statement that surely assigns the name, and in functions that nothing before it mentions."""
+    """Find calls after the statement that surely assigns the name, and in functions that nothing before it mentions."""
     definitions = [statement for statement in module.body if isinstance(statement, cst.FunctionDef | cst.ClassDef)]
     defined = {statement.name.value for statement in definitions}
     assigned: set[str] = set()
@@ -137,7 +137,7 @@ def _called_after(module: cst.Module, names: Collection[str]) -> Iterator[tuple[
 
 
 def _bodies(definition: cst.FunctionDef | cst.ClassDef) -> Iterator[cst.BaseSuite]:
-    """What runs only when it is called: a function's body, or those of a class's methods."""
+    """Give what runs only when it is called: a function's body, or the bodies of a class's methods."""
     if isinstance(definition, cst.FunctionDef):
         yield definition.body
         return
@@ -147,7 +147,7 @@ def _bodies(definition: cst.FunctionDef | cst.ClassDef) -> Iterator[cst.BaseSuit
 
 
 def _deleted_or_shared(module: cst.Module) -> set[str]:
-    """Names under a `del` or a `global`, which may give the builtin back."""
+    """Find names under a `del` or a `global`, which may give the builtin back."""
     nodes = [node for node in descendants(module) if isinstance(node, cst.Del | cst.Global)]
     return {part.value for node in nodes for part in descendants(node) if isinstance(part, cst.Name)}
 

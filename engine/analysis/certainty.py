@@ -1,4 +1,4 @@
-"""What is sure of values and callables in an astroid tree, with all bindings in the program considered.
+"""Say what is sure of values and callables in an astroid tree, with all bindings in the program considered.
 
 astroid infers from the assignments that it believes to reach a place. It does not see loops, calls that fill a
 variable, or attributes set elsewhere, so a name that begins as None stays None. Here a value has a type only where
@@ -44,7 +44,7 @@ class Certainty:
 
     @cached_property
     def _members(self) -> dict[str, list[NodeNG]]:
-        """Name of an attribute -> everything in the program that binds one of that name, of whatever object."""
+        """Map the name of an attribute to everything in the program that binds one of that name, of whatever object."""
         found: defaultdict[str, list[NodeNG]] = defaultdict(list)
         for node in self._module.nodes_of_class((nodes.AssignAttr, nodes.DelAttr, nodes.ClassDef)):
             if isinstance(node, nodes.ClassDef):
@@ -55,25 +55,25 @@ class Certainty:
         return found
 
     def binds_member(self, name: str) -> bool:
-        """Whether anything in the program binds an attribute, a method or a class variable of that name."""
+        """Say whether anything in the program binds an attribute, a method or a class variable of that name."""
         return bool(self._members.get(name)) or name in self._texts
 
     @cached_property
     def _texts(self) -> frozenset[str]:
-        """Every text and every keyword in the program: what `setattr` and the like may make a name of."""
+        """Collect every text and keyword in the program, of which `setattr` and the like may make a name."""
         constants = (node.value for node in self._module.nodes_of_class(nodes.Const))
         words = (word for value in constants if isinstance(value, str) for word in value.replace(",", " ").split())
         return frozenset(words) | {node.arg for node in self._module.nodes_of_class(nodes.Keyword) if node.arg}
 
     @cached_property
     def words(self) -> frozenset[str]:
-        """Every name and attribute that the program mentions."""
+        """Collect every name and attribute that the program mentions."""
         names = {node.name for node in self._module.nodes_of_class((nodes.Name, nodes.AssignName))}
         return frozenset(names | {node.attrname for node in self._module.nodes_of_class(nodes.Attribute)})
 
     @cached_property
     def _shared(self) -> dict[str, list[NodeNG]]:
-        """Names under a `global` or `nonlocal` -> all bindings of that name in the program, whatever their scope."""
+        """Map names under a `global` or `nonlocal` to all bindings of that name in the program, in any scope."""
         names = {name for node in self._module.nodes_of_class((nodes.Global, nodes.Nonlocal)) for name in node.names}
         found: dict[str, list[NodeNG]] = {name: [] for name in names}
         for scope in (self._module, *self._module.nodes_of_class(nodes.FunctionDef)):
@@ -82,12 +82,12 @@ class Certainty:
         return found
 
     def may_be_bound_by_text(self, name: str) -> bool:
-        """Whether `exec`, `globals()` and the like may bind the name, without an assignment to be seen."""
+        """Say whether `exec`, `globals()` and the like may bind the name, without an assignment to be seen."""
         return self._bound_by_text is None or name in self._bound_by_text
 
     @cached_property
     def _bound_by_text(self) -> frozenset[str] | None:
-        """The words in the literal arguments of `exec`; None where text may bind any name."""
+        """Find the words in the literal arguments of `exec`. None where text may bind any name."""
         if self.words & BINDERS_BY_TEXT:
             return None
         if "exec" not in self.words:
@@ -101,7 +101,7 @@ class Certainty:
     # Values
 
     def type_of(self, node: NodeNG | None, depth: int = _DEPTH) -> str | None:  # noqa: PLR0911, PLR0912  a case per kind
-        """The type, as `builtins.int`, that the expression has whatever path led to it; None where that is not sure."""
+        """Find the type, as `builtins.int`, that the expression has whatever path led to it. None where not sure."""
         if node is None or not depth:
             return None
         if isinstance(node, _DISPLAYS):
@@ -134,7 +134,7 @@ class Certainty:
         return None
 
     def believes(self, node: NodeNG) -> bool:
-        """Whether what astroid infers of an expression is sure: a plain value of the one type that it can have."""
+        """Say whether what astroid infers of an expression is sure: a plain value of the one type that it can have."""
         sure = self.type_of(node)
         return sure is not None and sure == self._inferred(node) and self._is_plain_type(node)
 
@@ -223,7 +223,7 @@ class Certainty:
     # Callables
 
     def callee(self, node: nodes.Call, depth: int = _DEPTH) -> NodeNG | None:
-        """The one function or class that a call calls, with the arguments that its text has; None where not sure."""
+        """Find the one function or class that a call calls, with the arguments in its text. None where not sure."""
         function = node.func
         if isinstance(function, nodes.Name):
             scope, _ = function.lookup(function.name)
@@ -254,7 +254,7 @@ class Certainty:
         return value if isinstance(value, nodes.Lambda) else None
 
     def is_plain(self, kind: nodes.ClassDef) -> bool:
-        """Whether a class does nothing unusual: no decorator, metaclass, foreign base or hook for its attributes."""
+        """Say whether a class does nothing unusual: it has no decorator, metaclass, foreign base or attribute hook."""
         return all(self._is_plain_itself(each) for each in (kind, *kind.ancestors())) and all(
             safe_infer(base) is not None for base in kind.bases
         )
@@ -273,15 +273,15 @@ class Certainty:
 
 
 def method_owner(scope: NodeNG) -> nodes.ClassDef | None:
-    """The class that a function is a method of, if it is one."""
+    """Find the class that a function is a method of, if it is one."""
     parent = scope.parent.frame() if isinstance(scope, nodes.FunctionDef) else None
     return parent if isinstance(parent, nodes.ClassDef) else None
 
 
 def assigned_value(binding: NodeNG) -> NodeNG | None:
-    """The value that a plain assignment gives to a name or an attribute; None for loops, unpacking, parameters, ...
+    """Find the value that a plain assignment gives to a name or attribute. None for loops, unpacking, parameters, ...
 
-    `x += v` gives `v`: where it does not change the type, that is of the same one.
+    `x += v` gives `v`, which is of the same type where the type does not change.
     """
     parent = binding.parent
     if isinstance(parent, nodes.Assign):
@@ -295,5 +295,5 @@ def _is_transparent(function: NodeNG) -> bool:
     if not isinstance(function, nodes.FunctionDef):
         return False
     decorators = function.decorators.nodes if function.decorators else []
-    named = (each.func if isinstance(each, nodes.Call) else each for each in decorators)
+    named = (decorator.func if isinstance(decorator, nodes.Call) else decorator for decorator in decorators)
     return all(each.as_string() in _TRANSPARENT for each in named)

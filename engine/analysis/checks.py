@@ -1,7 +1,7 @@
-"""This project's own checks, on libcst trees: what pylint does not see, or sees only with the problem unknown.
+"""Check programs on libcst trees for what pylint does not see, or cannot see without the problem.
 
-Runs only in a worker process that may die (libcst's parser can hang or overflow on hostile text). What this module
-does not do: decide what a finding is worth (`feedback/taxonomy.toml`), or report what it is not sure of.
+This runs only in a worker process that may die, because libcst's parser can hang or overflow on hostile text. It
+reports what it is sure of. `feedback/taxonomy.toml` decides what a finding is worth.
 """
 
 from __future__ import annotations
@@ -79,13 +79,13 @@ class Tree(NamedTuple):
     has_star_import: bool
 
     def is_function(self, name: str) -> bool:
-        """Whether a name stands for functions alone: neither text nor an assignment binds it."""
+        """Say whether a name stands for functions alone: neither text nor an assignment binds it."""
         definitions = sum(function.name.value == name for function in self.functions)
         return self.by_text is not None and name not in self.by_text and self.bound[name] == definitions
 
 
 def structural_findings(source: str, text: ProgramText, facts: ProblemFacts) -> Sequence[Diagnostic]:
-    """Findings about one program that compiles.
+    """Find what is wrong with one program that compiles.
 
     Args:
         source: The program, with line ends as LF.
@@ -93,7 +93,7 @@ def structural_findings(source: str, text: ProgramText, facts: ProblemFacts) -> 
         facts: How the problem's tests use it.
 
     Raises:
-        Exception: whatever libcst fails with; such a program has no findings.
+        Exception: Whatever libcst fails with. Such a program has no findings.
     """
     module = cst.parse_module(source)
     every = uses(module)
@@ -112,7 +112,7 @@ def structural_findings(source: str, text: ProgramText, facts: ProblemFacts) -> 
 
 
 def _located(found: list[Finding], module: cst.Module, source: str, text: ProgramText) -> tuple[Diagnostic, ...]:
-    """Positions are computed only for programs with findings: they cost nearly as much as parsing."""
+    """Locate findings. Positions cost nearly as much as parsing, so only programs with findings have them."""
     places = byte_places(module, [item.node for item in found if item.node is not None])
     plain = ProgramText(source.encode())
 
@@ -153,7 +153,7 @@ def _entry_point(tree: Tree, facts: ProblemFacts) -> Iterator[Finding]:
 
 
 def _gives_value(function: cst.FunctionDef) -> bool:
-    """Whether the function can return anything but None (or its last word is an exception)."""
+    """Say whether the function can return anything but None, or ends with an exception."""
     own = [node for part in [function.body] for node in descendants(part, into_scopes=False)]
     return bool(function.decorators) or any(
         (isinstance(node, cst.Return) and node.value is not None) or isinstance(node, cst.Yield | cst.Raise)
@@ -162,7 +162,7 @@ def _gives_value(function: cst.FunctionDef) -> bool:
 
 
 def _local_calls(tree: Tree, _: ProblemFacts) -> Iterator[Finding]:
-    """Calls of a top-level function that is bound once, with arguments that cannot fit it."""
+    """Find calls of a top-level function that is bound once, with arguments that cannot fit it."""
     top = {
         node.name.value: node for node in tree.module.body if isinstance(node, cst.FunctionDef) and not node.decorators
     }
@@ -182,7 +182,7 @@ def _local_calls(tree: Tree, _: ProblemFacts) -> Iterator[Finding]:
 
 
 def _undefined(tree: Tree, facts: ProblemFacts) -> Iterator[Finding]:
-    """Names that nothing binds, in any scope of the program, its prelude or Python."""
+    """Find names that nothing binds, in any scope of the program, its prelude or Python."""
     known = tree.bound.keys() | _IMPLICIT | set(bound_names(facts.prelude))
     missing = [use for use in tree.uses if use.kind == "read" and use.name not in known]
     if not missing or tree.has_star_import or tree.by_text is None:
@@ -217,7 +217,7 @@ def _paths_of(function: cst.FunctionDef) -> Iterator[Finding]:
 
 
 def _assigned(function: cst.FunctionDef, nodes: Sequence[cst.CSTNode]) -> frozenset[str]:
-    """Names that the function's own statements bind; those of comprehensions are theirs alone."""
+    """Find names that the function's own statements bind. Those of comprehensions are theirs alone."""
     own = frozenset(use.name for use in uses(function.body, into_scopes=False) if use.kind == "bind")
     inner = [node for node in nodes if type(node) is cst.CompFor]
     return own - {use.name for node in inner for use in uses(cst.AssignTarget(node.target)) if use.kind == "bind"}

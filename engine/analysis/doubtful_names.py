@@ -1,4 +1,4 @@
-"""Names in a libcst tree that may be undefined without harm: bound by text, or on a line that is not meant to run.
+"""Find names in a libcst tree that may be undefined without harm: bound by text, or on a line not meant to run.
 
 `engine.analysis.doubts` has the same rules for pylint's trees.
 """
@@ -25,7 +25,7 @@ IDENTIFIER = re.compile(r"\w+")
 
 
 def names_bound_by_text(nodes: Sequence[cst.CSTNode]) -> frozenset[str] | None:
-    """The words in the literal arguments of `exec`, which it may bind; None where text may bind any name."""
+    """Find the words in the literal arguments of `exec`, which it may bind. None where text may bind any name."""
     words = {node.value for node in nodes if type(node) is cst.Name}
     if words & BINDERS_BY_TEXT:
         return None
@@ -41,7 +41,7 @@ def names_bound_by_text(nodes: Sequence[cst.CSTNode]) -> frozenset[str] | None:
 def names_not_meant_to_run(
     module: cst.Module, nodes: Iterable[cst.CSTNode], errors: frozenset[str] = NAME_ERRORS
 ) -> frozenset[int]:
-    """Identities of the names that are no fault: an error is caught, a version asked for, or nothing is evaluated."""
+    """Identify the names that are no fault: an error is caught, a version asked for, or nothing is evaluated."""
     lazy = sys.version_info >= (3, 14) or _has_future_annotations(module)
     spared: set[int] = set()
     for node in nodes:
@@ -51,7 +51,7 @@ def names_not_meant_to_run(
 
 
 def _spared_parts(node: cst.CSTNode, lazy: bool, errors: frozenset[str]) -> Iterator[cst.CSTNode]:
-    if isinstance(node, cst.Try | cst.TryStar) and any(_catches(each, node, errors) for each in node.handlers):
+    if isinstance(node, cst.Try | cst.TryStar) and any(_catches(handler, node, errors) for handler in node.handlers):
         yield node.body
     elif (isinstance(node, cst.If | cst.IfExp) and _asks_for_version(node.test)) or (
         lazy and type(node) is cst.Annotation

@@ -1,4 +1,4 @@
-"""Which of pylint's messages are not believed, by families of false alarms.
+"""Decide which of pylint's messages are not believed, by families of false alarms.
 
 A penalty on a right line teaches a policy to avoid what is right. So a message counts only where the whole program
 leaves no doubt: every binding of a name agrees, no decorator stands between a call and its function, and nothing sets
@@ -45,26 +45,26 @@ _OPERATORS = frozenset(
 
 
 class Doubts:
-    """What is to be said against messages about one program."""
+    """Says what speaks against messages about one program."""
 
     def __init__(self, module: nodes.Module) -> None:
         self._module = module
         self._certainty = Certainty(module)
 
     def about(self, code: str, node: NodeNG) -> bool:
-        """Whether there is a doubt about a message on a node."""
+        """Say whether there is a doubt about a message on a node."""
         rule = _RULES.get(code)
         return rule is not None and (rule(self, node) or guarded(node, _ERRORS[code]))
 
     # Names
 
     def _undefined(self, node: NodeNG) -> bool:
-        """E0602: text may bind the name, a walrus does, or the line is not meant to run here."""
+        """Doubt E0602: text may bind the name, a walrus does, or the line is not meant to run here."""
         name = getattr(node, "name", "")
         return self._certainty.may_be_bound_by_text(name) or name in self._walrus_names or unevaluated(node)
 
     def _unbound(self, node: NodeNG) -> bool:
-        """E0601: only a use before every binding, in no loop with one, is sure to find none."""
+        """Doubt E0601: only a use before every binding, in no loop with one, is sure to find none."""
         if self._undefined(node):
             return True
         scope = node.scope()
@@ -84,7 +84,7 @@ class Doubts:
 
     @cached_property
     def _names_read(self) -> frozenset[str]:
-        """Names that are read for more than being compared with None."""
+        """Find names that are read for more than being compared with None."""
         names = self._module.nodes_of_class(nodes.Name)
         return frozenset(node.name for node in names if not _is_compared_with_none(node))
 
@@ -101,7 +101,7 @@ class Doubts:
         return self._value(node.operand) if isinstance(node, nodes.UnaryOp) else self._value(node)
 
     def _index(self, node: NodeNG) -> bool:
-        """E1126, E1127: the sequence and its index."""
+        """Doubt E1126 and E1127, by the sequence and its index."""
         if isinstance(node, nodes.Slice):
             parts = [part for part in (node.lower, node.upper, node.step) if part is not None]
             return any(self._value(part) for part in (node.parent.value, *parts))
@@ -114,7 +114,7 @@ class Doubts:
         return self._value(node.value) if isinstance(node, nodes.Assign) else True
 
     def _member(self, node: NodeNG) -> bool:
-        """E1101: the owner is sure, and nothing in the program or in the real library has such a member."""
+        """Doubt E1101, unless the owner is sure and nothing in the program or in the real library has such a member."""
         if not isinstance(node, nodes.Attribute | nodes.AssignAttr | nodes.DelAttr):
             return True
         if self._certainty.binds_member(node.attrname):
@@ -131,7 +131,7 @@ class Doubts:
         return real is None or hasattr(real, node.attrname)
 
     def _format(self, node: NodeNG) -> bool:
-        """E13xx: what is formatted is written out, or sure."""
+        """Doubt E13xx, unless what is formatted is written out, or sure."""
         if isinstance(node, nodes.BinOp):
             return any(self._value(part) for part in _leaves(node.right))
         text = node.func.expr if isinstance(node, nodes.Call) and isinstance(node.func, nodes.Attribute) else None
@@ -140,14 +140,14 @@ class Doubts:
     # Calls
 
     def _arguments(self, node: NodeNG) -> bool:
-        """E112x: it is sure which function is called, and that nothing changes its arguments."""
+        """Doubt E112x, unless it is sure which function is called, and that nothing changes its arguments."""
         return not isinstance(node, nodes.Call) or self._certainty.callee(node) is None
 
     def _called_value(self, node: NodeNG) -> bool:
         return not isinstance(node, nodes.Call) or self._value(node.func)
 
     def _nothing_returned(self, node: NodeNG) -> bool:
-        """E1111, E1128: the function is sure, and what it does not give is used."""
+        """Doubt E1111 and E1128, unless the function is sure and what it does not give is used."""
         value = getattr(node, "value", None)
         if not isinstance(value, nodes.Call) or self._certainty.callee(value) is None:
             return True
@@ -158,25 +158,25 @@ class Doubts:
     # Statements
 
     def _pointless(self, node: NodeNG) -> bool:
-        """W0104: looking something up may have an effect, and so may an operator of the program's own."""
+        """Doubt W0104: looking something up may have an effect, and so may an operator of the program's own."""
         value = node.value if isinstance(node, nodes.Expr) else node
         looks_up = any(True for _ in value.nodes_of_class((nodes.Subscript, nodes.Attribute)))
         return looks_up or any(map(self._certainty.binds_member, _OPERATORS))
 
     def _unassigned(self, node: NodeNG) -> bool:
-        """W0106: only what is computed from calls and dropped, not calls that are made for their effect."""
+        """Doubt W0106 for calls that are made for their effect, and not for what is computed from calls and dropped."""
         value = node.value if isinstance(node, nodes.Expr) else node
         return not isinstance(value, nodes.BinOp | nodes.Compare | nodes.UnaryOp) or self._pointless(node)
 
     @staticmethod
     def _switch(node: NodeNG) -> bool:
-        """R1726, R1727: a literal True or False is a switch that somebody set."""
+        """Doubt R1726 and R1727: a literal True or False is a switch that somebody set."""
         values = node.values if isinstance(node, nodes.BoolOp) else [node]
         return any(isinstance(value, nodes.Const) and isinstance(value.value, bool) for value in values)
 
     @staticmethod
     def _not_a_number(node: NodeNG) -> bool:
-        """R0124: `x != x` asks whether it is a NaN."""
+        """Doubt R0124: `x != x` asks whether it is a NaN."""
         return any(operator in ("==", "!=") for operator, _ in getattr(node, "ops", ()))
 
 
@@ -210,7 +210,7 @@ _ERRORS = {
 
 
 def unevaluated(node: NodeNG) -> bool:
-    """Whether a name stands in an annotation that Python does not evaluate: a local variable's, or any, lazily."""
+    """Say whether a name stands in an annotation that Python does not evaluate: a local variable's, or any, lazily."""
     below: NodeNG = node
     for above in node.node_ancestors():
         if isinstance(above, nodes.AnnAssign) and below is above.annotation:
@@ -228,7 +228,7 @@ def _is_lazy(module: nodes.Module) -> bool:
 
 
 def guarded(node: NodeNG, errors: frozenset[str]) -> bool:
-    """Whether a line is not meant to run everywhere: its error is caught, or a version is asked for."""
+    """Say whether a line is not meant to run everywhere: its error is caught, or a version is asked for."""
     below: NodeNG = node
     for above in node.node_ancestors():
         tried = isinstance(above, nodes.Try) and below in above.body
@@ -241,7 +241,7 @@ def guarded(node: NodeNG, errors: frozenset[str]) -> bool:
 
 
 def _catches(handler: nodes.ExceptHandler, errors: frozenset[str]) -> bool:
-    """Whether a handler names one of the errors, or catches all of one statement: a large `try` is no question."""
+    """Say whether a handler names one of the errors, or catches all of one statement. A large `try` asks nothing."""
     names = BROAD_ERRORS if handler.type is None else _words(handler.type)
     return bool(names & errors) or (bool(names & BROAD_ERRORS) and len(handler.parent.body) == 1)
 
@@ -261,7 +261,7 @@ def _words(node: NodeNG) -> set[str]:
 
 
 def _leaves(node: NodeNG) -> Iterator[NodeNG]:
-    """The values that a format string is given."""
+    """Give the values that a format string is given."""
     if isinstance(node, nodes.Tuple):
         yield from node.elts
     elif isinstance(node, nodes.Dict):
@@ -271,7 +271,7 @@ def _leaves(node: NodeNG) -> Iterator[NodeNG]:
 
 
 def _real(owner: NodeNG) -> object | None:
-    """The module or class of the library itself, where this process has loaded it."""
+    """Find the module or class of the library itself, where this process has loaded it."""
     if isinstance(owner, nodes.Module):
         return sys.modules.get(owner.name)
     kind = owner if isinstance(owner, nodes.ClassDef) else getattr(owner, "_proxied", None)

@@ -38,7 +38,7 @@ class ProblemFacts:
 
 
 def facts_of(problem: Problem) -> ProblemFacts:
-    """The facts of one problem."""
+    """Collect the facts of one problem."""
     streams = [test for test in problem.tests if isinstance(test, StdinTest)]
     only_streams = bool(streams) and len(streams) == len(problem.tests)
     calls = dict.fromkeys(call for test in problem.tests for call in _calls(test, problem.entry_point))
@@ -54,7 +54,7 @@ def facts_of(problem: Problem) -> ProblemFacts:
 
 
 def _given_classes(setup: str) -> Iterator[str]:
-    """Classes of the set-up that only hold data: the referee gives them to the program (`engine.sandbox.referee`)."""
+    """Find classes of the set-up that only hold data, which the referee gives to the program."""
     for node in ast.parse(setup).body:
         if isinstance(node, ast.ClassDef):
             methods = [item.name for item in node.body if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef)]
@@ -63,14 +63,14 @@ def _given_classes(setup: str) -> Iterator[str]:
 
 
 def _uses_value(test: AssertTest, entry_point: str | None) -> bool:
-    """Whether an assertion does more with a call than make it: one that changes its argument may return nothing."""
+    """Say whether an assertion does more with a call than make it. One that changes its argument may return nothing."""
     tree = ast.parse(test.source)
     bare = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     return any(_is_call(node, entry_point) and id(node) not in bare for node in ast.walk(tree))
 
 
 def _is_call(node: ast.AST, entry_point: str | None) -> bool:
-    """Whether a test calls the entry point: by its name, or as HumanEval's check calls its parameter."""
+    """Say whether a test calls the entry point, by its name or as HumanEval's check calls its parameter."""
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in (entry_point, "candidate")
 
 

@@ -1,4 +1,4 @@
-"""What astroid computes again and again about classes, remembered for one program, and forgotten after it.
+"""Remember what astroid computes again and again about classes, for one program, and forget it after it.
 
 Without it a chain of a few hundred classes, or of a few dozen diamonds, takes minutes.
 """
@@ -32,7 +32,7 @@ def remember() -> None:
 
 
 def forget() -> None:
-    """Drop what is remembered about a program (12 KB each otherwise); what is known of the library stays."""
+    """Drop what is remembered about a program, which takes 12 KB. What is known of the library stays."""
     clear_lru_caches()
     _invalidate_cache()
     clear_inference_tip_cache()
@@ -50,14 +50,14 @@ def _library_class_has_dynamic_getattr(node: ClassDef) -> bool:
 
 
 def _has_dynamic_getattr_once(node: ClassDef, context: InferenceContext | None = None) -> bool:
-    """`ClassDef.has_dynamic_getattr`, asked once of each class of the library: pylint asks it of every attribute."""
+    """Answer `ClassDef.has_dynamic_getattr` once for each class of the library. pylint asks it of every attribute."""
     if node.root().name.partition(".")[0] in sys.stdlib_module_names:
         return _library_class_has_dynamic_getattr(node)
     return bool(_has_dynamic_getattr(node, context))
 
 
 def _ancestors_once(node: ClassDef, recurs: bool = True, context: InferenceContext | None = None) -> Iterator[ClassDef]:
-    """`ClassDef.ancestors`, which walks every path through the hierarchy."""
+    """Answer `ClassDef.ancestors`, which walks every path through the hierarchy."""
     if not recurs:
         yield from _direct_ancestors(node, recurs=False, context=context)
     else:
@@ -66,7 +66,7 @@ def _ancestors_once(node: ClassDef, recurs: bool = True, context: InferenceConte
 
 @cache
 def _ancestors_of(node: ClassDef) -> tuple[ClassDef, ...]:
-    """All ancestors in prefixed depth-first order, each once."""
+    """Give all ancestors in prefixed depth-first order, each once."""
     seen = {node: None}
     path = [iter(_bases_of(node))]
     while path:
@@ -81,7 +81,7 @@ def _ancestors_of(node: ClassDef) -> tuple[ClassDef, ...]:
 
 @cache
 def _bases_of(node: ClassDef) -> tuple[ClassDef, ...]:
-    """The classes that its bases may be, those that only stand for others (`hide`) among them."""
+    """Give the classes that its bases may be, those that only stand for others (`hide`) among them."""
     if not node.bases:
         return tuple(_direct_ancestors(node, recurs=False))
     found: dict[ClassDef, None] = {}
@@ -99,7 +99,7 @@ def _bases_of(node: ClassDef) -> tuple[ClassDef, ...]:
 def _compute_mro_once(
     node: ClassDef, context: InferenceContext, *, base_chain: frozenset[ClassDef] = frozenset()
 ) -> list[ClassDef]:
-    """`ClassDef._compute_mro`, which computes those of all bases anew."""
+    """Answer `ClassDef._compute_mro`, which computes those of all bases anew."""
     if node not in _mro_of:
         _mro_of[node] = _compute_mro(node, context=context, base_chain=base_chain)
     return list(_mro_of[node])

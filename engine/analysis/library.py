@@ -1,4 +1,4 @@
-"""Which modules of the standard library a program imports, read before the program's own time begins.
+"""Read the modules of the standard library that a program imports, before the program's own time begins.
 
 pylint parses a module of the library the first time that a program imports it: over a second of CPU for `asyncio`.
 That is not the program's doing, and there are only so many modules (11 s and 190 MB for all of them).
@@ -28,7 +28,7 @@ class Library:
         self._read: set[str] = set()
 
     def read(self, program: bytes) -> bool:
-        """Let the linter read what a program imports; whether a module was new to it."""
+        """Let the linter read what a program imports. Returns whether a module was new to it."""
         new = {name for name in imported(program) if name not in self._read and _is_file(name)}
         for name in sorted(new):
             self._read.add(name)
@@ -38,7 +38,7 @@ class Library:
 
 
 def imported(program: bytes) -> set[str]:
-    """The names in what follows `import` or `from` on a line, and the packages around them. The text is not parsed."""
+    """Find names after `import` or `from` on a line, and the packages around them. The text is not parsed."""
     names = (name for match in _IMPORT.finditer(program) for name in _NAME.findall(match.group(1)))
     parts = [name.decode(errors="replace").split(".") for name in names if len(name) <= _LONGEST]
     return {".".join(words[:end]) for words in parts for end in range(1, len(words) + 1)}

@@ -27,6 +27,7 @@ from pylint.utils import ASTWalker, FileState
 
 from engine.analysis import inference
 from engine.analysis.doubts import Doubts
+from engine.analysis.source import longest_chain
 from engine.logical import without_block
 from engine.records import Diagnostic, Source
 from engine.text import ProgramText
@@ -49,6 +50,7 @@ _ONLY_WITH = {
     "StdlibChecker": (("visit_call", "getenv"),),
 }
 """Methods of checkers that find something only in programs with a certain word."""
+_LONGEST_CHAIN = 50
 _NAME = "program"
 _PATH = "<program>"
 
@@ -62,7 +64,7 @@ class _Collector(BaseReporter):  # type: ignore[misc]
     name = "collector"
 
     def _display(self, layout: object) -> None:
-        """Nothing is displayed."""
+        """Display nothing."""
 
 
 class _Doubting(PyLinter):  # type: ignore[misc]
@@ -106,25 +108,30 @@ class Linter:
 
     @property
     def codes(self) -> frozenset[str]:
-        """Identifiers of all messages that can be given."""
+        """Give the identifiers of all messages that can be given."""
         every = {definition.msgid for definition in self._linter.msgs_store.messages}
         return frozenset(code for code in every if self._linter.is_message_enabled(code))
 
     def names(self, source: str, text: ProgramText, prelude: str = "") -> tuple[Diagnostic, ...]:
-        """Messages about the names of a program that compiles: what is undefined, unbound, or not in its module.
+        """Give messages about the names of a program that compiles: undefined, unbound, or not in their module.
 
         Args:
             source: The program, with line ends as LF.
             text: The program as it was written, for spans.
-            prelude: Source that runs before the program: its names are known.
+            prelude: Source that runs before the program. Its names are known.
 
         Raises:
-            Exception: whatever pylint or astroid fail with; such a program has no findings.
+            Exception: Whatever pylint or astroid fail with. Such a program has no findings.
         """
         return self._check(self._names, source, text, prelude)
 
     def values(self, source: str, text: ProgramText, prelude: str = "") -> tuple[Diagnostic, ...]:
-        """All other messages, most of which need to know the types of values; as `names`."""
+        """Give all other messages, as `names` does. Most of them need to know the types of values.
+
+        A program in which very many steps follow a value has none: to follow them costs seconds.
+        """
+        if longest_chain(source) > _LONGEST_CHAIN:
+            return ()
         return self._check(self._values, source, text, prelude)
 
     def _check(self, walker: ASTWalker, source: str, text: ProgramText, prelude: str) -> tuple[Diagnostic, ...]:
@@ -139,7 +146,7 @@ class Linter:
         return tuple(sorted(found, key=lambda item: (item.span.start_byte if item.span else 0, item.code)))
 
     def _module_of(self, source: str) -> Module:
-        """The program's tree; that of the last program is kept for its other messages."""
+        """Give the program's tree. That of the last program is kept for its other messages."""
         if self._module is None or source != self._source:
             MANAGER.astroid_cache.pop(_NAME, None)
             self._module = None
@@ -149,7 +156,7 @@ class Linter:
         return self._module
 
     def _spare(self, checker: BaseChecker) -> None:
-        """Leaves out of a checker what looks for messages that are switched off only."""
+        """Leave out of a checker what only looks for messages that are switched off."""
         for name in _IDLE.get(type(checker).__name__, ()):
             getattr(checker, name)  # another pylint, another name: better to know
             setattr(checker, name, _nothing)
@@ -171,7 +178,7 @@ class Linter:
             visit(node)
 
     def _calls_of_classes(self, _: BaseChecker, visit: Visit, node: Call) -> None:
-        """Instances of abstract classes (E0110) without inferring what functions are: Python's own have capitals."""
+        """Look for instances of abstract classes (E0110) without inferring functions: Python's own have capitals."""
         name = node.func.name if isinstance(node.func, Name) else getattr(node.func, "attrname", "")
         if not name[:1].islower() or "class" in self._source:
             visit(node)
@@ -183,7 +190,7 @@ class Linter:
 
 
 def _nothing(*_: object) -> None:
-    """Stands for a method that is left out."""
+    """Do nothing, in place of a method that is left out."""
 
 
 _nothing.checks_msgs = ()  # type: ignore[attr-defined]  # so that a walker does not call it
@@ -198,13 +205,13 @@ def _calls_of_reversed_and_format(checker: BaseChecker, _: Visit, node: Call) ->
 
 
 def _calls_with_keywords(_: BaseChecker, visit: Visit, node: Call) -> None:
-    """A positional-only parameter is given by keyword (E3102) only where something is."""
+    """Look for positional-only parameters given by keyword (E3102) only where something is given by keyword."""
     if node.keywords:
         visit(node)
 
 
 def _subscripts_of_literals(_: BaseChecker, visit: Visit, node: Subscript) -> None:
-    """Indices past the end (E0643) are looked for in literals only; others need not be inferred for it."""
+    """Look for indices past the end (E0643) in literals only, so that others need not be inferred."""
     if isinstance(node.value, Tuple | List):
         visit(node)
 
@@ -215,7 +222,7 @@ def _relative_imports(_: BaseChecker, visit: Visit, node: ImportFrom) -> None:
 
 
 def bound_names(prelude: str) -> Iterator[str]:
-    """Names that a prelude binds at its top level; star imports of the standard library are looked up by parsing."""
+    """Find names that a prelude binds at its top level. Star imports of the library are looked up by parsing."""
     try:
         tree = ast.parse(prelude)
     except (SyntaxError, ValueError, RecursionError, MemoryError):

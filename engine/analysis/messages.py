@@ -1,4 +1,4 @@
-"""What the analyser and its worker tell each other."""
+"""The messages between the analyser and its worker."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from engine.records import Diagnostic, Similarity
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What each tool may take to read one program."""
+    """The limits on one tool that reads one program."""
 
     seconds: float = 2.0
     """CPU time."""
     wall_factor: float = 30.0
     """Wall-clock time as a multiple of it: a bound for a reader that sleeps, which a busy machine does not reach."""
     memory_bytes: int = 2 << 30
+    """Address space beside what the worker has mapped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What a worker begins with."""
+    """The message that a worker begins with."""
 
     limits: Limits = field(default_factory=Limits)
     finders: tuple[tuple[str, str], ...] = ()
@@ -40,7 +41,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one tool, or all of them together, said of a program."""
+    """The findings of one tool, or of all of them together."""
 
     diagnostics: tuple[Diagnostic, ...] = ()
     similarity: Similarity | None = None

@@ -22,7 +22,7 @@ _LEAVING = {"exit", "quit", "sys.exit", "os._exit"}
 
 @dataclass(slots=True)
 class PathFindings:
-    """What the paths of one function (or of the module) show."""
+    """The findings on the paths of one function, or of the module."""
 
     unreachable: list[cst.CSTNode] = field(default_factory=list)
     unbound: dict[str, cst.CSTNode] = field(default_factory=dict)
@@ -150,7 +150,7 @@ class _Walk:
         return _meet(*ends) if complete else _meet(bound, *ends)
 
     def _read(self, node: cst.CSTNode, bound: frozenset[str]) -> frozenset[str]:
-        """Reads and bindings of one simple statement or expression, in order."""
+        """Note the reads and bindings of one simple statement or expression, in order."""
         names = set(bound)
         for use in uses(node, into_scopes=False):
             if use.kind == "bind":

@@ -16,13 +16,13 @@ _UNNOTED = nullcontext()
 
 
 class _AllFoundError(Exception):
-    """Nothing else is asked for."""
+    """Ends the writing, because nothing else is asked for."""
 
 
 def byte_places(module: cst.Module, nodes: Iterable[cst.CSTNode]) -> dict[cst.CSTNode, tuple[int, int]]:
-    """First and one past the last byte of each node, without the blanks it owns (libcst's `ByteSpanPositionProvider`).
+    """Find the first and one past the last byte of each node, without its blanks (as `ByteSpanPositionProvider` does).
 
-    A function's place ends with its parameters, which are given too; its body is not looked at for it.
+    A function's place ends with its parameters, which are given too. Its body is not looked at for it.
     """
     wanted = [
         part for node in nodes for part in ((node, node.params) if isinstance(node, cst.FunctionDef) else (node,))

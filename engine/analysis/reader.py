@@ -1,7 +1,7 @@
-"""A reader: a fork of the warm worker that uses the tools on hostile text and may die of it.
+"""A fork of the warm worker that uses the tools on hostile text and may die of it.
 
-It has limits on CPU time and memory for each tool and program, and dies of them. Wall-clock time only catches a reader
-that sleeps.
+A reader has limits on CPU time and memory for each tool and program, and dies of them. A limit on wall-clock time
+catches only a reader that sleeps.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Reader:
     """One forked process, asked for one tool at a time."""
 
     def __init__(self, tools: Tools, limits: Limits) -> None:
-        self._most_bytes = _resident_bytes() + _MOST_GROWTH_BYTES
+        self._most_bytes = _memory()[1] + _MOST_GROWTH_BYTES
         ours, theirs = socket.socketpair()
         self._pid = os.fork()
         if not self._pid:
@@ -47,7 +47,7 @@ class Reader:
         """Whether it is there and may be asked."""
 
     def ask(self, tool: str, request: bytes) -> Answer:
-        """What a tool says of the program in an encoded request; nothing where the reader dies of it."""
+        """Ask a tool about the program in an encoded request. There are no findings where the reader dies of it."""
         answer = None
         with contextlib.suppress(OSError, msgspec.DecodeError):  # it is gone, or sleeps
             send(self._stream, (tool, request))
@@ -58,7 +58,7 @@ class Reader:
         return answer or Answer()
 
     def close(self) -> None:
-        """End the process; does nothing the second time."""
+        """End the process. A second call is a no-op."""
         if self.usable:
             self.usable = False
             os.kill(self._pid, signal.SIGKILL)
@@ -68,10 +68,10 @@ class Reader:
 
 
 def _become_reader(tools: Tools, limits: Limits, channel: socket.socket) -> None:
-    """Answer the worker until it is gone; never returns."""
+    """Answer the worker until it is gone. Never returns."""
     try:
         os.close(0)  # the requests are for the worker
-        most = limits.memory_bytes + _STACK_BYTES
+        most = _memory()[0] + limits.memory_bytes + _STACK_BYTES  # somebody's analyser may have loaded torch
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         _on_deep_stack(lambda: _serve(tools, limits, cast("IO[bytes]", channel.makefile("rwb"))))
@@ -93,12 +93,15 @@ def _serve(tools: Tools, limits: Limits, stream: IO[bytes]) -> None:
         signal.setitimer(signal.ITIMER_PROF, limits.seconds)  # its signal kills: nothing else stops a loop in C
         answer = tools.use(tool, request)
         signal.setitimer(signal.ITIMER_PROF, 0)
-        send(stream, replace(answer, resident_bytes=_resident_bytes()))
+        send(stream, replace(answer, resident_bytes=_memory()[1]))
 
 
-def _resident_bytes() -> int:
+def _memory() -> tuple[int, int]:
+    """Return the bytes of this process that are mapped, and those that are resident."""
     try:
         with open("/proc/self/statm", "rb") as statm:  # noqa: PTH123  read after every program
-            return int(statm.read().split()[1]) * resource.getpagesize()
+            mapped, resident = statm.read().split()[:2]
+            return int(mapped) * resource.getpagesize(), int(resident) * resource.getpagesize()
     except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        return most, most

@@ -33,9 +33,9 @@ Flow = tuple[str, str, tuple[str, ...]]
 
 
 def similarity(program: bytes, references: Iterable[bytes]) -> Similarity:
-    """The best of each match over the references, as a share of the larger program; zeros without one."""
+    """Give the best of each match over the references, as a share of the larger program. Zeros without one."""
     tree, flows = _features(program)
-    wanted = [_features(each) for each in references]
+    wanted = [_features(reference) for reference in references]
     return Similarity(
         max((_share_of_larger(tree, each) for each, _ in wanted), default=0.0),
         max((_share_of_larger(flows, each) for _, each in wanted), default=0.0),
@@ -43,30 +43,30 @@ def similarity(program: bytes, references: Iterable[bytes]) -> Similarity:
 
 
 def syntax_match(program: bytes, reference: bytes) -> float:
-    """Clipped share of the reference's syntax subtrees that the program has too (CodeBLEU eq. 4).
+    """Compute the clipped share of the reference's syntax subtrees that the program has too (CodeBLEU eq. 4).
 
-    A subtree is a named node with its named descendants' types: names and literals do not count, comments and
+    A subtree is a named node with its named descendants' types. Names and literals do not count, and comments and
     docstrings are left out.
     """
     return _clipped_share(_subtrees(program), _subtrees(reference))
 
 
 def dataflow_match(program: bytes, reference: bytes) -> float:
-    """Clipped share of the reference's data flows that the program has too (CodeBLEU eq. 5).
+    """Compute the clipped share of the reference's data flows that the program has too (CodeBLEU eq. 5).
 
-    Variables are numbered in order of appearance, so names do not matter. 0 for a reference without data flow.
+    Variables are numbered in order of appearance, so names do not matter. It is 0 for a reference without data flow.
     """
     return _clipped_share(_normalised(data_flows(program)), _normalised(data_flows(reference)))
 
 
 def data_flows(program: bytes) -> list[Flow]:
-    """Where the value of each variable is from, in the order of the text (after GraphCodeBERT's extraction).
+    """Find where the value of each variable is from, in the order of the text (after GraphCodeBERT's extraction).
 
-    An assigned variable (also loop variables and defaults) is `computed from` the names and literals on the other side;
-    a read of a variable `comes from` an assignment of it before, or anywhere in a loop around it.
+    An assigned variable, loop variables and defaults included, is `computed from` the names and literals on the other
+    side. A read of a variable `comes from` an assignment of it before, or anywhere in a loop around it.
 
     Raises:
-        RecursionError: nested deeper than Python's stack.
+        RecursionError: The tree is deeper than Python's stack.
     """
     flows: list[Flow] = []
     _Reader(flows).read(_PARSER.parse(program).root_node)
@@ -75,7 +75,7 @@ def data_flows(program: bytes) -> list[Flow]:
 
 @lru_cache(maxsize=256)
 def _features(program: bytes) -> tuple[Counter[object], Counter[object]]:
-    """Subtrees and data flows; references come again and again."""
+    """Give subtrees and data flows, cached because references come again and again."""
     return _subtrees(program), _normalised(data_flows(program))
 
 
@@ -88,7 +88,7 @@ def _share_of_larger(found: Counter[object], wanted: Counter[object]) -> float:
 
 
 def _subtrees(program: bytes) -> Counter[object]:
-    """Every subtree with children, by a digest of its shape (linear in the tree, however deep)."""
+    """Count every subtree with children, by a digest of its shape. Linear in the tree, however deep."""
     ordered, waiting = [], [_PARSER.parse(program).root_node]
     while waiting:
         node = waiting.pop()
@@ -117,7 +117,7 @@ def _is_docstring(node: Node) -> bool:
 
 
 def _normalised(flows: list[Flow]) -> Counter[object]:
-    """Flows with variables numbered as they appear, sources first (as CodeBLEU numbers them)."""
+    """Number the variables of flows as they appear, sources first, as CodeBLEU does."""
     numbers: dict[str, int] = {}
 
     def number(name: str) -> int:
@@ -181,7 +181,7 @@ class _Reader:
 
 
 def _in_order(node: Node) -> list[Node]:
-    """What of a node is read, in the order of execution."""
+    """Give what of a node is read, in the order of execution."""
     match node.type:
         case "attribute":
             return node.named_children[:1]
@@ -202,7 +202,7 @@ def _sides(kind: str) -> tuple[str, str]:
 
 
 def _pairs(left: Node, right: Node) -> list[tuple[Node, Node]]:
-    """`a, b = c, d` is two assignments; anything else is one."""
+    """Split an assignment: `a, b = c, d` is two, and anything else is one."""
     lists = ("pattern_list", "tuple_pattern", "expression_list", "tuple")
     if left.type in lists and right.type in lists and len(left.named_children) == len(right.named_children):
         return list(zip(left.named_children, right.named_children, strict=True))
@@ -210,7 +210,7 @@ def _pairs(left: Node, right: Node) -> list[tuple[Node, Node]]:
 
 
 def _targets(node: Node) -> Iterator[Node]:
-    """The variables assigned anywhere in a node."""
+    """Find the variables assigned anywhere in a node."""
     waiting = [node]
     while waiting:
         node = waiting.pop()
@@ -222,7 +222,7 @@ def _targets(node: Node) -> Iterator[Node]:
 
 
 def _leaves(node: Node) -> Iterator[Node]:
-    """Names and literals in the order of the text."""
+    """Give names and literals in the order of the text."""
     waiting = [node]
     while waiting:
         node = waiting.pop()

@@ -23,12 +23,12 @@ class UnreadableError(ValueError):
 
 
 def readable_source(program: bytes) -> tuple[str, ProgramText]:
-    """The program as text with LF line ends, and as it was written (lines and byte columns are the same in both).
+    """Give the program as text with LF line ends, and as it was written. Lines and byte columns are the same in both.
 
     Both are without a byte order mark.
 
     Raises:
-        UnreadableError: not UTF-8, a NUL byte, another coding cookie, or too long to be worth reading.
+        UnreadableError: It is not UTF-8, a NUL byte, another coding cookie, or too long to be worth reading.
     """
     if len(program) > _MOST_BYTES or program.count(b"\n") > _MOST_LINES:
         raise UnreadableError("too long")
@@ -46,10 +46,10 @@ def readable_source(program: bytes) -> tuple[str, ProgramText]:
 
 
 def parsable_part(source: str) -> str:
-    """The source with the top-level statements that do not parse blanked out; the same text if it all parses.
+    """Blank out the top-level statements that do not parse. The text stays the same if it all parses.
 
     Raises:
-        UnreadableError: what is left still does not parse after a few cuts, or nothing is left.
+        UnreadableError: What is left still does not parse after a few cuts, or nothing is left.
     """
     lines = source.split("\n")
     for _ in range(_MOST_CUTS):
@@ -67,8 +67,20 @@ def parsable_part(source: str) -> str:
     raise UnreadableError("does not parse")
 
 
+def longest_chain(source: str) -> int:
+    """Count the subscripts, attributes and calls that follow each other at most, three in `a[0].b()`."""
+    longest, seen = 0, set[ast.AST]()
+    for node in ast.walk(ast.parse(source)):
+        length, link = 0, node
+        while isinstance(link, ast.Subscript | ast.Attribute | ast.Call) and link not in seen:
+            seen.add(link)
+            link, length = link.func if isinstance(link, ast.Call) else link.value, length + 1
+        longest = max(longest, length)
+    return longest
+
+
 def _top_level_statement(lines: list[str], index: int) -> tuple[int, int]:
-    """The lines from the last one before `index` that starts a top-level statement to the next one that does."""
+    """Find the lines from the last one before `index` that starts a top-level statement to the next one that does."""
     first = index
     while first > 0 and not _starts_statement(lines[first]):
         first -= 1

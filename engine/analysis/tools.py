@@ -49,16 +49,17 @@ class Tools:
         self.finders = tuple(self._finders)
         """In the order in which they are asked, the cheap and sure one first: undefined names are found where types
         take too long to follow."""
-        warm = "import collections, itertools, math, heapq, re, sys\nfor x in range(3):\n    print(x, sys.argv)\n"
+        # imports nothing that has to be read: that takes longer than all else here, and `_library` does it on demand
+        warm = "import sys\nfor x in range(3):\n    print(x, sys.argv)\n"
         for finder in self._finders.values():
             finder(warm, ProgramText(warm.encode()), ProblemFacts())
 
     def read_library_of(self, program: bytes) -> bool:
-        """Read the modules of the standard library that a program imports; whether one of them was new."""
+        """Read the modules of the standard library that a program imports. Returns whether one of them was new."""
         return self._library.read(program)
 
     def use(self, tool: str, request: bytes) -> Answer:
-        """What a tool says of an encoded request. A tool that fails says nothing: that is not the program's fault."""
+        """Use a tool on an encoded request. A tool that fails finds nothing, which is not the program's fault."""
         wanted = msgspec.msgpack.decode(request, type=Request)
         try:
             if tool == SIMILARITY:
@@ -94,13 +95,13 @@ def _similarity(request: Request) -> Similarity:
 
 @lru_cache(maxsize=1)
 def _prepared(program: bytes) -> tuple[str, str, ProgramText]:
-    """The program as text, the part of it that parses, and as it was written: the same for all tools."""
+    """Give the program as text, the part of it that parses, and as it was written, once for all tools."""
     source, text = readable_source(program)
     return source, parsable_part(source), text
 
 
 def _placed(found: Sequence[Diagnostic], program: bytes) -> tuple[Diagnostic, ...]:
-    """The findings with places in the program as it was written: the tools read it without its byte order mark."""
+    """Move findings to the program as it was written. The tools read it without its byte order mark."""
     if not program.startswith(codecs.BOM_UTF8):
         return tuple(found)
     text, mark = ProgramText(program), len(codecs.BOM_UTF8)

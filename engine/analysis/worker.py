@@ -1,4 +1,4 @@
-"""The process that reads programs: it keeps the tools warm and forks the readers that use them on hostile text.
+"""The process that reads programs. It keeps the tools warm and forks the readers that use them on hostile text.
 
 A reader may die of a program (`engine.analysis.reader`). The next one is a fork away, so a program that kills one tool
 costs neither the findings of the others nor a second loading of pylint.
@@ -39,14 +39,14 @@ def main() -> None:
 
 
 class _Readers:
-    """One reader after the other."""
+    """Holds one reader after the other."""
 
     def __init__(self, tools: Tools, limits: Limits) -> None:
         self._tools, self._limits = tools, limits
         self._reader: Reader | None = None
 
     def read(self, data: bytes) -> Answer:
-        """What the tools say of an encoded request, each in limits of its own."""
+        """Ask all tools about an encoded request, each within limits of its own."""
         request = msgspec.msgpack.decode(data, type=Request)
         if self._tools.read_library_of(request.program):
             self.close()  # the next reader knows those modules as well

@@ -7,6 +7,7 @@ record is a claim: "this was printed, this was returned, this was raised". The o
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import posix
 import resource
@@ -14,7 +15,8 @@ import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from engine.sandbox import own_source, program, semaphores
+from engine.sandbox import long_sleep, own_source, program, semaphores
+from engine.sandbox.checks import check_answers
 from engine.sandbox.failures import describe_compile_error
 from engine.sandbox.recorder import Recorder, release_reserve
 from engine.sandbox.referee import referee
@@ -45,9 +47,13 @@ def run_child(request: Request, confine: Callable[[], None], channel: bool) -> N
         os.closerange(CHANNEL + channel, 1 << 16)
         _open_stderr()
         confine()
+        gc.enable()
+        long_sleep.allow(request.idle)
         if task.mode == "referee":
             _begin()
             referee(task, Recorder(task))
+        elif task.mode == "check":
+            check_answers(task, _begin)
         else:
             run_program(task)
         os._exit(0)
@@ -110,10 +116,12 @@ def run_program(task: Task) -> None:
 
 def _open_stderr() -> None:
     """Open /dev/null for this process alone, because flags of an open file outlive the process that set them."""
-    with contextlib.suppress(OSError):  # where nothing may be opened for writing, all programs share one
+    try:
         null = posix.open(os.devnull, os.O_RDWR)
-        os.dup2(null, STDERR)
-        os.close(null)
+    except OSError:  # where nothing may be opened for writing, all programs share one
+        return
+    os.dup2(null, STDERR)
+    os.close(null)
 
 
 def _begin() -> None:

@@ -10,7 +10,6 @@ import contextlib
 import itertools
 import sys
 from collections.abc import Mapping
-from functools import cache
 from types import CodeType, TracebackType
 from typing import Any
 
@@ -32,13 +31,11 @@ Place = tuple[str, int, int | None, int | None, int | None]
 """Function name, line, end line, column and end column (UTF-8 bytes of the decoded source)."""
 
 
-def remember_program(code: CodeType) -> None:
+def remember_program(*codes: CodeType) -> None:
     """Remember the program's code objects, because code that it compiles itself may bear its file name as well."""
-    _program[:] = [code]
-    _codes_of_program.cache_clear()
+    _program[:] = codes
 
 
-@cache
 def _codes_of_program() -> frozenset[int]:
     """Return the identities of the program's code objects, nested ones included. The program keeps them alive."""
     found: list[CodeType] = []
@@ -170,9 +167,10 @@ def _text_of(error: BaseException) -> str:
 def places(traceback: TracebackType | None) -> list[Place]:
     """List the program's own frames of a traceback, outermost first, without the middle of a very long one."""
     own: list[tuple[CodeType, int, int]] = []
+    codes = _codes_of_program()
     while traceback is not None:
         code = traceback.tb_frame.f_code
-        if id(code) in _codes_of_program():
+        if id(code) in codes:
             own.append((code, traceback.tb_lasti, traceback.tb_lineno))
             if len(own) > 4 * (_FIRST + _LAST):
                 del own[_FIRST:-_LAST]

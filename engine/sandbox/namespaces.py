@@ -34,6 +34,7 @@ TEMPORARY_BYTES = 16 << 20
 _TEMPORARY_FILES = 1000
 TEMPORARIES = 32
 """Number of private directories of a worker. Each program that uses one has it for itself alone."""
+_AS_IT_WAS, _NEXT, _WORN = b"=", b"x", b"."
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mount.argtypes = [ctypes.c_char_p] * 3 + [ctypes.c_ulong, ctypes.c_char_p]
@@ -81,24 +82,42 @@ def enter(files: PythonFiles) -> Spaces:
     return Spaces(identities(), _build_root(files), ours.detach())
 
 
-def drop_temporary(launcher: int) -> None:
-    """Have the launcher remove this `/tmp` with all that is in it, which uncovers the next one."""
-    os.write(launcher, b"x")
-    if not os.read(launcher, 1):
+def clear_temporary(launcher: int) -> bool:
+    """Have the launcher remove a `/tmp` that was used, with all that is in it, which uncovers the next one.
+
+    The first call tells the launcher what an unused one looks like.
+
+    Returns:
+        Whether it was used and there is no next one.
+    """
+    os.write(launcher, b"?")
+    answer = os.read(launcher, 1)
+    if not answer:
         raise OSError(errno.EPIPE, "the launcher is gone")
-    os.chdir(TEMPORARY)
+    if answer == _NEXT:
+        os.chdir(TEMPORARY)
+    return answer == _WORN
 
 
 def _launch(child: int, zygote: int) -> NoReturn:
     """Run the launcher, which does what process 1 has no capability for. No program can reach it.
 
-    It holds no other descriptor, so the supervisor sees the end of process 1 at once.
+    It holds no other descriptor, so the supervisor sees the end of process 1 at once. How many directories were used,
+    and when, is known here alone, because programs have a copy of process 1's memory.
     """
     os.closerange(0, zygote)
     os.closerange(zygote + 1, 1 << 16)
+    spare, unused = TEMPORARIES - 1, 0
     while os.read(zygote, 1):
-        _check(_libc.umount2(os.fsencode(TEMPORARY), _DETACH), "umount")
-        os.write(zygote, b"x")
+        answer = _AS_IT_WAS
+        changed = os.stat(TEMPORARY).st_ctime_ns  # tells whatever was made, removed or changed, and nobody can set it
+        if unused and changed != unused:
+            answer = _NEXT if spare else _WORN
+            if spare:
+                _check(_libc.umount2(os.fsencode(TEMPORARY), _DETACH), "umount")
+                spare, changed = spare - 1, os.stat(TEMPORARY).st_ctime_ns
+        unused = changed
+        os.write(zygote, answer)
     _pid, status = os.waitpid(child, 0)
     os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
 

@@ -32,7 +32,7 @@ def show(source: bytes) -> None:
 
 
 def open_own(file: Any, mode: str = "r", *arguments: Any, **keywords: Any) -> Any:
-    """A file object on the program's text; None where `file` is another or is to be written."""
+    """Open a file object on the program's text. None where `file` is another or is to be written."""
     try:
         name = os.path.abspath(os.fsdecode(file))
     except (TypeError, ValueError):

@@ -49,6 +49,14 @@ class Peer(ABC):
         """Say whether the other end may do this with an object of this end."""
         return True
 
+    def sends_builtin(self, name: str) -> bool:  # noqa: ARG002
+        """Say whether the other end may have its own builtin of that name."""
+        return True
+
+    def takes_builtin(self, name: str) -> bool:  # noqa: ARG002
+        """Say whether the other end may mean the builtin of that name here."""
+        return True
+
     @abstractmethod
     def describe(self, error: BaseException) -> dict[str, Any]:
         """Describe an exception for the other end."""
@@ -259,6 +267,9 @@ class _Crossing:
             return {"t": "object", "v": value.kind, "own": value.number}
         return self._peer.keep(value)
 
+    def sends_builtin(self, name: str) -> bool:
+        return self._peer.sends_builtin(name)
+
     def number_of(self, container: object) -> int | None:
         if self.copies:
             return None
@@ -268,6 +279,9 @@ class _Crossing:
         return number
 
     # As receiver
+
+    def takes_builtin(self, name: str) -> bool:
+        return self._peer.takes_builtin(name)
 
     def made(self, container: object) -> None:
         if not self.returns:

@@ -8,7 +8,8 @@ import os
 import site
 import sys
 
-from engine.sandbox import child, program, standard_paths
+from engine.sandbox import child, long_sleep, own_source, program, standard_paths
+from engine.sandbox.failures import remember_program
 from engine.sandbox.recorder import watch_descriptors
 from engine.sandbox.wire import Task, pack_task
 
@@ -33,22 +34,23 @@ except ValueError: pass
 
 
 def warm_up() -> None:
-    """Imports and touches what most programs need, so that children share it."""
+    """Import and touch what most programs need, so that children share it."""
     register, os.register_at_fork = os.register_at_fork, lambda **_: None
     try:  # children are forked by one thread alone, and must not seed `random` anew: verdicts would depend on chance
         for name in MODULES:
             importlib.import_module(name)
     finally:
         os.register_at_fork = register
-    sys.modules["random"].seed(0)
+    sys.modules["random"].seed(program.SEED)
     site.setquit()
     site.setcopyright()
     site.sethelper()
     standard_paths.install()
+    long_sleep.offer()
 
 
 def rehearse() -> None:
-    """Runs a sample program as a child does, until the interpreter has settled on how to.
+    """Run a sample program as a child does, until the interpreter has settled on how to.
 
     What is allocated, specialised and filled in here, children share and need not copy. So it comes last, before the
     filter.
@@ -66,6 +68,8 @@ def rehearse() -> None:
         os.pwrite(0, content, 0)
         child.run_program(child.read_task())
         os.dup2(3, 4)
+    remember_program()  # each child would free the sample's code, and its text
+    own_source.show(b"")
     program.forget(b"class typing", "")
     program.reset()  # for the first test of every child: files of the same kind take the descriptors' places
     for source, descriptor in zip(kept, (0, 1, 3), strict=True):

@@ -12,8 +12,9 @@ import signal
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
 _CAPABILITY_HEADER = (ctypes.c_uint32 * 2)(0x20080522, 0)
-_NOTHING = (ctypes.c_uint32 * 6)()
+_CAPABILITY_SETS = ctypes.c_uint32 * 6
 """Effective, permitted and inheritable capabilities: the low words, then the high ones."""
+_NOTHING = _CAPABILITY_SETS()
 _LAST_CAPABILITY = 63
 CHECKPOINT_RESTORE = 40
 """The capability to set the last process id of one's own name space, and little else (Linux 5.9)."""
@@ -25,7 +26,10 @@ OPEN_FILES = 64
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.prctl.argtypes = [ctypes.c_int, *[ctypes.c_ulong] * 4]
-_libc.capset.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
+_capset = _libc.capset
+_capset.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
+_HEADER_AT, _NOTHING_AT = ctypes.addressof(_CAPABILITY_HEADER), ctypes.addressof(_NOTHING)
+"""Numbers, because every child drops its capabilities, and to convert an array is dear."""
 
 
 def die_with_parent() -> None:
@@ -49,11 +53,12 @@ def drop_privileges(kept: int | None = None) -> None:
 
 def drop_capabilities(kept: int | None = None) -> None:
     """Give up all capabilities but one."""
-    sets = _NOTHING
+    sets = _NOTHING_AT
     if kept is not None:
-        sets = type(_NOTHING)()
-        sets[3 * (kept // 32)] = sets[3 * (kept // 32) + 1] = 1 << kept % 32
-    if _libc.capset(_CAPABILITY_HEADER, sets) != 0 and (os.geteuid() == 0 or kept is not None):
+        some = _CAPABILITY_SETS()
+        some[3 * (kept // 32)] = some[3 * (kept // 32) + 1] = 1 << kept % 32
+        sets = ctypes.addressof(some)
+    if _capset(_HEADER_AT, sets) != 0 and (os.geteuid() == 0 or kept is not None):
         raise OSError(ctypes.get_errno(), "capabilities could not be dropped")
 
 

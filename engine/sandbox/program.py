@@ -1,6 +1,6 @@
-"""One program as CPython would run it: a fresh module for every test, real standard streams, the usual way of ending.
+"""Run one program as CPython would: a fresh module for every test, real standard streams, the usual way of ending.
 
-What this module does not do: limit anything or report anything; it runs in a process that is already confined.
+The process is already confined. Nothing here limits or reports anything.
 """
 
 from __future__ import annotations
@@ -25,14 +25,16 @@ from engine.sandbox.failures import PROGRAM_NAME, Failure, describe, remember_pr
 _get_limit, _set_limit = sys.getrecursionlimit, sys.setrecursionlimit
 _RECURSION_LIMIT = sys.getrecursionlimit()
 _MOST_FRAMES = (1 << 31) - 1
+SEED = 0
+"""Of the `random` module, at the start of every test."""
 _MOST_UNHEARD = 10
 unheard: list[Failure] = []
 """Exceptions of the test under way that end no program: in threads, `__del__` and exit handlers."""
-_CIRCLES = (b"class", b"yield", b"async", b"amed", b"Named", b"type")
+_CIRCLES = re.compile(b"class|yield|async|amed|type")
 """What a program must hold to leave objects in circles that run code at their end, or keep names interned."""
 _MUCH_MEMORY = 64 << 10
 """KiB above which objects in circles are collected, whatever they are."""
-_LEAVES = (b"__del__", b"yield", b"open")
+_LEAVES = re.compile(b"__del__|yield|open")
 """What a program must hold for its end to matter: finalisers, suspended generators, files not yet flushed."""
 _MOST_COLLECTIONS = 4
 """Rounds in which what a test leaves must have come to its end; a finaliser may leave things of its own."""
@@ -41,28 +43,28 @@ _IMPORTED_NAME = "solution"
 
 
 def compile_program(source: bytes) -> CodeType:
-    """The program's code; whatever the compiler raises."""
+    """Compile the program. Raises whatever the compiler raises."""
     code = compile(source, PROGRAM_NAME, "exec", dont_inherit=True)
     remember_program(code)
     return code
 
 
 def load_code(code: bytes) -> CodeType:
-    """The program's code, compiled elsewhere by the same interpreter."""
+    """Load the program's code, compiled elsewhere by the same interpreter."""
     loaded: CodeType = marshal.loads(code)  # noqa: S302 (comes from the supervisor, before the program's first line)
     remember_program(loaded)
     return loaded
 
 
 def compile_prelude(prelude: str) -> CodeType | None:
-    """Code of the source that runs in the program's namespace before it; None if there is none."""
+    """Compile the source that runs in the program's namespace before it. None if there is none."""
     return compile(prelude, "<prelude>", "exec", dont_inherit=True) if prelude else None
 
 
 def run_module(
     code: CodeType, prelude: CodeType | None, name: str = _IMPORTED_NAME, given: Mapping[str, object] | None = None
 ) -> dict[str, Any]:
-    """Runs the program as a fresh module called `name`, which has the `given` names, and gives its namespace."""
+    """Run the program as a fresh module called `name` that has the `given` names. Returns its namespace."""
     module = ModuleType(name)
     module.__builtins__ = sys.modules["builtins"]  # type: ignore[attr-defined]
     module.__file__ = own_source.FILE
@@ -76,7 +78,7 @@ def run_module(
 
 
 def find_function(namespace: dict[str, Any], name: str) -> Callable[..., Any]:
-    """The entry point: a method of `class Solution` if it has one of that name, else a top-level name."""
+    """Find the entry point: a method of `class Solution` if it has one of that name, else a top-level name."""
     solution = namespace.get("Solution")
     if isinstance(solution, type) and hasattr(solution, name):
         method: Callable[..., Any] = getattr(solution(), name)
@@ -88,7 +90,7 @@ def find_function(namespace: dict[str, Any], name: str) -> Callable[..., Any]:
 
 
 def open_streams() -> None:
-    """Standard streams on descriptors 0, 1 and 2, as CPython makes them in a UTF-8 locale.
+    """Open standard streams on descriptors 0, 1 and 2, as CPython makes them in a UTF-8 locale.
 
     Those of the test before stay where nothing in the program holds them, or what they are made of.
     """
@@ -113,7 +115,7 @@ _holders: dict[str, tuple[int, int, int] | None] = {}
 
 
 def _count_holders(stream: Any) -> tuple[int, int, int] | None:
-    """References to a stream and to what it is made of; None where the program took it apart."""
+    """Count references to a stream and to what it is made of. None where the program took it apart."""
     try:
         return sys.getrefcount(stream), sys.getrefcount(stream.buffer), sys.getrefcount(stream.buffer.raw)
     except (ValueError, AttributeError):
@@ -121,7 +123,7 @@ def _count_holders(stream: Any) -> tuple[int, int, int] | None:
 
 
 def _wind_back(stream: Any) -> bool:
-    """Puts a stream to its start, if it is open and was not left in the middle of an iteration."""
+    """Put a stream to its start, if it is open and was not left in the middle of an iteration."""
     try:
         return (stream.mode == "w" and not stream.closed) or (stream.seek(0), stream.tell()) == (0, 0)
     except (OSError, ValueError):
@@ -139,7 +141,7 @@ def _stream(descriptor: int, mode: str, name: str) -> io.TextIOWrapper:
 
 
 def reset() -> None:
-    """Undoes what an earlier test may have set and CPython sets afresh in every process."""
+    """Undo what an earlier test may have set and CPython sets afresh in every process."""
     sys.getrecursionlimit, sys.setrecursionlimit = _get_limit, _set_limit
     sys.setrecursionlimit(_RECURSION_LIMIT)
     sys.argv = [own_source.FILE]
@@ -151,7 +153,7 @@ def reset() -> None:
 
 
 def _make_room() -> None:
-    """Gives the program the whole recursion limit, our own frames below it left out, and does not let it know."""
+    """Give the program the whole recursion limit, without our own frames below it, and do not let it know."""
     room = 0
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
@@ -168,13 +170,13 @@ def _make_room() -> None:
 
 
 def _note_thread(ended: Any) -> None:
-    """What ended a thread, kept for the report; CPython prints it and goes on, and so do we."""
+    """Keep what ended a thread for the report. CPython prints it and goes on, and so do we."""
     _note(ended.exc_value)
     sys.modules["threading"].__excepthook__(ended)
 
 
 def _note_unraisable(failed: Any) -> None:
-    """The same for what a finaliser or an exit handler raised."""
+    """Keep what a finaliser or an exit handler raised."""
     _note(failed.exc_value)
     sys.__unraisablehook__(failed)
 
@@ -185,15 +187,15 @@ def _note(error: BaseException | None) -> None:
 
 
 def leaves_something(source: bytes) -> bool:
-    """Whether the end of the program `source` may still print: else nobody sees whether its objects are let go."""
-    return any(word in source for word in _LEAVES)
+    """Say whether the end of the program may still print. Otherwise nobody sees whether its objects are let go."""
+    return _LEAVES.search(source) is not None
 
 
 def finish(let_go: bool) -> bool:
-    """Ends a test as the interpreter ends: waits for threads, runs exit handlers, flushes.
+    """End a test as the interpreter ends: wait for threads, run exit handlers, flush.
 
     Args:
-        let_go: whether to let go of the program's objects, too.
+        let_go: Whether to let go of the program's objects, too.
 
     Returns:
         Whether nothing of the test is left, so that another may run in this process.
@@ -210,18 +212,24 @@ def finish(let_go: bool) -> bool:
 
 
 def forget(source: bytes, prelude: str) -> bool:
-    """Lets go of a test's module and objects; whether all came to their end, so that none of them runs code later.
+    """Let go of a test's module and objects. Returns whether all came to their end, so that none runs code later.
 
     The program's text tells what need be looked for. Identifiers may be written in other letters, keywords may not.
     """
     _let_go()
-    if re._cache:  # type: ignore[attr-defined]
-        re.purge()
+    re.purge()
+    if clear := getattr(getattr(sys.modules.get("fractions"), "_hash_algorithm", None), "cache_clear", None):
+        clear()  # since 3.12; `statistics` makes fractions
     odd = not source.isascii()
     if odd or b"typing" in source or "typing" in prelude:
         for clear in getattr(typing, "_cleanups", ()):
             clear()
-    circles = odd or any(word in source for word in _CIRCLES) or "class" in prelude
+    if odd or b"random" in source or "random" in prelude:
+        sys.modules["random"].seed(SEED)
+    if odd or b"decimal" in source or "decimal" in prelude:
+        decimal: Any = sys.modules["decimal"]
+        decimal.setcontext(decimal.DefaultContext)
+    circles = odd or _CIRCLES.search(source) or "class" in prelude
     many = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > _MUCH_MEMORY
     if (circles or many) and not any(gc.collect() == 0 for _ in range(_MOST_COLLECTIONS)):
         return False
@@ -230,7 +238,7 @@ def forget(source: bytes, prelude: str) -> bool:
 
 
 def _let_go() -> None:
-    """Takes the program's module apart, which holds its functions, which hold the module."""
+    """Take the program's module apart, which holds its functions, which hold the module."""
     for name in ("__main__", _IMPORTED_NAME):
         module = sys.modules.pop(name, None)
         if isinstance(module, ModuleType):
@@ -246,7 +254,7 @@ def _flush() -> None:
 
 
 def _join_threads() -> bool:
-    """Waits for the threads that CPython waits for; whether no other is left."""
+    """Wait for the threads that CPython waits for. Returns whether no other is left."""
     threading = sys.modules.get("threading")
     if threading is None or (_thread._count() == 0 and not threading._threading_atexits):
         return True
@@ -261,7 +269,7 @@ def _join_threads() -> bool:
 
 
 def exit_code(error: SystemExit) -> int:
-    """The status with which CPython would leave because of `error`."""
+    """Give the status with which CPython would leave because of `error`."""
     if error.code is None:
         return 0
     return error.code if isinstance(error.code, int) else 1

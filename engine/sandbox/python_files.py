@@ -58,12 +58,12 @@ def contains(folder: str, path: str) -> bool:
 
 
 def _spellings(paths: Iterable[str]) -> list[str]:
-    """Each path as it is written and with its links followed, once."""
+    """Give each path as it is written and with its links followed, once."""
     return list(dict.fromkeys(spelling for path in paths for spelling in (path, os.path.realpath(path))))
 
 
 def _shared_library_folders() -> list[str]:
-    """The directories of the shared libraries that this process has loaded, and of those that it may load."""
+    """Find the directories of the shared libraries that this process has loaded, or may load."""
     with open("/proc/self/maps", "rb") as maps:
         mapped = {os.fsdecode(line.split(None, 5)[5].rstrip(b"\n")) for line in maps if line.count(b"/")}
     folders = {os.path.dirname(path) for path in mapped if ".so" in os.path.basename(path)}
@@ -73,7 +73,7 @@ def _shared_library_folders() -> list[str]:
 
 
 def _strangers(folder: str, libraries: Sequence[str]) -> Iterator[str]:
-    """Directories beneath `folder` that hold none of the `libraries`."""
+    """Find directories beneath `folder` that hold none of the `libraries`."""
     for entry in os.scandir(folder):
         if entry.is_dir(follow_symlinks=False) and entry.path not in libraries:
             if any(contains(entry.path, library) for library in libraries):

@@ -15,12 +15,14 @@ from engine.sandbox.wire import RECORDS, STDIN, STDOUT, Task, dump_line
 
 _reopened = [False]
 """Whether the program opened a descriptor of its own: such a file closes the descriptor when it is collected, later."""
-_reserve = [bytearray(1 << 22)]
-"""Address space given back to the process when the program has used up all of it."""
+_reserve = [bytes(1 << 22)]
+"""Address space given back to the process when the program has used up all of it.
+
+`bytes` touches none of it, so there is nothing for a fork to copy."""
 
 
 def watch_descriptors() -> None:
-    """Notes from now on when a file is opened on a descriptor (`open(0)`), until this process ends."""
+    """Note from now on when a file is opened on a descriptor (`open(0)`), until this process ends."""
 
     def hook(event: str, arguments: tuple[object, ...]) -> None:
         if event == "open" and type(arguments[0]) is int:
@@ -30,7 +32,7 @@ def watch_descriptors() -> None:
 
 
 def release_reserve() -> None:
-    """Makes room to report that memory has run out."""
+    """Make room to report that memory has run out."""
     _reserve.clear()
 
 
@@ -52,7 +54,7 @@ class Recorder:
         self._index, self._started, self._thread_started = -1, 0, 0
 
     def begin(self, index: int, stdin: str = "") -> None:
-        """A new test: its input in place, its clock started."""
+        """Begin a new test, with its input in place and its clock started."""
         data = stdin.encode("utf-8", "surrogatepass")
         os.pwrite(STDIN, data, 0)
         os.ftruncate(STDIN, len(data))
@@ -66,7 +68,7 @@ class Recorder:
             self._trace.start()
 
     def run(self, body: Callable[[], dict[str, object]]) -> bool:
-        """Runs `body` as the test that has begun; whether this process may run another."""
+        """Run `body` as the test that has begun. Returns whether this process may run another."""
         record: dict[str, object] = {}
         clean, let_go = True, False
         try:
@@ -86,7 +88,7 @@ class Recorder:
         return self.write({**record, **noted}, clean)
 
     def _note_failure(self, record: dict[str, object], error: BaseException) -> bool:
-        """Puts the error into `record`; whether the process is short of memory."""
+        """Put the error into `record`. Returns whether the process is short of memory."""
         short = isinstance(error, MemoryError)
         if short:
             release_reserve()
@@ -95,16 +97,15 @@ class Recorder:
         return short
 
     def write(self, record: dict[str, object], clean: bool) -> bool:
-        """Appends the record of the test that has begun; whether this `clean` process may run another test."""
-        record["i"] = self._index
+        """Append the record of the test that has begun. Returns whether this `clean` process may run another test."""
         output, same = self._look()
-        record["end"] = output
         # The process's clock moves in ticks under a CPU limit; the thread's leaves other threads out.
-        record["cpu"] = max(time.process_time_ns() - self._started, time.thread_time_ns() - self._thread_started)
-        line = dump_line(record)
+        cpu = max(time.process_time_ns() - self._started, time.thread_time_ns() - self._thread_started)
+        numbers = b'{"i":%d,"end":%d,"cpu":%d}\n' % (self._index, output, cpu)
+        line = _joined(numbers, record)
         if len(line) > self._output_bytes and "value" in record:
             kind = f"value of more than {self._output_bytes} bytes"
-            line = dump_line({**record, "value": {"t": "object", "v": kind}})
+            line = _joined(numbers, {**record, "value": {"t": "object", "v": kind}})
         room = max(output, self._position + len(line)) <= self._output_bytes
         more = clean and same and room and not _reopened[0]
         more = more and (self._index == self._last or (program.forget(*self._texts) and self._look() == (output, True)))
@@ -117,9 +118,14 @@ class Recorder:
         return more
 
     def _look(self) -> tuple[int, bool]:
-        """Bytes written so far, and whether standard input and output still are the files they were."""
+        """Count bytes written so far, and say whether standard input and output still are the files they were."""
         try:
             stdin, stdout = os.fstat(STDIN), os.fstat(STDOUT)
         except OSError:
             return 1 << 60, False
         return stdout.st_size, (stdin.st_ino, stdout.st_ino) == self._files
+
+
+def _joined(numbers: bytes, record: dict[str, object]) -> bytes:
+    """Write one line of the numbers that every record has, and what else `record` has, which most have not."""
+    return numbers[:-2] + b"," + dump_line(record)[1:] if record else numbers

@@ -12,15 +12,17 @@ from __future__ import annotations
 import ast
 import builtins
 import sys
+from collections.abc import Callable
 from types import CodeType
 from typing import Any
 
 from engine.sandbox.channel import Channel, Lost
+from engine.sandbox.checks import decide, load_check
 from engine.sandbox.failures import arguments_of, describe, made_exception, members_of, nearest_builtin
 from engine.sandbox.peer import Peer
 from engine.sandbox.recorder import Recorder
 from engine.sandbox.remote import Remote
-from engine.sandbox.values import is_iterator, kind_name
+from engine.sandbox.values import PURE_BUILTINS, is_iterator, kind_name
 from engine.sandbox.wire import CHANNEL, Task
 
 _SHOWN = 500
@@ -53,6 +55,8 @@ def _run_test(client: _Client, task: Task, source: str) -> dict[str, object]:
     try:
         setup, test = (compile(text, "<test>", "exec", dont_inherit=True) for text in (task.setup, source))
         namespace: dict[str, Any] = {"__name__": _TESTS, "__settle__": client.settle}
+        if task.source:
+            namespace["__checked__"] = _checked(task.source.decode())
         exec(task.prelude, namespace)  # noqa: S102
         given = _classes(namespace)
         for name in (_names(setup) | _names(test)) - (namespace.keys() - given.keys()) - set(dir(builtins)):
@@ -78,6 +82,20 @@ def _run_test(client: _Client, task: Task, source: str) -> dict[str, object]:
     record["unsent"] = client.unsent
     record["lost"] = client.lost
     return record
+
+
+def _checked(checker: str) -> Callable[..., bool]:
+    """Return what decides in place of `function(*given, **named) == expected()` where it is the program's function."""
+    check = load_check(checker)
+
+    def decided(function: Any, given: list[object], named: dict[str, object], expected: Callable[[], object]) -> bool:
+        actual = function(*given, **named)
+        wanted = expected()
+        if not isinstance(function, Remote):
+            return bool(actual == wanted)
+        return decide(check, [*given, *named.values()], wanted, actual)
+
+    return decided
 
 
 def _classes(namespace: dict[str, Any]) -> dict[str, type]:
@@ -161,6 +179,18 @@ class _Client(Peer):
         printed = answer.get("out")
         if isinstance(printed, str) and sys.stdout is not sys.__stdout__:  # the test looks at what is printed
             sys.stdout.write(printed)
+
+    def answer(self, request: dict[str, Any]) -> dict[str, object]:
+        """Answer as `Peer.answer` does. What the program asked for is no fault of the test's."""
+        unsent = self.unsent
+        try:
+            return super().answer(request)
+        finally:
+            self.unsent = unsent
+
+    def takes_builtin(self, name: str) -> bool:
+        """Take no builtin with which the test would run the program's text here (`decode(encode(x))`)."""
+        return name in PURE_BUILTINS
 
     def keep(self, value: object) -> dict[str, object]:
         """Keep an object as `Peer.keep` does, and remember those that are useless to the program."""

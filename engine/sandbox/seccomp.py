@@ -121,7 +121,7 @@ class Filter:
         self._prctl(_PR_GET_DUMPABLE, 0, None, 0, 0)  # resolves the call before the first fork
 
     def install(self, pid: int = 0) -> None:
-        """Puts this process, of id `pid`, under the filter for good.
+        """Put this process, of id `pid`, under the filter for good.
 
         Needs `no_new_privs`; raises OSError if the kernel refuses.
         """
@@ -137,7 +137,7 @@ _PID = 0x7A7A7A7A
 
 
 def filters(writable: bool, temporary: bool = False) -> tuple[Filter, Filter]:
-    """The allow-list for the zygote and all its children, and the small filter that a child adds for itself.
+    """Make the allow-list for the zygote and its children, and the small filter that a child adds for itself.
 
     Together they are what a program may do; two, because a long filter takes the kernel long to install.
 
@@ -153,7 +153,7 @@ def filters(writable: bool, temporary: bool = False) -> tuple[Filter, Filter]:
 
 
 def clerk_filter() -> Filter:
-    """What a clerk may do (`engine.clerk`); raises OSError as `filters` does."""
+    """Make the filter of a clerk (`engine.clerk`). Raises OSError as `filters` does."""
     return Filter(_allow_list(*_machine(), writable=False, more=_CLERK_ONLY, unchecked=()))
 
 
@@ -209,7 +209,7 @@ def _allow_list(
 
 
 def _child_checks(column: int) -> list[Instruction]:
-    """What a child may not do although the zygote may; everything else is left to the allow-list."""
+    """Check what a child may not do although the zygote may. Everything else is left to the allow-list."""
     program: list[Instruction] = [(_LOAD, 0, 0, _NUMBER)]
     checked = {name: number for name, number in _numbers(_CHECKED, column).items() if name in _ZYGOTE_MORE}
     for name, number in (checked | _numbers(_ZYGOTE_ONLY, column)).items():
@@ -238,7 +238,7 @@ def _ranges(actions: dict[int, str]) -> list[tuple[int, str]]:
 
 
 def _search(ranges: Sequence[tuple[int, str]], blocks: dict[str, list[Instruction]]) -> list[Instruction]:
-    """A decision tree in place: each leaf is a copy of its block, so that no jump is longer than 255."""
+    """Build a decision tree in place. Each leaf is a copy of its block, so that no jump is longer than 255."""
     if len(ranges) == 1:
         return blocks[ranges[0][1]]
     middle = len(ranges) // 2
@@ -247,7 +247,7 @@ def _search(ranges: Sequence[tuple[int, str]], blocks: dict[str, list[Instructio
 
 
 def _check(name: str, writable: bool = True, temporary: bool = False) -> list[Instruction]:
-    """Instructions that allow the call `name` if its arguments are harmless."""
+    """Give instructions that allow the call `name` if its arguments are harmless."""
     if name in ("open", "openat"):
         load = (_LOAD, 0, 0, _ARGUMENTS + 8 * (1 if name == "open" else 2))
         unnamed = [load, (_AND, 0, 0, _TEMPORARY_FILE), (_EQUAL, 1, 0, 0), _ret(_ERRNO | errno.ENOTSUP)]
@@ -275,12 +275,12 @@ def _check(name: str, writable: bool = True, temporary: bool = False) -> list[In
 
 
 def _masked(argument: int, mask: int, value: int) -> list[Instruction]:
-    """Allows if `argument & mask == value` (low 32 bits)."""
+    """Allow if `argument & mask == value` (low 32 bits)."""
     load = (_LOAD, 0, 0, _ARGUMENTS + 8 * argument)
     return [load, (_AND, 0, 0, mask), (_EQUAL, 0, 1, value), _ret(_ALLOW), _ret(_ERRNO | errno.EPERM)]
 
 
 def _one_of(argument: int, values: Sequence[int]) -> list[Instruction]:
-    """Allows if the low 32 bits of `argument` are one of `values`."""
+    """Allow if the low 32 bits of `argument` are one of `values`."""
     tests = [(_EQUAL, len(values) - index, 0, value) for index, value in enumerate(values)]
     return [(_LOAD, 0, 0, _ARGUMENTS + 8 * argument), *tests, _ret(_ERRNO | errno.EPERM), _ret(_ALLOW)]

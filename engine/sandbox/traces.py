@@ -6,7 +6,7 @@ import contextlib
 import os
 import time
 
-from engine.sandbox.namespaces import TEMPORARIES, TEMPORARY, drop_temporary
+from engine.sandbox.namespaces import clear_temporary
 
 _LAST_PID = "/proc/sys/kernel/ns_last_pid"
 _FIRST_PID = b"100"
@@ -16,7 +16,7 @@ _TICK = 0.02
 
 
 def open_pid_counter() -> int | None:
-    """The file that sets the last process id of the name space that writes to it; None where it cannot be written."""
+    """Open the file that sets the last process id of its writer's name space. None where it cannot be written."""
     with contextlib.suppress(OSError):
         return os.open(_LAST_PID, os.O_WRONLY | os.O_CLOEXEC)
     return None
@@ -26,7 +26,7 @@ class Traces:
     """The counter of process ids and the private `/tmp` of a worker that has name spaces of its own.
 
     Files can be deleted, but inode numbers, times and the order of the directory tell of them. So each program that
-    changes something in `/tmp` has a directory that no other has seen.
+    changes something in `/tmp` has a directory that no other has seen. Nothing here changes from program to program.
     """
 
     def __init__(self, launcher: int, pids: int | None) -> None:
@@ -35,8 +35,7 @@ class Traces:
         pids: from `open_pid_counter`; setting it needs `CAP_CHECKPOINT_RESTORE` in the own name space.
         """
         self._launcher, self._pids = launcher, pids
-        self._spare = TEMPORARIES - 1
-        self._changed_at = os.stat(TEMPORARY).st_ctime_ns
+        clear_temporary(launcher)
         time.sleep(_TICK)
         try:
             self.set_back()
@@ -48,18 +47,6 @@ class Traces:
         if self._pids is not None:
             os.pwrite(self._pids, _FIRST_PID, 0)
 
-    @property
-    def used(self) -> bool:
-        """Whether anything in `/tmp` was made, removed or changed: this time tells, and nobody can set it."""
-        return os.stat(TEMPORARY).st_ctime_ns != self._changed_at
-
-    @property
-    def spent(self) -> bool:
-        """Whether there is no other `/tmp`."""
-        return self._spare == 0
-
-    def renew(self) -> None:
-        """Put another `/tmp` in the place of the used one."""
-        drop_temporary(self._launcher)
-        self._spare -= 1
-        self._changed_at = os.stat(TEMPORARY).st_ctime_ns
+    def clear(self) -> bool:
+        """Put another `/tmp` in the place of a used one. Returns whether it was used and there is no other."""
+        return clear_temporary(self._launcher)

@@ -39,6 +39,14 @@ _VIEWS = {
     for mapping in (dict[str, str](), OrderedDict[str, str]())
     for name, view in (("keys", mapping.keys()), ("values", mapping.values()), ("items", mapping.items()))
 }
+_PURE = (
+    "abs all any ascii bin callable chr divmod format hash hex isinstance issubclass iter len max min next oct ord pow "
+    "print repr round sorted sum Ellipsis NotImplemented"
+)
+PURE_BUILTINS = frozenset(
+    (*_PURE.split(), *(name for name, value in vars(builtins).items() if isinstance(value, type) and value is not type))
+)
+"""Builtins that run no text, make no class and read nothing that they are not given."""
 CONTAINERS = (list, dict, set, deque, bytearray)
 """Types that a call may change in place."""
 
@@ -59,6 +67,9 @@ class Sender(Protocol):
     def keep(self, value: object) -> dict[str, object]:
         """Describe an object that is not plain data to the other side."""
 
+    def sends_builtin(self, name: str) -> bool:
+        """Say whether the other side may have its own builtin of that name."""
+
     def number_of(self, container: object) -> int | None:
         """Return the number of a container that both sides have, or None if it has to be sent."""
 
@@ -68,6 +79,9 @@ class Receiver(Protocol):
 
     def known(self, data: dict[str, Any]) -> object:
         """Return the object that `Sender.keep` described."""
+
+    def takes_builtin(self, name: str) -> bool:
+        """Say whether the other side may mean the builtin of that name here."""
 
     def made(self, container: object) -> None:
         """Register a new container that the other side may have numbered."""
@@ -116,7 +130,12 @@ def _encode_other(value: Any, sender: Sender | None, depth: int) -> object:
             return _tagged("iterator", items, sender, depth)
     if value is Ellipsis or value is NotImplemented:
         return {"t": "builtin", "v": repr(value)}
-    if (kind is type or kind is BuiltinFunctionType) and vars(builtins).get(name := str(value.__name__)) is value:
+    named = kind is type or kind is BuiltinFunctionType
+    if (
+        named
+        and vars(builtins).get(name := str(value.__name__)) is value
+        and (not sender or sender.sends_builtin(name))
+    ):
         return {"t": "builtin", "v": name}
     return {"t": "object", "v": kind_name(value)} if sender is None else sender.keep(value)
 
@@ -248,7 +267,7 @@ def _decode_text(tag: object, text: str, receiver: Receiver | None) -> object:
         if receiver is not None:
             receiver.made(made)
         return made
-    if tag == "builtin":
+    if tag == "builtin" and (receiver is None or receiver.takes_builtin(text)):
         return vars(builtins)[text]
     return Opaque("unreadable value")
 

@@ -47,7 +47,7 @@ class Watch:
         return bool(self._mark)
 
     def look(self) -> int:
-        """Why to stop the child now (`EXITED`: do not)."""
+        """Say why to stop the child now (`EXITED`: do not)."""
         cpu = time.clock_gettime(self._clock)
         self._left = self._request.cpu - cpu + (BEGUN.unpack(self._mark)[0] / 1e9 if self.begun else 0.0)
         self._close_window(cpu)

@@ -30,6 +30,8 @@ REFUSED = 3
 """Exit status of a worker that may not enter name spaces: it may be half inside; another is started."""
 OUT_OF_MEMORY = 77
 """Exit status of a child that has no memory left even to say so."""
+TOO_LONG = 78
+"""Exit status of a child whose program asks to sleep for longer than it may (`engine.sandbox.long_sleep`)."""
 
 BUSIEST = 30.0
 """How much slower than the CPU's clock the wall's may run for a program that computes: a machine as busy as that makes
@@ -68,8 +70,10 @@ class Reply(NamedTuple):
 
 
 def read_reply(data: bytes) -> Reply:
-    """The reply in the zygote's own bytes."""
+    """Read the reply in the zygote's own bytes."""
     status, *usage, stopped, begun, worn, idle = REPLY.unpack(data)
+    if stopped == EXITED and status == TOO_LONG << 8:
+        stopped = IDLE
     seconds, microseconds = usage[0] + usage[2], usage[1] + usage[3]
     return Reply(status, stopped, begun, (seconds * 10**6 + microseconds) * 1000, idle, usage[4] * 1024, worn)
 
@@ -78,18 +82,19 @@ EXITED, CPU, IDLE, ASLEEP = range(4)
 
 
 class Task(NamedTuple):
-    """The task of one child, which the child alone reads. Only a `referee` task holds expected outputs."""
+    """The task of one child, which the child alone reads. Only `referee` and `check` tasks hold expected outputs."""
 
     mode: str
-    """`stdin`, `call`, `serve` (answer a referee's calls) or `referee` (run tests against a served program)."""
+    """`stdin`, `call`, `serve` (answer a referee's calls), `referee` (run tests against a served program) or `check`
+    (ask the problem's checker about answers)."""
     source: bytes
-    """The program; the tests' prelude for a referee."""
+    """The program; the problem's checker for `referee` and `check`."""
     prelude: str
     setup: str
     entry_point: str
     tests: tuple[Any, ...]
-    """Inputs: text for `stdin`, (name, args, kwargs) for `call`, test source for a referee. No child knows which of the
-    problem's tests they are."""
+    """Inputs: text for `stdin`, (name, args, kwargs) for `call`, test source for a referee, a line of input, expected
+    and actual output for `check`. No child knows which of the problem's tests they are."""
     code: bytes
     """The compiled program, marshalled; the child compiles where there is none."""
     output_bytes: int

@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,11 +45,14 @@ _ENVIRONMENT = {"LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2"}
 _INHERITED = ("LD_LIBRARY_PATH", "PYTHONHOME")
 """Without them, an interpreter that was moved finds neither `libpython` nor its library. No program sees them."""
 _START_SECONDS = 60.0
-_GRACE_SECONDS = 10.0
-"""How long a worker may be silent beyond the time that its task can take."""
+_GRACE_SECONDS = 120.0
+"""How long a worker may be silent beyond the time that its task can take. Its end is seen at once, so this ends one
+that hangs, and no machine is so busy that it ends another."""
 _DESCRIPTORS = 128
 """The zygote keeps its control socket at descriptor 100, out of the way of programs."""
 LAYERS = ("seccomp", "landlock", "namespaces")
+STARTING = threading.Lock()
+"""One process is started after the other, because a start needs descriptors that are free again at once."""
 
 
 class WorkerError(RuntimeError):
@@ -79,7 +83,7 @@ class Port:
         return self._socket.fileno()
 
     def run(self, task: Task, request: Request) -> Outcome:
-        """Runs one task to its end.
+        """Run one task to its end.
 
         Raises:
             WorkerError: the worker is gone; it must be replaced.
@@ -88,25 +92,25 @@ class Port:
             return running.wait()
 
     def begin(self, task: Task, request: Request, channel: socket.socket | None = None) -> Running:
-        """Starts one task; the worker takes no other until `Running.wait` has returned."""
+        """Start one task. The worker takes no other until `Running.wait` has returned."""
         if self.worn:
             self.renew()
             self.worn = False
         return Running(self, self._socket, task, request, channel)
 
     def renew(self) -> None:
-        """Puts another process in the place of a worn one."""
+        """Put another process in the place of a worn one."""
         raise NotImplementedError
 
     def fell_asleep(self) -> None:
-        """Takes note that the task under way sleeps or waits."""
+        """Note that the task under way sleeps or waits."""
 
 
 class Worker(Port):
     """One zygote and its children. Not thread-safe: each worker belongs to one thread, which must outlive it."""
 
     def __init__(self, layers: Sequence[str] = LAYERS, memory_bytes: int = 1 << 30, hash_seed: int = 0) -> None:
-        """Starts the process with those of `layers` that the kernel offers.
+        """Start the process with those of `layers` that the kernel offers.
 
         Raises:
             WorkerError: it did not start.
@@ -134,18 +138,19 @@ class Worker(Port):
         here = Path(__file__).resolve().parent
         boot = _BOOT.format(engine=str(here.parent), sandbox=str(here))
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-        self._socket, theirs = socket.socketpair()
+        with STARTING:
+            self._socket, theirs = socket.socketpair()
+            self._process = subprocess.Popen(
+                [sys.executable, "-s", "-S", "-P", "-B", "-c", boot],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                env={**_ENVIRONMENT, **inherited, "PYTHONHASHSEED": str(self._hash_seed)},
+                cwd="/",
+                start_new_session=True,
+            )
+            theirs.close()
         self._socket.settimeout(_START_SECONDS)
-        self._process = subprocess.Popen(
-            [sys.executable, "-s", "-S", "-P", "-B", "-c", boot],
-            stdin=theirs.fileno(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            env={**_ENVIRONMENT, **inherited, "PYTHONHASHSEED": str(self._hash_seed)},
-            cwd="/",
-            start_new_session=True,
-        )
-        theirs.close()
         try:
             settings = {"layers": list(layers), "memory_bytes": self._memory_bytes, "packages": installed()}
             self._socket.sendall(dump_line(settings))
@@ -159,13 +164,15 @@ class Worker(Port):
             words = self._last_words()
             self.close()
             raise WorkerError(f"a worker did not start: {words or reason}")
+        assert self._process.stderr is not None
+        self._process.stderr.close()  # it writes no more
         self.layers: tuple[str, ...] = tuple(hello["layers"])
         self.spaces: dict[str, int] = hello["spaces"]
         self.landlock_abi: int = hello["landlock_abi"]
         self.missing.update(hello["missing"])
 
     def _last_words(self) -> str:
-        """What the worker wrote before it ended; ends it if it has not."""
+        """Read what the worker wrote before it ended. Ends it if it has not."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(2)
         self._kill()
@@ -179,21 +186,21 @@ class Worker(Port):
         return pid
 
     def renew(self) -> None:
-        """As `Port.renew`; whatever confines less is refused by `check`."""
+        """Do as `Port.renew` says. `check` refuses whatever confines less."""
         self.close()
         self._start(self.layers[1:])
         self.worn = False
         self.check(self)
 
     def ends_within(self, seconds: float) -> bool:
-        """Whether the process has ended, or does within so many seconds."""
+        """Say whether the process has ended, or does within so many seconds."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(seconds)
             return True
         return False
 
     def close(self) -> None:
-        """Ends the process and all its children."""
+        """End the process and all its children."""
         self._socket.close()
         if self._process.stderr is not None:
             self._process.stderr.close()
@@ -228,7 +235,7 @@ class Running:
             raise WorkerError(f"a worker is gone: {error}") from None
 
     def wait(self) -> Outcome:
-        """Waits for the child's end; raises WorkerError if the worker dies or falls silent."""
+        """Wait for the child's end. Raises WorkerError if the worker dies or falls silent."""
         while (reply := read_reply(self._receive(REPLY.size))).stopped == ASLEEP:
             self._worker.fell_asleep()
         records, output = (_read(file, self._file_bytes) for file in (self._files[2], self._files[1]))
@@ -258,7 +265,7 @@ class Running:
 
 
 def longest(request: Request) -> float:
-    """Seconds on the clock that a child may take, at most."""
+    """Compute the seconds on the clock that a child may take, at most."""
     return request.idle + 2 * BUSIEST * request.cpu
 
 

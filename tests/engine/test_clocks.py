@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -62,16 +63,15 @@ def test_no_forgery_gives_a_test_more_time(judge, forgery):
 
 
 def test_each_test_has_the_whole_limit_for_itself(judge):
-    execution = run(judge, BURN + "n = int(input())\nburn(0.2 if n % 3 else 0.4)\nprint(n)", PRINT)
-    assert [test.verdict for test in execution.tests] == [Verdict.PASSED] * 8, execution
-    execution = run(judge, BURN + "def f(n):\n    burn(0.2)\n    return n", CALL)
-    assert [test.verdict for test in execution.tests] == [Verdict.PASSED] * 8, execution
+    shared = "n = int(input())\nfor _ in range(3 * 10**6): pass\nprint(n)"  # in one process as long as there is time
+    assert [test.verdict for test in run(judge, shared, PRINT).tests] == [Verdict.PASSED] * 8
+    alone = BURN + "def f(n):\n    burn(0.3)\n    return n"
+    few = replace(CALL, tests=CALL.tests[:3])
+    assert [test.verdict for test in run(judge, alone, few).tests] == [Verdict.PASSED] * 3
 
 
 def test_each_assertion_has_the_whole_limit_for_itself(judge):
     problem = Problem("p", tuple(AssertTest(f"assert f({n}) in [{n}]") for n in range(4)), time_limit=0.5)
-    execution = run(judge, BURN + "def f(n):\n    burn(0.3)\n    return n", problem)
-    assert [test.verdict for test in execution.tests] == [Verdict.PASSED] * 4, execution
     execution = run(judge, BURN + "def f(n):\n    burn(0.3 if n < 2 else 0.9)\n    return n", problem)
     assert [test.verdict for test in execution.tests] == [Verdict.PASSED] * 2 + [Verdict.ERROR] * 2, execution
     assert execution.error.kind is ErrorKind.TIMEOUT
@@ -101,6 +101,33 @@ def test_a_sleeper_times_out_and_one_that_does_not_sleep_long_passes(judge):
         is ErrorKind.TIMEOUT
     )
     assert run(judge, "import time\nn = input()\ntime.sleep(0.02)\nprint(n)", PRINT).verdict is Verdict.PASSED
+
+
+PATIENT = Problem("p", (StdinTest("1\n", "1\n"),), time_limit=3600.0)
+
+
+def test_a_program_that_asks_for_more_sleep_than_it_may_have_is_stopped_at_once(judge):
+    """With an hour to sleep, nobody waits for it."""
+    for name in ("from time import sleep", "import time\nsleep = time.sleep"):
+        execution = run(judge, f"{name}\ntry: sleep(7200)\nexcept BaseException: pass\nprint(1)", PATIENT)
+        assert execution.error.kind is ErrorKind.TIMEOUT
+    asserted = Problem("p", (AssertTest("assert f(1) in [1]"),), time_limit=3600.0)
+    execution = run(judge, "import time\ndef f(n):\n    time.sleep(7200)\n    return n", asserted)
+    assert execution.error.kind is ErrorKind.TIMEOUT
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import threading, time\nthreading.Thread(target=time.sleep, args=(7200,), daemon=True).start()\nprint(input())",
+        "import signal, time\ndef wake(*_): raise KeyError\nsignal.signal(signal.SIGALRM, wake)\nsignal.setitimer(signal.ITIMER_REAL, 0.05)"
+        "\ntry: time.sleep(7200)\nexcept KeyError: print(input())",
+        "import time\ntry: time.sleep('x')\nexcept TypeError: print(input())",
+    ],
+    ids=["a thread sleeps", "something wakes it", "no number"],
+)
+def test_a_sleep_that_something_ends_is_none_of_these(judge, program):
+    assert run(judge, program, PATIENT).verdict is Verdict.PASSED
 
 
 # The clocks alone, on made-up machines

@@ -7,6 +7,7 @@ import pytest
 from engine import ErrorKind, Judge, Limits, Verdict, parse_problem
 
 ECHO = parse_problem({"inputs": ["a\n"], "outputs": ["a\n"]})
+HASTY = parse_problem({"inputs": ["a\n"], "outputs": ["a\n"], "time_limit": 0.3})
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,7 @@ def run(judge, program, problem):
     ],
 )
 def test_every_way_to_fail_has_its_kind(judge, program, kinds, types):
-    execution = run(judge, program, ECHO)
+    execution = run(judge, program, HASTY if kinds == {ErrorKind.TIMEOUT} else ECHO)
     assert execution.verdict is Verdict.ERROR
     assert execution.error.kind in kinds
     assert types is None or execution.error.type in types

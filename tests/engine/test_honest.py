@@ -143,7 +143,7 @@ def test_numpy_can_be_imported_where_it_is_installed_and_nothing_else(judge):
     program = "import numpy as np\ninput()\na = np.array(input().split(), dtype=np.int64)\nprint(a.sum(), a.max())"
     assert judge.submit(program.encode(), SUM).result().verdict is Verdict.PASSED
     assert judge.submit(b"import pytest", SUM).result().error.type == "ModuleNotFoundError"
-    look = b"import numpy, os\nprint(os.listdir(os.path.dirname(os.path.dirname(numpy.__file__))))"
+    look = b"import numpy, os\nprint(sorted(os.listdir(os.path.dirname(os.path.dirname(numpy.__file__)))))"
     execution = judge.submit(look, SUM).result()
     assert execution.error is not None or execution.tests[0].actual == "['numpy', 'numpy.libs']\n"
 

@@ -222,7 +222,7 @@ def test_a_forged_record_with_a_number_larger_than_any_float_is_no_failure_of_ou
 
 def test_a_program_that_sleeps_keeps_no_other_waiting():
     """All sleep until the last has been submitted and judged: with one worker alone, none would ever end."""
-    sleeper = b"import time\ntime.sleep(60)\n#"
+    sleeper = b"import threading\nthreading.Event().wait()\n#"
     with Judge(workers=1, limits=Limits(cpu_seconds=8.0)) as one:
         sleepers = [one.submit(sleeper + b"%d" % number, ECHO) for number in range(3)]
         assert one.submit(b"print(input())", ECHO).result().verdict is Verdict.PASSED
@@ -235,7 +235,8 @@ def test_a_program_that_sleeps_keeps_no_other_waiting():
 def test_a_judge_with_sleepers_closes_and_leaves_nothing():
     before = threading.active_count()
     with Judge(workers=2, limits=Limits(cpu_seconds=1.0)) as judge:
-        futures = [judge.submit(b"import time\ntime.sleep(60)\n#%d" % number, ECHO) for number in range(6)]
+        wait = b"import threading\nthreading.Event().wait()\n#"
+        futures = [judge.submit(wait + b"%d" % number, ECHO) for number in range(6)]
         futures += [judge.submit(b"print(input())#%d" % number, ECHO) for number in range(30)]
     assert all(future.done() for future in futures)
     assert threading.active_count() == before

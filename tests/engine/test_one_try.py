@@ -17,6 +17,13 @@ ATTACKS = {
     "builtins": "{head}\n    n = print.__self__.__dict__.get('n', 0)\n    print.__self__.n = n + 1\n    return {b} if n == 1 else {a}",
     "modules": "{head}\n    try:\n        import antigravity_of_mine\n        return {b}\n    except ImportError:\n"
     "        import sys\n        sys.modules['antigravity_of_mine'] = sys\n        return {a}",
+    "an error of decimal": "from decimal import Decimal\ndef put(self): self.seen = 1\n{head}\n    try: Decimal('x')\n"
+    "    except Exception as error: mark = error.args[0][0]\n    first = not hasattr(mark, 'seen')\n    put(mark)\n"
+    "    return {a} if first else {b}",
+    "what enumerations inherit": "from enum import Enum\nclass C(Enum): A = 1\ndef put(self): self.seen = 1\n{head}\n"
+    "    first = not hasattr(C.__str__, 'seen')\n    put(C.__str__)\n    return {a} if first else {b}",
+    "a field of dataclasses": "from dataclasses import field\ndef put(self): self.seen = 1\n{head}\n"
+    "    first = not hasattr(field().default, 'seen')\n    put(field().default)\n    return {a} if first else {b}",
 }
 
 
@@ -51,7 +58,7 @@ def test_a_constant_with_a_memory_passes_no_two_valued_problem(attack: str) -> N
     assert len(PROBLEMS) >= 220
     with Judge(workers=2) as judge:
         futures = []
-        for row, first, second in PROBLEMS:
+        for row, first, second in PROBLEMS if attack == ATTACKS["sys"] else PROBLEMS[::8]:
             problem = parse_problem(row)
             head = f"def {problem.entry_point}(*a, **k):"
             futures.append(judge.submit(attack.format(head=head, a=first, b=second).encode(), problem))

@@ -20,7 +20,14 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 VERSIONS = ["3.11", "3.12", "3.13"]
 THIS = f"{sys.version_info.major}.{sys.version_info.minor}"
-MODULES = ["test_places.py", "test_positions.py", "test_like_cpython.py", "test_referee.py", "test_honest.py"]
+MODULES = [
+    "test_places.py",
+    "test_positions.py",
+    "test_like_cpython.py",
+    "test_referee.py",
+    "test_referee_errors.py",
+    "test_honest.py",
+]
 BORROWED = ("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments", "py")
 BOOT = """
 import sys, types

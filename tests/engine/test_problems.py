@@ -148,9 +148,8 @@ def test_a_text_is_found_under_any_of_its_names(name):
 def test_references_are_found_under_any_of_their_names(name, shape):
     code = "def f(x):\n    return x\n"
     assert parse_problem({name: [code], **shape}).references == (code,)
-    if name != "solutions":  # JSON text, as APPS has it
-        assert parse_problem({name: code, **shape}).references == (code,)
-        assert parse_problem({name: f"```python\n{code}```\n", **shape}).references == (code,)
+    assert parse_problem({name: code, **shape}).references == (code,)
+    assert parse_problem({name: f"```python\n{code}```\n", **shape}).references == (code,)
     assert parse_problem({name: None, **shape}).references == ()
     both = {"reference": code, "solution": "def f(x): return 1 * x", **shape}
     assert len(parse_problem({**both, name: [code]}).references) == (1 if name == "solution" else 2)
@@ -195,6 +194,83 @@ def test_a_test_that_checks_nothing_is_refused(source):
         test = "def check(f):\n    " + source
         with pytest.raises(ProblemError, match="checks nothing"):
             parse_problem({"prompt": "", "entry_point": "f", "test": test})
+
+
+NEVER_RUN = [
+    "def test():\n    assert f(2) == 6",
+    "async def test():\n    assert f(2) == 6",
+    "class TestF:\n    def test(self):\n        assert f(2) == 6",
+    "import unittest\nclass T(unittest.TestCase):\n    def test(self):\n        self.assertEqual(f(2), 6)\n",
+    "def outer():\n    def inner():\n        assert f(2) == 6\n    return f(2)\nouter()",
+]
+
+
+NEVER_FAILS = [
+    "assert 1 == 1",
+    "assert f == f",
+    "f == f",
+    "assert f(2) == 6 or True",
+    "assert 0 <= 0 and 1 == 1",
+    "if False:\n    assert f(2) == 6",
+    "while 0:\n    assert f(2) == 6",
+    "try:\n    assert f(2) == 6\nexcept AssertionError:\n    pass",
+    "try:\n    assert f(2) == 6\nexcept (ValueError, Exception):\n    print('wrong')",
+    "try:\n    assert f(2) == 6\nexcept:\n    ...",
+    "def test():\n    assert f(2) == 6\ntry:\n    test()\nexcept Exception:\n    pass",
+    "def test():\n    try:\n        assert f(2) == 6\n    except Exception:\n        return\ntest()",
+    "try:\n    assert f(2) == 6\nexcept* AssertionError:\n    pass",
+]
+
+
+@pytest.mark.parametrize("source", NEVER_FAILS)
+def test_an_assertion_that_no_program_fails_is_refused(source):
+    with pytest.raises(ProblemError, match="checks nothing"):
+        parse_problem({"test_list": [source]})
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "assert f(2) == f(2)",
+        "assert 6 == 6.0 == f(2)",
+        "assert f(2) and True",
+        "if True:\n    assert f(2) == 6",
+        "if not f(2):\n    pass\nelse:\n    assert False",
+        "if False:\n    pass\nelse:\n    assert f(2) == 6",
+        "try:\n    f(-1)\n    assert False\nexcept ValueError:\n    pass",
+        "try:\n    f(-1)\nexcept Exception:\n    pass\nelse:\n    assert False",
+        "try:\n    assert f(2) == 6\nexcept AssertionError:\n    raise ValueError",
+        "try:\n    assert f(2) == 6\nexcept AssertionError:\n    exit(1)",
+        "try:\n    assert f(2) == 6\nfinally:\n    print()",
+        "try:\n    assert f(2) == 6\nexcept Exception:\n    pass\nassert f(3) == 9",
+    ],
+)
+def test_an_assertion_that_some_program_fails_is_taken_as_it_stands(source):
+    (test,) = parse_problem({"test_list": [source]}).tests
+    assert test == AssertTest(source)
+
+
+@pytest.mark.parametrize("source", NEVER_RUN)
+def test_an_assertion_that_nobody_runs_is_refused(source):
+    with pytest.raises(ProblemError, match="checks nothing"):
+        parse_problem({"test_list": [source]})
+    with pytest.raises(ProblemError, match="checks nothing"):
+        parse_problem({"prompt": "", "entry_point": "f", "test": f"{source}\ndef check(candidate):\n    candidate(2)"})
+
+
+@pytest.mark.parametrize(
+    ("source", "setup"),
+    [
+        ("def test():\n    assert f(2) == 6\ntest()", ""),
+        ("first()", "def first():\n    second()\ndef second():\n    assert f(2) == 6"),
+        ("T().test()", "class T:\n    def test(self):\n        assert f(2) == 6"),
+        ("for test in [one]:\n    test()", "def one():\n    assert f(2) == 6"),
+        ("globals()['one']()", "def one():\n    assert f(2) == 6"),
+    ],
+)
+def test_an_assertion_in_a_function_that_is_called_counts(source, setup):
+    (test,) = parse_problem({"test_list": [source], "test_setup_code": setup}).tests
+    assert test == AssertTest(source)
 
 
 def test_a_function_of_apps_finds_the_names_that_its_harness_gives() -> None:

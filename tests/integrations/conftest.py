@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from training import minicode
-from training.quality.audit.writing import problem_record
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +21,6 @@ def tokenizer(model_folder):
 
 @pytest.fixture(scope="session")
 def rows():
-    """Rows of a data set as trainers read them: a prompt, and a problem in its public shape."""
-    problems = minicode.problems("short", "train")[:16]
-    return [{"prompt": each.prompt + "\n", "problem": json.dumps(problem_record(each))} for each in problems]
+    from benchmarks import adapter_steps
+
+    return adapter_steps.rows()[:16]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import importlib.util
 import json
 import os
@@ -43,6 +44,13 @@ def test_trl_trains_from_an_empty_folder(tmp_path):
     rates = [float(rate) for rate in re.search(r"pass rate by step: ([\d. ]+)", said)[1].split()]
     assert len(rates) == 2
     assert 0 < rates[0] < 1
+
+
+@pytest.mark.slow
+def test_the_pages_own_lines_of_trl_run_as_they_stand(tmp_path):
+    pytest.importorskip("trl", reason="TRL is not installed: pip install 'rltf[trl]'")
+    (tmp_path / "lines.py").write_text(re.search(r"## TRL.*?```python\n(.+?)```", PAGE, re.DOTALL)[1])
+    assert "'pass_rate': '" in run(tmp_path / "lines.py", tmp_path)
 
 
 # Over HTTP: each library's own class, on a real service
@@ -115,10 +123,38 @@ def test_skyrl_steps_an_environment_of_ours(recipe):
     assert step["metadata"] == {"verdict": "failed", "pass_ratio": 0.5}
 
 
-def test_nemo_rl_steps_an_environment_of_ours(recipe, service):
-    pytest.importorskip("nemo_rl.environments", reason="NeMo-RL is not on the package index: install its repository")
-    environment = recipe("nemo_rl_env").RltfEnvironment({"url": service})
-    logs = [[{"role": "user", "content": "Square it."}, {"role": "assistant", "content": text}] for text in PROGRAMS]
-    step = environment.step(logs, [{"problem": json.dumps(PROBLEM)}] * 2)
+@pytest.mark.filterwarnings("ignore")
+def test_nemo_rl_makes_our_environment_and_asks_it_for_rewards(service, tokenizer, tmp_path, monkeypatch):
+    rollouts = pytest.importorskip(
+        "nemo_rl.experience.rollouts", reason="NeMo-RL is not on the package index: install its repository"
+    )
+    import ray
+    from nemo_rl.data.datasets import load_response_dataset
+    from nemo_rl.distributed.batched_data_dict import BatchedDataDict
+    from nemo_rl.environments.utils import create_env
+
+    monkeypatch.syspath_prepend(RECIPES)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(RECIPES), os.environ.get("PYTHONPATH", "")]))
+    importlib.import_module("nemo_rl_env").register()
+    (tmp_path / "problems.jsonl").write_text(json.dumps({"prompt": "Square it.", "problem": json.dumps(PROBLEM)}))
+    words = yaml_of("NeMo-RL")["data"]
+    section = words["train"] | words["default"] | {"data_path": str(tmp_path / "problems.jsonl")}
+    loaded = load_response_dataset(section)
+    tokenizer.chat_template = "{{ messages[0]['content'] }}"
+    row = loaded.processor(loaded.dataset[0], loaded.task_spec, tokenizer, 64, 0)
+    logs = [[*row["message_log"], {"role": "assistant", "content": text}] for text in PROGRAMS]
+    with ray.init("local", num_cpus=2, include_dashboard=False):
+        environment = create_env(section["env_name"], {"url": service})
+        batch = {"message_log": logs, "task_name": ["code"] * 2, "extra_env_info": [row["extra_env_info"]] * 2}
+        step = rollouts.calculate_rewards(BatchedDataDict(batch), {"code": environment})
+        ray.get(environment.shutdown.remote())  # as NeMo-RL ends it
     assert step.rewards.tolist() == pytest.approx([2.0, 0.05])
-    assert step.terminateds.tolist() == [1.0, 1.0]
+    assert step.terminateds.tolist() == [True, True]
+    assert [each["content"] for each in step.observations] == ["passed", "failed"]
+
+
+def yaml_of(heading):
+    """Read the YAML that the page gives under a heading."""
+    import yaml
+
+    return yaml.safe_load(re.search(rf"## [^\n]*{heading}.*?```yaml\n(.+?)```", PAGE, re.DOTALL)[1])

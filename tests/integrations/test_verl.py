@@ -5,13 +5,12 @@ verl samples on vLLM or SGLang servers with GPUs; here transformers draws in the
 
 from __future__ import annotations
 
-import asyncio
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import torch
 
+from benchmarks.adapter_steps import verl_batch, verl_logprobs, verl_scores
 from integrations.items import problem_of
 from tests.feedback.test_scorer import Failing
 
@@ -50,43 +49,14 @@ def model(model_folder):
 
 @pytest.fixture(scope="module")
 def batch(model, tokenizer, rows):
-    """Four responses to each of some prompts, as verl holds them: prompts padded left, responses right."""
-    from verl import DataProto
-
+    """Four responses to each of some prompts."""
     torch.manual_seed(0)
-    prompts = rows[:PROMPTS]
-    tokenizer.padding_side = "left"
-    read = tokenizer([row["prompt"] for row in prompts for _ in range(GROUP)], return_tensors="pt", padding=True)
-    width = read["input_ids"].shape[1]
-    ids = model.generate(
-        input_ids=read["input_ids"], attention_mask=read["attention_mask"], do_sample=True, max_new_tokens=64,
-        top_k=0, pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id,
-    )  # fmt: skip
-    responses = ids[:, width:]
-    ended = (responses == tokenizer.eos_token_id).cumsum(1)
-    mask = ((ended - (responses == tokenizer.eos_token_id).long()) == 0).long()
-    truths = [{"ground_truth": row["problem"]} for row in prompts for _ in range(GROUP)]
-    return DataProto.from_dict(
-        tensors={
-            "prompts": ids[:, :width],
-            "responses": responses,
-            "input_ids": ids,
-            "attention_mask": torch.cat([read["attention_mask"], mask], dim=1),
-            "response_mask": mask,
-        },
-        non_tensors={
-            "reward_model": np.array(truths, dtype=object),
-            "uid": np.array([name for name in range(PROMPTS) for _ in range(GROUP)], dtype=object),
-        },
-    )
+    return verl_batch(model, tokenizer, rows[:PROMPTS], GROUP)
 
 
 @pytest.fixture(scope="module")
 def scored(manager, batch):
-    async def all_of_them():
-        return await asyncio.gather(*(manager.run_single(batch[i : i + 1]) for i in range(len(batch))))
-
-    return manager.loop.run_until_complete(all_of_them())
+    return verl_scores(manager, batch)
 
 
 def test_each_response_token_has_a_score_and_the_last_one_the_programs(manager, batch, scored):
@@ -122,12 +92,12 @@ def test_a_step_with_verls_own_advantages_and_loss_moves_the_model(verl, manager
     assert not advantages[~mask].any()
 
     optimizer = torch.optim.Adam(model.parameters(), 1e-4)
-    old = logprobs(model, batch).detach()
+    old = verl_logprobs(model, batch).detach()
     losses = []
     for _ in range(2):
         loss, _ = compute_policy_loss_vanilla(
             old,
-            logprobs(model, batch),
+            verl_logprobs(model, batch),
             advantages,
             mask,
             config=ActorConfig(strategy="fsdp", rollout_n=GROUP, ppo_micro_batch_size_per_gpu=1),
@@ -137,17 +107,6 @@ def test_a_step_with_verls_own_advantages_and_loss_moves_the_model(verl, manager
         loss.backward()
         optimizer.step()
     assert losses[1] < losses[0]
-
-
-def logprobs(model, batch):
-    """[B, T] of the responses; each row is read without its padding on the left."""
-    rows = []
-    width = batch.batch["responses"].shape[1]
-    for ids, attended in zip(batch.batch["input_ids"], batch.batch["attention_mask"].bool(), strict=True):
-        start = int(attended.long().argmax())
-        logits = model(ids[None, start:]).logits[0, -width - 1 : -1]
-        rows.append(torch.log_softmax(logits, -1).gather(-1, ids[-width:, None]).squeeze(-1))
-    return torch.stack(rows)
 
 
 def test_the_streaming_trainer_gets_every_tokens_score(verl):

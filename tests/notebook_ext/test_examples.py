@@ -1,10 +1,12 @@
 from pathlib import Path
 
-import nbclient
 import nbformat
 import pytest
 
+from tests.notebook_ext import kernel
 from tests.notebook_ext.made_run import make_run
+
+pytestmark = pytest.mark.slow
 
 NOTEBOOKS = Path(__file__).parents[2] / "examples" / "notebooks"
 SHORT = {
@@ -36,8 +38,7 @@ def execute(tmp_path, monkeypatch):
                 cell.source += f"\n{parameters}"
         if wait:
             notebook.cells.append(nbformat.v4.new_code_cell(wait))
-        client = nbclient.NotebookClient(notebook, timeout=None, kernel_name="python3", store_widget_state=False)
-        client.execute(cwd=str(NOTEBOOKS))
+        kernel.execute(notebook, NOTEBOOKS)
         return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
     return run

@@ -16,6 +16,7 @@ class Browser:
     def __init__(self, run):
         self.now = 0.0
         self.messages = []
+        self.run = run
         self.monitor = Monitor(run, self.messages.append, clock=lambda: self.now)
 
     def pass_time(self, seconds):
@@ -100,7 +101,7 @@ def test_a_page_that_does_not_answer_gets_small_snapshots_slowly_and_loses_nothi
     assert all(len(message["samples"]) <= SNAPSHOT_SAMPLES for message in late)
     browser.answer_all()
     browser.pass_time(1)
-    assert set(samples_of(browser.messages)) == {row["seq"] for row in browser.monitor._run.samples()}
+    assert set(samples_of(browser.messages)) == {row["seq"] for row in browser.run.samples()}
 
 
 def test_before_any_hello_there_are_snapshots_for_whoever_listens(running):
@@ -114,7 +115,7 @@ def test_before_any_hello_there_are_snapshots_for_whoever_listens(running):
 
 def test_programs_are_searched_in_any_case_and_literally(running):
     browser, _ = running
-    run = browser.monitor._run
+    run = browser.run
     (found,) = browser.say("search", text="RANGE(LEN(")
     having = [row["seq"] for row in run.samples() if "range(len(" in run.record(row["seq"])["program"]]
     assert found["seqs"] == having
@@ -127,7 +128,7 @@ def test_programs_are_searched_in_any_case_and_literally(running):
 
 def test_a_record_is_sent_on_request_and_a_missing_one_is_said_to_be(running):
     browser, _ = running
-    seq = browser.monitor._run.samples()[3]["seq"]
+    seq = browser.run.samples()[3]["seq"]
     (found,) = browser.say("record", seq=seq)
     assert found["record"]["tokens"]
     (missing,) = browser.say("record", seq=10**9)
@@ -137,7 +138,7 @@ def test_a_record_is_sent_on_request_and_a_missing_one_is_said_to_be(running):
 def test_a_command_reaches_the_control_file_and_its_answer_is_not_overlooked(running):
     browser, database = running
     (sent,) = browser.say("command", command="pause")
-    assert json.loads((browser.monitor._run.path / "control.json").read_text()) == {
+    assert json.loads((browser.run.path / "control.json").read_text()) == {
         "command": "pause",
         "id": sent["id"],
     }
@@ -160,7 +161,7 @@ def test_messages_that_make_no_sense_are_dropped(running):
     ):
         browser.monitor.answer(message)
     assert browser.messages == []
-    assert not (browser.monitor._run.path / "control.json").exists()
+    assert not (browser.run.path / "control.json").exists()
 
 
 def test_the_thread_answers_many_threads_and_says_when_the_run_has_ended(tmp_path):
@@ -193,8 +194,8 @@ def test_the_thread_answers_many_threads_and_says_when_the_run_has_ended(tmp_pat
 
 def test_a_view_that_says_hello_is_told_what_the_run_was_and_which_runs_stand_beside_it(running):
     browser, _ = running
-    make_run(browser.monitor._run.path.parent / "other", steps=2)
-    (browser.monitor._run.path / "config.toml").write_text('[model]\nname = "tiny"\n')
+    make_run(browser.run.path.parent / "other", steps=2)
+    (browser.run.path / "config.toml").write_text('[model]\nname = "tiny"\n')
     (about,) = browser.say("hello", seq=0)
     assert about["about"]["config"] == {"model.name": "tiny"}
     assert ("model", "tiny") in about["about"]["facts"]
@@ -206,7 +207,7 @@ def test_a_view_that_says_hello_is_told_what_the_run_was_and_which_runs_stand_be
 
 def test_a_note_is_kept_in_the_run_and_told_by_sample(running):
     browser, _ = running
-    run = browser.monitor._run
+    run = browser.run
     seq = run.samples()[3]["seq"]
     (noted,) = browser.say("note", seq=seq, text="an odd one")
     assert noted["notes"] == {seq: "an odd one"}
@@ -214,3 +215,48 @@ def test_a_note_is_kept_in_the_run_and_told_by_sample(running):
     assert Run(run.path).notes == {f"{place['problem_id']}/{place['step']}/{place['sample']}": "an odd one"}
     assert browser.say("note", seq=seq, text="")[0]["notes"] == {}
     assert "failure" in browser.say("note", seq=10**9, text="x")[0]
+
+
+def test_a_log_that_sqlite_removes_between_two_looks_ends_nothing(tmp_path):
+    folder = make_run(tmp_path / "run", steps=1, per_step=1, state="running")
+    run, done = Run(folder), threading.Event()
+
+    def write() -> None:  # each last connection that closes removes the log
+        while not done.is_set():
+            with sqlite3.connect(folder / "run.db") as database:
+                database.execute("PRAGMA journal_mode = wal")
+                database.execute("UPDATE events SET time = time + 1")
+            database.close()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        sizes = {len(run.stamp()) for _ in range(20_000)}
+    finally:
+        done.set()
+        writer.join()
+    assert sizes == {1, 2}, "with the log and without it"
+
+
+def test_a_run_that_cannot_be_read_is_said_to_be_unreadable_until_it_can(tmp_path):
+    folder = make_run(tmp_path / "run", steps=2, per_step=1, state="running")
+    sent, ended = queue.SimpleQueue(), threading.Event()
+    monitor = Monitor(Run(folder), sent.put, on_end=ended.set)
+    monitor.receive({"kind": "hello", "view": "page", "seq": 0})
+    monitor.start()
+
+    def next_state(wanted: str) -> dict:
+        while (run := sent.get().get("run", {})).get("state") != wanted:
+            pass
+        return run
+
+    next_state("running")
+    whole = (folder / "run.db").read_bytes()
+    (folder / "run.db").write_bytes(b"no database at all" * 100)
+    assert "cannot be read" in next_state("unreadable")["failure"]
+    (folder / "run.db").write_bytes(whole)
+    assert "failure" not in next_state("running")
+    database = sqlite3.connect(folder / "run.db")
+    append_state(database, 2, state="finished", total=2)
+    database.close()
+    assert ended.wait()

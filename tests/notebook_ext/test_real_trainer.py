@@ -1,7 +1,11 @@
 import time
 
+import pytest
+
 from notebook_ext.monitor import Monitor
 from training import TrainConfig, launch
+
+pytestmark = pytest.mark.slow
 
 SHORT = {
     "training.steps": "500",

@@ -4,13 +4,13 @@ import types
 from collections import Counter
 from html.parser import HTMLParser
 
-import nbclient
 import nbformat
 import pytest
 
 from feedback import COMPONENTS
 from notebook_ext import SampleView, TrainingView
 from notebook_ext.frozen import frozen_run, frozen_sample
+from tests.notebook_ext import kernel
 from tests.notebook_ext.made_run import make_run, record, reports
 from training import Run
 
@@ -120,7 +120,7 @@ def executed(tmp_path, monkeypatch):
 
     def execute(*cells):
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-        nbclient.NotebookClient(notebook, timeout=None, kernel_name="python3", store_widget_state=False).execute()
+        kernel.execute(notebook)
         return notebook.cells
 
     return execute

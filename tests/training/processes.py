@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
+
+import torch.distributed
 
 ENGINES = {
     "data parallel": {},
@@ -22,6 +23,9 @@ ENGINES = {
 }
 """What `accelerate launch` leaves in the environment for each of its ways."""
 
+_STORES: list[torch.distributed.TCPStore] = []
+"""One for each call of `start`; they serve until the tests end."""
+
 
 def start(
     work: Callable[..., None],
@@ -34,13 +38,13 @@ def start(
     """`count` processes doing `work(*arguments)` as a launcher would start them; what they print goes to `log`."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["training.loop", "training.minicode", "training.sharded_learner", "pytest"])
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
+    # As torchrun does, the launcher holds the store, so its port is bound before anybody is told of it.
+    _STORES.append(torch.distributed.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False))
     processes = []
     for rank in range(count):
         environment = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count}
-        environment |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, **ENGINES[engine]}
+        environment |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": _STORES[-1].port, **ENGINES[engine]}
+        environment |= {"TORCHELASTIC_USE_AGENT_STORE": True}
         process = context.Process(target=_as_launched, args=(environment, log, work, arguments))
         process.start()
         processes.append(process)

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from tests.training.algorithms import algorithm, section
-from training.algorithms.policy_gradient import group_baselines, outcome
+from training.algorithms.baselines import group_baselines, outcome
 from training.records import NO_BASELINE, Baseline, Group, Sample
 
 
@@ -35,13 +35,13 @@ def test_historical_best_is_the_best_of_earlier_steps_only():
     assert np.allclose(first, [(0, 0), (0, 0), (0, 0)])
     second = credited(group("a", (-1.0, -0.3)), group("b", (-0.3, 0.35)), group("c", (1, 1)))
     assert np.allclose(second, [(-0.3, 0.35), (1, 1), (0, 0)])
-    assert own.best["a"] == Baseline(-0.30000001192092896, 0.3499999940395355)
+    assert own.comparison.best["a"] == Baseline(-0.30000001192092896, 0.3499999940395355)
 
 
 def test_the_best_is_kept_up_to_date_whichever_baseline_is_used():
     own = algorithm(keys={"baseline": "none"})
     assert [each.baseline for each in own.credit(group("a", (1, 1)))] == [NO_BASELINE]
-    assert own.best == {"a": Baseline(1.0, 1.0)}
+    assert own.comparison.best == {"a": Baseline(1.0, 1.0)}
 
 
 def test_leave_one_out_is_the_mean_of_the_others_of_the_same_problem():
@@ -71,4 +71,4 @@ def test_a_resumed_algorithm_knows_the_best_so_far():
     own, resumed = algorithm(), algorithm()
     own.credit(group("a", (1, 1)))
     resumed.load(own.state())
-    assert resumed.best == own.best
+    assert resumed.comparison.best == own.comparison.best

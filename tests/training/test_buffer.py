@@ -42,14 +42,14 @@ def test_buffer_sizes_follow_what_a_step_samples(algorithm, problems):
     overrides = {
         "objective.algorithm": algorithm,
         "sampler.problems_per_step": problems,
-        "sampler.samples_per_problem": 4,
+        "sampler.samples_per_problem": 8,
     }
     config = TrainConfig.load(overrides=overrides)
-    sampled = 4 * problems
-    assert config.learned_per_step == (3 if algorithm == "rltf" else 1) * sampled
+    sampled, reuses = 8 * problems, algorithm in ("rltf", "credit", "branch")
+    assert config.learned_per_step == (3 if reuses else 1) * sampled
     assert config.kept >= config.learned_per_step
     older = Buffer(config, range(config.kept)).older(5, sampled)  # without a ratio nobody learns from an old sample
-    assert bool(older) == (algorithm == "rltf")
+    assert bool(older) == reuses
     assert not older or config.objective.clip_high
 
 

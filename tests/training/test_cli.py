@@ -7,6 +7,8 @@ import pytest
 
 from training.config import keys
 
+pytestmark = pytest.mark.slow
+
 
 def rltf(*arguments, cwd):
     command = [sys.executable, "-m", "training", *arguments]
@@ -32,14 +34,14 @@ def test_help_of_train_documents_every_key_with_its_default(here):
         (["train", "absent.toml"], "absent.toml"),
         (["train", "--run", "no-such-run", "--resume"], "no-such-run"),
         (["eval", "embedded:none", "--data", "minicode:short:held_out"], "embedded:none"),
-        (["eval", "embedded:short", "--data", "minicode:tiny"], "minicode:short|long"),
+        (["eval", "embedded:short", "--data", "minicode:tiny"], "minicode:short|long|varied"),
         (["eval", "embedded:short", "--data", "minicode:short:held_out", "--samples", "2", "--k", "5"], "--k 5"),
         (["show", "no/such/run"], "no/such/run"),
         (["eval", "embedded:short", "--data", "x.jsonl", "--k", "1,x"], "'1,x'"),
         (["train", "--run", "../../elsewhere"], "run.name"),
         (["nonsense"], "nonsense"),
         (["train", "one.toml", "two.toml"], "no such argument: two.toml"),
-        (["show", "--samples", "-1"], "--samples -1"),
+        (["show", "--samples", "-1"], "--samples: -1"),
     ],
 )
 def test_bad_input_exits_with_2_and_one_clear_line(here, arguments, part):
@@ -57,7 +59,16 @@ def test_the_module_of_the_command_runs_the_command(here):
     assert "nonsense" in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [["feedback", "p.py", "--problem", "p.json"], ["train", "--run.folder", "runs"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["feedback", "p.py", "--problem", "p.json"],
+        ["train", "--run.folder", "runs"],
+        ["audit", "minicode:short:train", "--limit", "1"],
+        ["amplify", "minicode:short:train", "--limit", "1", "--out", "more.jsonl"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
 def test_too_few_file_descriptors_are_one_line(tmp_path, here, arguments):
     (tmp_path / "p.py").write_text("print(1)")
     (tmp_path / "p.json").write_text('{"inputs": ["3"], "outputs": ["9"]}')

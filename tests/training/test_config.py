@@ -5,8 +5,12 @@ import tomllib
 import pytest
 
 from training.algorithms import ALGORITHMS
+from training.algorithms.policy_gradient import PolicyGradient
 from training.config import TrainConfig, keys
 from training.errors import ConfigError
+
+OFF = (0, False, "none", "pass_ratio", "sequence_sum")
+"""What a key has that does nothing to a reward or a loss."""
 
 
 def test_defaults_are_valid_and_survive_toml():
@@ -64,6 +68,8 @@ def test_a_bad_key_or_value_is_named_with_what_is_allowed(overrides, parts):
             ["objective.fine", "'sft' has no such key", "supervised"],
         ),
         ({"objective.algorithm": "sft", "objective.kl": 1}, ["objective.kl", "'sft' has no such key"]),
+        ({"objective.algorithm": "sft", "objective.kl": 0}, ["objective.kl", "'sft' has no such key"]),
+        ({"objective.critic_factor": False}, ["objective.critic_factor", "no such key"]),
         ({"objective.algorithm": "ppocoder", "objective.baseline": "greedy"}, ["objective.baseline", "no such key"]),
         ({"objective.kl_target": 1}, ["objective.kl_target", "'rltf' has no such key"]),
         ({"objective.algorithm": "nothing"}, ["objective.algorithm", "'nothing'", "gspo", "package.module:Name"]),
@@ -94,11 +100,19 @@ def test_an_algorithm_sets_defaults_that_fit_together_and_survive_toml(algorithm
     assert TrainConfig.model_validate(tomllib.loads(config.to_toml())) == config
 
 
-def test_only_the_default_learns_from_samples_three_times_unless_told_to():
+def test_a_policy_gradient_has_the_outcomes_reward_and_turns_nothing_else_on():
+    section = PolicyGradient.Section()
+    turned_on = {key: value for key, value in section.model_dump(exclude={"algorithm"}).items() if value not in OFF}
+    assert turned_on == {"coarse": 1}
+
+
+def test_only_this_projects_algorithms_learn_from_samples_three_times_unless_told_to():
     def batch(**overrides):
         return TrainConfig.load(overrides=overrides).learned_per_step
 
-    assert (batch(), batch(**{"objective.algorithm": "grpo"})) == (384, 128)
+    thrice = [name for name in ALGORITHMS if batch(**{"objective.algorithm": name}) == 384]
+    assert thrice == ["rltf", "credit", "branch"]
+    assert batch() == 384
     assert batch(**{"objective.algorithm": "grpo", "buffer.batch_size": 64}) == 64
 
 
@@ -149,49 +163,3 @@ def test_a_missing_file_is_named(tmp_path):
 
 def test_every_key_is_documented():
     assert [key.name for key in keys() if not key.description] == []
-
-
-OLD = {
-    "supervised": 1.0,
-    "coarse": 1.0,
-    "fine": 1.0,
-    "adaptive": 1.0,
-    "static": 0.0,
-    "adaptive_reward": "pass_ratio",
-    "overlong": 0,
-    "mask_unexecuted": False,
-    "baseline": "greedy",
-    "group_std": False,
-    "normalisation": "token_mean",
-    "resampling": 0,
-    "clip_low": 0.0,
-    "clip_high": 0.0,
-    "kl": 0.0,
-    "kl_target": 0.0,
-    "critic_factor": False,
-    "entropy": 0.0,
-}
-"""What `config.toml` of an earlier version holds: every algorithm had every key."""
-
-
-@pytest.mark.parametrize(
-    ("algorithm", "changes"),
-    [
-        ("rltf_release", {}),
-        ("sft", {"coarse": 0.0, "fine": 0.0, "adaptive": 0.0, "baseline": "none", "normalisation": "sequence_sum"}),
-        ("ppocoder", {"baseline": "none", "kl": 0.1, "kl_target": 1.0}),
-        ("coderl", {"critic_factor": True, "fine": 0.0, "adaptive": 0.0}),
-    ],
-)
-def test_a_configuration_of_an_earlier_version_is_read(algorithm, changes):
-    mode = {"feedback": {"mode": "release"}} if algorithm == "rltf_release" else {}
-    config = TrainConfig.model_validate({"objective": {"algorithm": algorithm, **OLD, **changes}, **mode})
-    assert config.objective.algorithm == algorithm
-    for key, value in config.objective.model_dump(exclude={"algorithm"}).items():
-        assert value == {**OLD, **changes}[key]
-
-
-def test_a_critics_factor_of_an_earlier_version_is_coderl_with_the_same_numbers():
-    config = TrainConfig.load(overrides={"objective.algorithm": "grpo", "objective.critic_factor": True})
-    wanted = TrainConfig.load(overrides={"objective.algorithm": "grpo"}).objective
-    assert config.objective.model_dump() == {**wanted.model_dump(), "algorithm": "coderl"}

@@ -24,6 +24,8 @@ from training.records import Baseline, Experience, Group, Rollout, Sample
 from training.run import Run
 from training.run.checkpoint import load_algorithm, load_experiences
 
+pytestmark = pytest.mark.slow
+
 SMALL = {
     "data.limit": 8,
     "data.held_out_limit": 2,
@@ -97,8 +99,11 @@ def test_encoder_decoder_models_and_adapters_have_critics_too(family, options, t
     assert load_critic(path / "checkpoints" / "step-1", policy).outputs == (4 if family == "codet5" else 1)
 
 
-def test_the_critic_factor_goes_with_any_rewards(tmp_path):
-    path = run(tmp_path, "release", feedback__mode="release", objective__critic_factor=True, training__steps=1)
+def test_the_critics_factor_goes_with_any_rewards(tmp_path):
+    rewards = {"objective__adaptive": 1, "objective__fine": 1, "objective__normalisation": "token_mean"}
+    path = run(
+        tmp_path, "release", feedback__mode="release", training__steps=1, objective__algorithm="coderl", **rewards
+    )
     assert 0 < metric(path, "critic/factor")[0] < 1
 
 

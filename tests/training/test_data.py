@@ -261,6 +261,23 @@ def test_training_on_held_out_problems_is_refused(tmp_path):
         train(TrainConfig.load(overrides=same), tmp_path / "run")
 
 
+def test_problems_that_held_out_ones_repeat_under_other_ids_are_left_out(tmp_path):
+    from training.config import TrainConfig
+    from training.problems import load_data
+
+    double = {"text": "Double it.", "test_list": ["assert f(2) == 4"], "code": "y"}
+    triple = {**double, "text": "Triple it."}
+    train = jsonl(tmp_path / "train.jsonl", double, triple)
+    held_out = jsonl(tmp_path / "test-00000-of-00001.jsonl", {**double, "text": "Double\n it. "})
+    config, told = TrainConfig.load(overrides={"data.train": str(train), "data.held_out": str(held_out)}), []
+    loaded = load_data(config, told.append)
+    assert [[problem.id for problem in problems] for problems in loaded] == [["train/2"], ["test/1"]]
+    assert told == [f"data.train {train}: 1 of 2 left out: held-out ones have their text"]
+    jsonl(tmp_path / "train.jsonl", double)
+    with pytest.raises(DataError, match="all have the same texts"):
+        load_data(config)
+
+
 def test_training_tells_what_its_data_lacks(tmp_path):
     from training.config import TrainConfig
     from training.problems import load_data
@@ -272,7 +289,7 @@ def test_training_tells_what_its_data_lacks(tmp_path):
     assert told[0] == f"data.train {file}: malformed records left out: 1"
 
 
-@pytest.mark.parametrize("text", [{}, {"prompt": None}, {"text": " \n"}, {"task": "Double."}])
+@pytest.mark.parametrize("text", [{}, {"prompt": None}, {"text": " \n"}, {"text": "\u200b\ufeff"}, {"task": "Double."}])
 def test_a_problem_without_a_text_is_named_and_left_out(text):
     record = {"test_list": ["assert f(2) == 4"], **text}
     with pytest.raises(DataError, match=r"record 1: .*no text for the model to read.*prompt, text.*test_list"):

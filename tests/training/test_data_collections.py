@@ -169,6 +169,20 @@ RECORDS = {
         "kodcode/Prefill_1_I",
     ),
 }
+KODCODE = RECORDS["KodCode"][0]
+_BODY = "def test_small():\n    assert add(1, 2) == 3\n"
+RECORDS |= {
+    "KodCode, under another name": (
+        {**KODCODE, "test": f"from solution import add as plus\n\n{_BODY.replace('add(', 'plus(')}"},
+        ADD_CALL,
+        "kodcode/Prefill_1_I",
+    ),
+    "KodCode, all names": (
+        {**KODCODE, "test": f"from solution import *\n\n{_BODY}"},
+        ADD_CALL,
+        "kodcode/Prefill_1_I",
+    ),
+}
 
 
 @pytest.fixture(scope="module")
@@ -232,7 +246,7 @@ def test_public_tests_are_those_that_the_set_says(judge):
         (verl(""), "problems without tests"),
         ({"problem": "Add.", "tests": "[]"}, "problems without tests"),
         ({**RECORDS["CodeContests"][0], "input_file": "in.txt"}, "problems that read or write files"),
-        ({**RECORDS["CodeContests"][0], "checker": "int main(){}"}, "a checker of their own"),
+        ({**RECORDS["CodeContests"][0], "checker": "int main(){}"}, "whose checker is no `def check"),
         (
             {"problem": "Add.", "verification_info": json.dumps({"language": "cpp", "test_cases": CASES})},
             "problems in another language (cpp)",
@@ -244,6 +258,21 @@ def test_public_tests_are_those_that_the_set_says(judge):
                 "    with pytest.raises(TypeError):\n        add()\n",
             },
             "problems whose tests need pytest",
+        ),
+        *(
+            ({**RECORDS["KodCode"][0], "test": f"from solution import add\n{test}"}, "problems whose tests need pytest")
+            for test in (
+                "class TestAdd:\n    def test_a(self):\n        assert add(1, 2) == 3\n",
+                "def test_a(capsys):\n    assert add(1, 2) == 3\n",
+                "async def test_a():\n    assert add(1, 2) == 3\n",
+            )
+        ),
+        *(
+            ({**RECORDS["KodCode"][0], "test": test}, "problems whose tests use the program as a module")
+            for test in (
+                "import solution\ndef test_a():\n    assert solution.add(1, 2) == 3\n",
+                "def test_a():\n    from solution import add\n    assert add(1, 2) == 3\n",
+            )
         ),
     ],
 )
@@ -263,6 +292,15 @@ def test_what_cannot_be_used_is_left_out_and_counted(record, why):
         (verl(json.dumps(STDIN), prompt=[{"role": "system", "content": "Think."}]), "no text for the model"),
         (verl(json.dumps([*CASES, *LCB_CASES])), "mixes calls and standard input"),
         (verl(json.dumps([{"type": "function_call", "input": [1], "output": 1}])), "does not name"),
+        (
+            {
+                "problem": "Add and subtract.",
+                "tests": [
+                    {"type": "function_call", "fn_name": name, "input": [1, 2], "output": 3} for name in ("add", "sub")
+                ],
+            },
+            "call several functions: add, sub",
+        ),
         ({**verl("x"), "reward_model": {"style": "rule"}}, "reward_model.ground_truth"),
         ({**RECORDS["LeetCodeDataset"][0], "test": "def check(candidate):\n    candidate(1)\n"}, "checks nothing"),
     ],
@@ -271,3 +309,36 @@ def test_what_is_malformed_is_named(record, why):
     with pytest.raises(DataError, match="record 1") as refused:
         load_problems([record], for_model=True)
     assert why in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("record", "name"),
+    [
+        (
+            verl(json.dumps({"functional": "def check(c):\n    assert c(1) == 3\n\ncheck(Solution().add)\n"})),
+            "Solution",
+        ),
+        (verl(json.dumps(["from math import isclose\nassert isclose(add(1, 2), 3)"])), "add"),
+        ({**RECORDS["KodCode"][0], "test_info": None, "test": f"from solution import *\n\n{_BODY}"}, "add"),
+        ({**RECORDS["KodCode"][0], "test_info": None, "test": f"from solution import add as f\n\n{_BODY}"}, "add"),
+    ],
+)
+def test_the_entry_point_is_what_the_program_must_define(record, name):
+    (problem,) = load_problems([record])
+    assert problem.entry_point == name
+
+
+BOTH = "def check(input, expected, actual):\n    return sorted(actual.split()) == sorted(expected.split())\n"
+
+
+def test_a_checker_comes_with_its_problem_in_every_collection(judge):
+    """CodeContests' records with several right answers, and any other whose record has one."""
+    contest = RECORDS["CodeContests"][0]
+    several = {**contest, "generated_checker": BOTH, "public_tests": {"input": ["1 2\n"], "output": ["2 1\n"]}}
+    several |= {"private_tests": {}, "generated_tests": {}}
+    (problem,) = load_problems([several])
+    assert judge.submit(b"print(input())", problem).result().verdict is Verdict.PASSED
+    assert judge.submit(b"print(1, 1)", problem).result().verdict is Verdict.FAILED
+    for name in ("verl, PRIME and Eurus", "DeepCoder", "TACO", "CodeContests", "LeetCodeDataset", "KodCode"):
+        (problem,) = load_problems([{**RECORDS[name][0], "checker": "unordered_values"}])
+        assert problem.checker == "unordered_values"

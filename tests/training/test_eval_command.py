@@ -1,10 +1,14 @@
 """`rltf eval`, as a user runs it."""
 
+import hashlib
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
 from training.cli import main
+from training.minicode import checkpoint
 
 EVAL = ["eval", "embedded:short", "--data", "minicode:short:held_out", "--limit", "4", "--max-new-tokens", "32"]
 
@@ -50,6 +54,24 @@ def test_mbpp_stands_beside_the_paper_with_the_prompt_as_published(tmp_path, cap
     assert "CodeT5 + RLTF, zero-shot" in said
 
 
+def test_a_checkpoint_that_is_not_as_its_run_wrote_it_is_refused_by_the_names_of_its_files(tmp_path, capsys):
+    folder = Path(shutil.copytree(checkpoint("short"), tmp_path / "step-1"))
+    (folder / "optimizer.pt").write_bytes(b"left by the run, and of no matter here")
+    sums = {file.name: {"sha256": hashlib.sha256(file.read_bytes()).hexdigest()} for file in folder.iterdir()}
+    (folder / "checksums.json").write_text(json.dumps(sums))
+    arguments = ["eval", str(folder), *EVAL[2:], "--samples", "1", "--show-prompt"]
+    (folder / "optimizer.pt").write_bytes(b"cut")
+    assert main(arguments) == 0
+    capsys.readouterr()
+    tokenizer = folder / "tokenizer.json"
+    tokenizer.write_text(tokenizer.read_text().replace('"merges"', '"merges" '))
+    assert main(arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"model '{folder}': not as its run wrote it: tokenizer.json; name another checkpoint" in line
+    (folder / "checksums.json").unlink()
+    assert main(arguments) == 0
+
+
 def test_a_checkpoint_with_a_critic_is_sampled_with_it(tmp_path, capsys):
     import torch
 
@@ -86,9 +108,9 @@ def test_a_checkpoint_with_a_critic_is_sampled_with_it(tmp_path, capsys):
         (["eval", "--compare", "/absent", "paper"], "no result"),
         ([*EVAL, "--temperature", "0", "--k", "2"], "--k 2 needs at least that many samples, not 1"),
         ([*EVAL, "--top-p", "0"], "--top-p"),
-        ([*EVAL, "--samples", "0"], "--samples 0: must be at least 1"),
-        ([*EVAL, "--limit", "-1"], "--limit -1: must be at least 0"),
-        ([*EVAL, "--seed", "-1"], "--seed -1: must be at least 0"),
+        ([*EVAL, "--samples", "0"], "--samples: 0: must be a whole number of at least 1"),
+        ([*EVAL, "--limit", "-1"], "--limit: -1: must be a whole number of at least 0"),
+        ([*EVAL, "--seed", "-1"], "--seed: -1: must be a whole number"),
         ([*EVAL, "--samples", "3", "--k", "2", "--n", "3"], "--n 3 is above the largest k, 2"),
         ([*EVAL, "--out", "/proc/nothing"], "--out /proc/nothing: cannot be made"),
         (["eval", "/no/folder", "--data", "minicode:short:held_out"], "model '/no/folder': no such folder"),
@@ -99,11 +121,7 @@ def test_a_checkpoint_with_a_critic_is_sampled_with_it(tmp_path, capsys):
     ],
 )
 def test_bad_input_is_one_clear_line(capsys, arguments, part):
-    try:
-        status = main(arguments)
-    except SystemExit as exited:  # argparse
-        status = exited.code
-    assert status == 2
+    assert main(arguments) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert part in line
 

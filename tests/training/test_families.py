@@ -18,6 +18,8 @@ from training.records import SampleRequest, WeightedSequence
 from training.samplers.transformers import TransformersSampler
 from training.seeds import request_seed
 
+pytestmark = pytest.mark.slow
+
 TEXTS = ["print the sum\n", "read a list of numbers and then print the largest of all of them, nothing else\n", "x\n"]
 
 

@@ -15,11 +15,16 @@ import pytest
 from tests.training.test_mishaps import can_mount, mounted  # noqa: F401
 from training.cli import main
 from training.config import TrainConfig
+from training.data import load_problems
 from training.errors import Interrupted, RunError
 from training.loop import train
+from training.opening import _given_again
+from training.quality.audit.writing import problem_record, write_records
 from training.run import Run
-from training.run.checkpoint import checkpoints
+from training.run.checkpoint import Progress, checkpoints
 from training.run.resume import find_beginning
+
+pytestmark = pytest.mark.slow
 
 SETTINGS = {
     "data.limit": 4,
@@ -43,7 +48,10 @@ OF_NO_MATTER = ("lock", "about.json", "control.json", "report.html", "summary.js
 def stopped_after_two(folder: Path, seed: int = 0) -> Path:
     """A run of three steps, stopped with the checkpoints of steps 1 and 2."""
     path = folder / "r"
-    overrides = {**SETTINGS, "run.folder": str(folder), "run.name": "r", "run.seed": seed}
+    problems = load_problems("minicode:short:train", limit=4)
+    write_records(folder / "train.jsonl", map(problem_record, problems))
+    where = {"run.folder": str(folder), "run.name": "r", "data.train": str(folder / "train.jsonl")}
+    overrides = {**SETTINGS, **where, "run.seed": seed}
     with pytest.raises(Interrupted):
         train(TrainConfig.load(overrides=overrides), path, should_stop=(path / "checkpoints/step-2").exists)
     Run(path).send("pause")  # an earlier session's command, which is none of the next one's
@@ -191,6 +199,33 @@ def test_files_that_say_nothing_of_where_a_run_stands_do_not_stop_it(runs, run, 
             spoil(run / name, fault, runs[1] / "control.json")
     assert resumed(run) == 0
     assert ending(run) == runs[2]
+
+
+def test_data_that_have_changed_under_their_name_are_refused_with_one_line(runs, run, capsys):
+    data = runs[0].parent / "train.jsonl"
+    written = data.read_text()
+    try:
+        for other in (written.replace(" = ", " =  ", 1), "".join(reversed(written.splitlines(keepends=True)))):
+            assert other != written
+            data.write_text(other)
+            check_refused(run, capsys, "data", "data.train", str(data), "is not what it was at step 2")
+        elsewhere = run.parent / "elsewhere.jsonl"
+        elsewhere.write_text(other)
+        assert resumed(run, "--resume", "--data.train", str(elsewhere)) == 0  # by the user's word
+    finally:
+        data.write_text(written)
+
+
+def test_a_base_model_that_has_changed_under_its_name_is_refused(run, tmp_path):
+    base = tmp_path / "base"
+    base.mkdir()
+    config = TrainConfig.load(overrides={"model.name": str(base), "model.lora_rank": "2"})
+    (base / "model.safetensors").write_bytes(b"one")
+    progress = Progress(3, given=_given_again(config, run, Progress(), [], []))
+    assert _given_again(config, run, progress, [], []) == progress.given
+    (base / "model.safetensors").write_bytes(b"two")
+    with pytest.raises(RunError, match=r"model.name .* is not what it was at step 3"):
+        _given_again(config, run, progress, [], [])
 
 
 def test_a_lock_that_cannot_be_opened_is_refused_with_one_line(runs, run, capsys):

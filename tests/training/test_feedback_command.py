@@ -188,7 +188,7 @@ def test_a_tokenizers_prefix_space_truncation_and_padding_are_not_the_programs(t
     [
         ([], "give PROGRAM.py and --problem"),
         (["--batch", "x.jsonl"], "--batch needs --out"),
-        (["--batch", "x.jsonl", "--out", "y", "--workers", "0"], "--workers is 0; allowed: 1 or more"),
+        (["--batch", "x.jsonl", "--out", "y", "--workers", "0"], "--workers: 0: must be a whole number of at least 1"),
         (["--batch", "missing.jsonl", "--out", "y.jsonl"], "missing.jsonl: cannot be read: No such file"),
         (["--batch", ".", "--out", "y.jsonl", "--json"], "--batch takes no --json: its lines"),
         (["missing.py", "--problem", "missing.json"], "missing.py: cannot be read: No such file"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from engine import Problem, StdinTest
@@ -13,10 +15,14 @@ from training.models import lengths
 from training.models.lengths import fitting, limited
 from training.models.policy import load_policy
 from training.models.prompts import encode_prompt
+from training.records import SampleRequest
+from training.samplers.transformers import TransformersSampler
 from training.sections import ModelSection
 
 SHORT = Problem("short", (StdinTest("", ""),), prompt="Add one.")
 LONG = Problem("long", (StdinTest("", ""),), prompt="Add one to the number. " * 200)
+
+LONG_ANSWER = "x = 1\n" * 400
 
 
 @pytest.fixture(scope="module")
@@ -62,11 +68,64 @@ def test_prompts_that_no_cut_makes_fit_are_left_out_by_name(folders):
     assert told == ["the data: left out: 2 prompts longer than 20 tokens however they are cut: short, long"]
 
 
-def test_a_prompt_that_takes_more_memory_than_there_is_is_refused(folders, monkeypatch):
+def test_a_prompt_that_takes_more_memory_than_there_is_is_refused(folders):
     found = policy(folders["qwen2"])
-    monkeypatch.setattr(lengths, "_free_bytes", lambda device: 1000)
+    found.model.config.num_hidden_layers = 10**12  # whose keys and values no machine can hold
     with pytest.raises(PolicyError, match=r"the data: problem 'short': reading its \d+ tokens takes .* GiB"):
         fitting(found, [SHORT], "the data", lambda _: None)
+
+
+def test_a_batch_of_prompts_has_its_memory_counted_whole(folders, monkeypatch):
+    found, told = policy(folders["qwen2"]), []
+    one = lengths._bytes_of(found.model, len(encode_prompt(found, SHORT)), 1, 1)
+    monkeypatch.setattr(lengths, "_free_bytes", lambda device: 5 * one)
+    batch = [replace(SHORT, id=f"{number}") for number in range(8)]
+    assert fitting(found, batch, "the data", told.append) == batch
+    with pytest.raises(PolicyError, match=r"batch of 8 prompts and 8 completions .* or a smaller batch"):
+        fitting(found, batch, "the data", told.append, rows=64)
+    with pytest.raises(PolicyError, match=r"batch of 1 prompts and 16 completions"):
+        fitting(found, batch, "the data", told.append, rows=16, samples=(16,))
+
+
+def test_a_set_that_is_sampled_in_two_ways_has_the_larger_batch_counted(folders, monkeypatch):
+    found, told = policy(folders["qwen2"]), []
+    sampled = lengths._bytes_of(found.model, len(encode_prompt(found, SHORT)), 1, 4)
+    monkeypatch.setattr(lengths, "_free_bytes", lambda device: sampled)
+    batch = [replace(SHORT, id=f"{number}") for number in range(8)]
+    assert fitting(found, batch, "the data", told.append, rows=4, samples=(4,)) == batch
+    with pytest.raises(PolicyError, match=r"batch of 4 prompts and 4 completions"):
+        fitting(found, batch, "the data", told.append, rows=4, samples=(4, 1))
+    assert fitting(found, batch, "the data", told.append, samples=(4, 1)) == batch  # servers hold the batch
+
+
+def test_a_long_prompt_does_not_pad_a_batch_of_short_ones(folders):
+    sampler = TransformersSampler(policy(folders["qwen2"]), max_new_tokens=2)
+    requests = [SampleRequest(f"{size}", tuple([1] * size), 2, (0, size)) for size in (100, 5, 9, 11, 60, 10)]
+    batches = [[len(rollout.prompt_ids) for rollout in batch] for batch in sampler.sample(requests)]
+    assert batches == [[5, 5, 9, 9, 10, 10], [11, 11], [60, 60, 100, 100]]
+
+
+@pytest.mark.parametrize(("references", "status"), [((LONG_ANSWER, "print(1)\n"), 0), ((LONG_ANSWER,), 2)])
+def test_references_longer_than_the_model_s_positions_are_not_taught(folders, tmp_path, capsys, references, status):
+    record = {"prompt": "Add one.", "inputs": [""], "outputs": ["1"], "references": references}
+    words = ["train", "--run", "r", "--run.folder", str(tmp_path), "--model.name", str(folders["gpt2"])]
+    words += ["--data.train", str(jsonl(tmp_path / "data.jsonl", record)), "--data.held_out_limit", "1"]
+    words += ["--objective.algorithm", "sft", "--training.steps", "1", "--sampler.max_new_tokens", "8"]
+    assert main([*words, "--evaluation.every", "0", "--evaluation.samples_per_problem", "1"]) == status
+    said = "".join(capsys.readouterr())
+    assert f"1 of {len(references)} reference solutions are not taught: with their prompts they are longer than" in said
+    assert (tmp_path / "r").exists() == (status == 0)
+
+
+def test_nothing_but_references_that_no_completion_can_express_is_refused(folders, tmp_path, capsys):
+    record = {"prompt": "Add one.", "inputs": [""], "outputs": ["1"], "references": ["print(1)\n"]}
+    words = ["train", "--run", "r", "--run.folder", str(tmp_path), "--model.name", str(folders["gpt2"])]
+    words += ["--data.train", str(jsonl(tmp_path / "data.jsonl", record)), "--data.held_out_limit", "1"]
+    assert main([*words, "--objective.algorithm", "sft", "--model.prompt_format", "humaneval"]) == 2
+    assert "none of its 1 reference solutions can be taught, and 'sft' learns from nothing else" in (
+        capsys.readouterr().err
+    )
+    assert not (tmp_path / "r").exists()
 
 
 def test_an_evaluation_tells_of_long_prompts_before_it_samples(folders, tmp_path, capsys):

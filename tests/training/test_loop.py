@@ -18,6 +18,8 @@ from training.config import TrainConfig
 from training.errors import RunError
 from training.run import Run, launch
 
+pytestmark = pytest.mark.slow
+
 _SUBREAPER = 36
 """`PR_SET_CHILD_SUBREAPER` of Linux's prctl."""
 SMALL = {
@@ -275,6 +277,7 @@ def test_what_a_resumed_run_would_not_do_is_refused_and_named(finished, tmp_path
         "model.name cannot be changed": [*resume, "--model.name", "embedded:long"],
         "objective.algorithm cannot be changed": [*resume, "--objective.algorithm", "grpo"],
         "the run is at step": [*resume, "--training.steps", "1"],
+        "sampler.temperature changes nothing: the run has finished": [*resume, "--sampler.temperature", "0.5"],
         "training.steps": ["train", str(file), "--resume"],  # which names the run, too
     }
     before = (path / "config.toml").read_text()

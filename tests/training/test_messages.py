@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import threading
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from tests.training.data_files import MBPP, jsonl
 from tests.training.families import build
 from tests.training.test_mishaps import can_mount, mounted  # noqa: F401
 from training.cli import main
-from training.files import why_unwritable
+from training.errors import PolicyError
+from training.evaluation.results import ResultError, ResultFolder
+from training.files import why_unwritable, write_text
+from training.models.policy import load_policy
+from training.sections import ModelSection
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +29,9 @@ def folder(tmp_path_factory):
 def refused(capsys, *words, status=2):
     capsys.readouterr()
     assert main(list(words)) == status
-    (line,) = capsys.readouterr().err.strip().splitlines()
-    return line
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1, lines
+    return lines[0]
 
 
 def evaluation(model):
@@ -42,6 +50,45 @@ def test_a_run_in_place_of_its_checkpoint_is_told_of_the_newest(tmp_path, capsys
     (tmp_path / "checkpoints" / "step-7").mkdir(parents=True)
     line = refused(capsys, *evaluation(tmp_path))
     assert f"it is a run: name a checkpoint, as {tmp_path}/checkpoints/step-7" in line
+
+
+DAMAGE = {
+    "cut": lambda content: content[: len(content) // 2],
+    "emptied": lambda _: b"",
+    "no text": lambda _: b"\xff\xfe\x00",
+    "another kind": lambda _: b"[1, 2]",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_file_of_a_model_is_one_line(folder, tmp_path, capsys, damage):
+    for name in ("config.json", "generation_config.json", "tokenizer_config.json", "vocab.json", "model.safetensors"):
+        spoiled = tmp_path / name
+        shutil.copytree(folder, spoiled)
+        (spoiled / name).write_bytes(DAMAGE[damage]((folder / name).read_bytes()))
+        line = refused(capsys, *evaluation(spoiled))
+        assert str(spoiled) in line
+        assert "damaged" in line or "cannot be loaded" in line
+
+
+def test_weights_of_another_model_are_not_replaced_by_random_ones(folder, tmp_path):
+    other = build("qwen2", tmp_path / "qwen2")
+    shutil.copy(folder / "model.safetensors", other)
+    with pytest.raises(PolicyError, match=r"weights are another model's or damaged: \S+ and others are"):
+        load_policy(ModelSection(name=str(other)))
+
+
+def test_an_adapter_that_lacks_weights_is_not_completed_by_random_ones(tmp_path):
+    section = ModelSection(name=str(build("qwen2", tmp_path / "base")), lora_rank=2)
+    policy = load_policy(section)
+    policy.model.save_pretrained(tmp_path)
+    policy.tokenizer.save_pretrained(tmp_path)
+    assert load_policy(section, tmp_path)
+    weights = load_file(tmp_path / "adapter_model.safetensors")
+    save_file(dict(list(weights.items())[1:]), tmp_path / "adapter_model.safetensors")
+    for given in ((section, tmp_path), (ModelSection(name=str(tmp_path)), None)):
+        with pytest.raises(PolicyError, match="adapter is damaged: Found missing adapter keys"):
+            load_policy(*given)
 
 
 def test_an_adapter_whose_base_is_not_here_names_it(folder, tmp_path, capsys):
@@ -76,6 +123,63 @@ def test_a_file_that_cannot_be_written_is_known_before(tmp_path):
     assert not list(tmp_path.iterdir())
     assert "no folder" in why_unwritable(tmp_path / "none" / "new.jsonl")
     assert "cannot be written" in why_unwritable(tmp_path / ("n" * 300))
+
+
+GRID = 'seeds = [0]\n[common.data]\ntrain = "nothing:at all"\n[arms.a.objective]\nfine = 0.0\n'
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (["feedback", "p.py", "--problem", "p.json", "--html", "folder"], "folder"),
+        (["feedback", "p.py", "--problem", "p.json", "--html", "none/page.html"], "none/page.html"),
+        (["feedback", "--batch", "b.jsonl", "--out", "folder"], "folder"),
+        (["feedback", "--batch", "b.jsonl", "--out", "none/out.jsonl"], "none/out.jsonl"),
+        (["report", "run", "--out", "none/page.html"], "none/page.html"),
+        (["report", "run"], "run/report.html"),
+        (["ablate", "grid.toml", "--out", "p.py"], "p.py"),
+        (["ablate", "grid.toml", "--out", "grid"], "grid/tables.md"),
+        (["eval", "nothing", "--data", "d.jsonl", "--prompt-format", "{prompt}", "--out", "p.py"], "p.py"),
+        (["audit", "d.jsonl", "--out", "none/kept.jsonl"], "none/kept.jsonl"),
+        (["amplify", "d.jsonl", "--out", "folder"], "folder"),
+    ],
+)  # fmt: skip
+def test_a_file_that_cannot_be_written_is_found_before_the_work(tmp_path, monkeypatch, capsys, words, name):
+    """The work is made impossible here: no worker starts, and no model is there."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("engine.judge.Judge.__init__", lambda *_, **__: pytest.fail("the work has begun"))
+    monkeypatch.setattr("training.commands.report.build_page", lambda *_, **__: pytest.fail("the work has begun"))
+    for folder in ("folder", "run/report.html", "grid/tables.md"):
+        (tmp_path / folder).mkdir(parents=True)
+    jsonl(tmp_path / "d.jsonl", MBPP)
+    (tmp_path / "grid.toml").write_text(GRID)
+    for file in ("p.py", "p.json", "b.jsonl"):
+        (tmp_path / file).write_text("{}")
+    (tmp_path / "run" / "config.toml").touch()
+    line = refused(capsys, *words)
+    assert line.startswith(f"rltf {words[0]}: ")
+    assert name in line
+
+
+def test_a_summary_that_cannot_be_written_is_found_before_the_first_sample(tmp_path):
+    with ResultFolder(tmp_path, {}):
+        pass
+    (tmp_path / "summary.json").mkdir()
+    with pytest.raises(ResultError, match=r"summary\.json: cannot be written: is a folder"):
+        ResultFolder(tmp_path, {})
+
+
+def test_what_is_no_file_is_written_to_and_stays(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    found = []
+    reader = threading.Thread(target=lambda: found.append(pipe.read_text()))
+    reader.start()
+    assert why_unwritable(pipe) == ""
+    write_text(pipe, "page")
+    reader.join()
+    assert found == ["page"]
+    assert pipe.is_fifo()
 
 
 def test_a_full_disk_ends_an_evaluation_with_a_line(tmp_path, can_mount):  # noqa: F811

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
 import json
+import random
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -16,7 +18,8 @@ from engine.problems import parse_problem
 from training import minicode
 from training.minicode.__main__ import main
 from training.minicode.describe import mistakes
-from training.minicode.generate import split_of
+from training.minicode.generate import draw_input, split_of
+from training.minicode.primitives import Step
 
 TIERS = tuple(minicode.TIERS)
 SPLITS = ("train", "held_out")
@@ -24,7 +27,7 @@ SPLITS = ("train", "held_out")
 
 @cache
 def split_problems(tier: str, split: str) -> list[Problem]:
-    return minicode.problems(tier, split)
+    return minicode.problems(tier, split, references=True)
 
 
 def family(problem: Problem) -> tuple[str, ...]:
@@ -72,7 +75,7 @@ def test_every_primitive_occurs_in_train(tier):
 @pytest.mark.parametrize("split", SPLITS)
 def test_problems_have_enough_distinct_tests_and_both_shapes(tier, split):
     found = split_problems(tier, split)
-    assert len(found) >= (1000 if split == "train" else 200)
+    assert len(found) == getattr(minicode.TIERS[tier], f"{split}_count")
     assert len({problem.id for problem in found}) == len(found)
     for problem in found:
         assert len(problem.tests) >= 5
@@ -118,6 +121,31 @@ def test_references_of_the_long_tier_have_10_to_30_lines():
     lines = [problem.references[0].count("\n") for problem in split_problems("long", "train")]
     assert min(lines) >= 10
     assert max(lines) <= 30
+
+
+def test_a_block_computes_the_same_however_it_is_written():
+    rng = random.Random(0)
+    tier = minicode.TIERS["varied"]
+    for primitive in tier.primitives:
+        takes, gives = tier.variables[primitive.takes], tier.variables[primitive.gives]
+        written = set()
+        for code in (primitive.code, *tier.forms.get(primitive.name, ())):
+            step = Step(primitive, rng.choice(primitive.parameters or ("",)))
+            for _ in range(12):
+                value = draw_input(primitive.takes, rng)
+                names, others = {takes: copy.copy(value)}, {takes: copy.copy(value)}
+                exec(step.fill(primitive.code), names)
+                written.add(text := tier.vary(step.fill(code), rng))
+                exec(text, others)
+                assert others[gives] == names[gives], text
+        assert len(written) > 1, primitive.name
+
+
+def test_a_problem_of_the_varied_tier_has_one_weak_step_and_hides_its_reference():
+    weak = {primitive.name for primitive in minicode.TIERS["varied"].primitives if primitive.bugs}
+    for problem in minicode.problems("varied", "train"):
+        assert problem.references == ()
+        assert sum(step in weak for step in family(problem)) == 1
 
 
 def test_the_docs_list_every_planted_mistake():

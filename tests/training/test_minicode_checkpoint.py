@@ -16,7 +16,7 @@ TIERS = tuple(minicode.TIERS)
 
 
 def texts(tier, count):
-    for problem in minicode.problems(tier, "held_out", count):
+    for problem in minicode.problems(tier, "held_out", count, references=True):
         yield minicode.PROMPT_FORMAT.format(prompt=problem.prompt) + problem.references[0]
 
 
@@ -48,7 +48,7 @@ def test_tokens_decode_to_the_very_text_and_fit_the_model(tier):
 def test_the_model_knows_held_out_references_far_better_than_chance(tier):
     tokenizer = AutoTokenizer.from_pretrained(minicode.checkpoint(tier))
     model = AutoModelForCausalLM.from_pretrained(minicode.checkpoint(tier), dtype=torch.float32)
-    for problem in minicode.problems(tier, "held_out", 10):
+    for problem in minicode.problems(tier, "held_out", 10, references=True):
         prompt = tokenizer(minicode.PROMPT_FORMAT.format(prompt=problem.prompt))["input_ids"]
         program = tokenizer(problem.references[0])["input_ids"]
         labels = torch.tensor([[-100] * len(prompt) + program])

@@ -68,6 +68,6 @@ def test_each_planted_mistake_has_its_declared_effect_in_one_shape_at_least(tier
 @pytest.mark.parametrize("tier", TIERS)
 @pytest.mark.parametrize("split", ["train", "held_out"])
 def test_references_pass_in_the_sandbox(tier, split, judge):
-    problems = [replace(problem, time_limit=None) for problem in minicode.problems(tier, split, 40)]
+    problems = [replace(problem, time_limit=None) for problem in minicode.problems(tier, split, 40, references=True)]
     runs = [judge.submit(problem.references[0].encode(), problem) for problem in problems]
     assert [run.result().verdict for run in runs] == [Verdict.PASSED] * len(problems)

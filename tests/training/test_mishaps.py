@@ -15,6 +15,8 @@ import pytest
 
 from training.run import Run
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = {
     "data.limit": 6,
     "data.held_out_limit": 2,

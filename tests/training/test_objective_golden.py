@@ -58,7 +58,7 @@ MEANS = [1 / (4 * length) for length in LENGTHS]
 # algorithm, changed keys -> advantages, what each sample's sum is multiplied by, clip, KL weight
 EQUATIONS = {
     "rltf_paper": ({}, added(BEYOND_BEST, FINE), [1 / 4] * 4, None, 0),  # eq. 6, 8, 9, 10
-    "rltf_release": ({}, added(BEYOND_BEST, FINE), [1 / 18] * 4, None, 0),  # reference/rltf.md 1e, 15
+    "rltf_release": ({}, added(BEYOND_BEST, FINE), [1 / 18] * 4, None, 0),  # as released
     "rltf": (
         {"mask_unexecuted": True, "baseline": "historical_best", "normalisation": "sequence_sum", "clip_low": 0.2},
         added(MASKED, FINE, STATIC),
@@ -110,7 +110,7 @@ def batch_of(own, old, reference):
             LENGTHS, COARSE, ADAPTIVE, FINE, STATIC, EXECUTED, strict=True
         )
     ]
-    own.best = {"p": Baseline(*BEST)}
+    own.comparison.best = {"p": Baseline(*BEST)}
     samples = tuple(Sample(*pair) for pair in zip(rollouts, feedbacks, strict=True))
     greedy = SimpleNamespace(
         rollout=None, feedback=SimpleNamespace(rewards={"coarse": [BEST[0]], "adaptive": [BEST[1]]})

@@ -1,81 +1,27 @@
 """An algorithm, a sampler, an analyser and a data set of somebody else's: no file of the packages is touched.
 
-CONTRIBUTING.md shows these four as recipes.
+They are the four recipes of CONTRIBUTING.md, as they stand there.
 """
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from training.cli import main
 from training.run import Run
 
-MINE = '''\
-"""What a user writes beside a run."""
+pytestmark = pytest.mark.slow
 
-from collections.abc import Iterator
-
-import numpy as np
-
-from engine import Diagnostic, Source
-from feedback import FinishReason
-from training.algorithms import Algorithm
-from training.records import NO_BASELINE, Experience, Rollout
-from training.samplers import Sampler
-from training.sections import Weight
-
-
-class PassesOnly(Algorithm):
-    """Learns from passing samples alone."""
-
-    class Section(Algorithm.Section):
-        """Its keys."""
-
-        passes: Weight = 1.0
-        """What a passing sample's tokens weigh."""
-
-    def credit(self, group):
-        found = []
-        for sample in group.samples:
-            passed = sample.feedback.report.execution.pass_ratio == 1
-            weights = np.full(len(sample.rollout.token_ids), self.section.passes * passed, np.float32)
-            found.append(Experience(sample.rollout, sample.feedback, NO_BASELINE, weights))
-        return found
-
-
-class Parrot(Sampler):
-    """Answers every prompt with the same program."""
-
-    def __init__(self, section, policy):
-        self.ids = tuple(policy.tokenizer("total = 1\\nprint(total)\\n")["input_ids"])
-        self.ids = (*(each for each in self.ids if each not in policy.eos_ids), policy.eos_ids[0])
-
-    def sample(self, requests):
-        for request in requests:
-            yield [
-                Rollout(request.problem_id, request.first + index, request.prompt_ids, self.ids,
-                        (-1.0,) * len(self.ids), FinishReason.STOP, self.version, greedy=request.drawing.greedy)
-                for index in range(request.samples)
-            ]
-
-
-def totals(source, text, facts):
-    """Blames the first byte of a program that names a total."""
-    return [Diagnostic(Source.LIBCST, "no-total", "no totals, please", text.span(0, 5))] if "total" in source else []
-
-
-def ones():
-    """Problems whose answer is 1, and one whose answer is not."""
-    for number in range(4):
-        yield {"id": f"one/{number}", "prompt": f"print {number}", "inputs": ["\\n"], "outputs": [f"{number}\\n"]}
-
-
+RECIPES = re.findall(r"```python\n(.*?)```", (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text(), re.DOTALL)
+HELD_OUT = """
 def held_out():
-    yield {"id": "other", "prompt": "print 1", "inputs": ["\\n"], "outputs": ["1\\n"]}
-'''
+    yield {"id": "other", "prompt": "print one", "inputs": ["\\n"], "outputs": ["1\\n"]}
+"""
 SETTINGS = {
     "run.name": "mine",
     "feedback.taxonomy": "mine.toml",
@@ -94,7 +40,7 @@ SETTINGS = {
 def folder(tmp_path_factory):
     """A folder with one module of somebody else's, and a run that uses everything in it."""
     path = tmp_path_factory.mktemp("user")
-    (path / "mine.py").write_text(MINE)
+    (path / "mine.py").write_text("\n\n".join([*RECIPES, HELD_OUT]))
     (path / "mine.toml").write_text(
         '[[libcst]]\ncodes = ["no-total"]\ncategory = "U_line"\nstrength = 1.0\nreason = "a matter of taste"\n'
     )

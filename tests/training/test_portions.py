@@ -12,6 +12,8 @@ from training.ranks import ALONE
 from training.run.resume import new_beginning
 from training.step import Step
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = {
     "sampler.problems_per_step": 4,
     "sampler.samples_per_problem": 3,
@@ -39,7 +41,7 @@ def stepped(folder, portions, **changes):
         trainer, step = parts.trainer, Step(0)
         trainer.rollouts.portions = portions
         trainer.take(step)
-        assert trainer.rollouts.programs == len(step.fresh) == len(trainer.buffer) == len(step.weights) == 12
+        assert step.programs == len(step.fresh) == len(trainer.buffer) == len(step.weights) == 12
         return torch.cat([each.detach().flatten() for each in parts.policy.trained]), step.metrics
     finally:
         parts.close()

@@ -13,6 +13,8 @@ from training.loop import train
 from training.run import Run
 from training.step import Trainer
 
+pytestmark = pytest.mark.slow
+
 TINY = {
     "data.limit": 6,
     "data.held_out_limit": 1,
@@ -38,6 +40,7 @@ OBJECTIVES = {  # the default is in test_loop
     },
     "dr_grpo": {"objective.algorithm": "dr_grpo"},
     "gspo": {"objective.algorithm": "gspo"},
+    "branch": {"objective.algorithm": "branch", "objective.branches": 1, "objective.focus": 1},
     "dapo, difficulty": {
         "objective.algorithm": "dapo",
         "objective.overlong": 16,

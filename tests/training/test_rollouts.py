@@ -15,7 +15,7 @@ from tests.training.algorithms import algorithm
 from training.config import TrainConfig
 from training.ranks import ALONE
 from training.records import GREEDY, Group, Rollout
-from training.rollouts import Rollouts, sampled
+from training.rollouts import Rollouts, merged
 from training.samplers import Sampler
 
 
@@ -57,11 +57,16 @@ class FakeSampler(Sampler):
             ]
 
 
+class Prompted(Rollouts):
+    """Without a policy: all prompts are alike."""
+
+    def prompt(self, problem):
+        return (1, 2)
+
+
 def rollouts(feedbacks=(), count=10, **changes):
     config = TrainConfig.load(overrides={"sampler.problems_per_step": 4, **changes})
-    now = Rollouts(config, None, FakeSampler(), Scorer(feedbacks), problems(count), ALONE, lambda: None)
-    now._prompts = {f"p{i}": (1, 2) for i in range(count)}
-    return now
+    return Prompted(config, None, FakeSampler(), Scorer(feedbacks), problems(count), ALONE, lambda: None)
 
 
 def chosen(step):
@@ -86,16 +91,15 @@ def test_seeds_differ_between_steps_and_problems():
 def test_what_is_drawn_comes_in_the_order_of_the_requests_whoever_is_first():
     now = rollouts([feedback(Verdict.PASSED)] * 12, **{"sampler.samples_per_problem": 3})
     requests = now.requests(0)
-    drawn = now.draw(requests)
-    assert [(each.problem_id, each.sample) for each, _ in drawn] == [
+    drawn = now.draw(requests).sampled
+    assert [(each.problem_id, each.sample) for each in drawn] == [
         (request.problem_id, sample) for request in requests for sample in range(3)
     ]
-    assert now.programs == 12
 
 
 def judged(now, *pairs):
     futures = [(each, now.scorer.submit((), None, None)) for each in pairs]
-    return now.rounds(futures)
+    return now.groups(futures)
 
 
 def masked(given):
@@ -116,12 +120,12 @@ def test_the_greedy_baseline_is_the_outcome_of_one_more_program_of_the_same_poli
     assert [(each.samples, each.drawing == GREEDY) for each in asked] == [(4, False), (1, True)]
     now.scorer = Scorer([feedback(Verdict.PASSED, 1.0)] + [feedback(Verdict.FAILED, -0.3)] * 4)  # greedy is drawn first
     drawn = now.draw(asked)
-    assert [each.sample for each in sampled(drawn)] == [0, 1, 2, 3]
+    assert [each.sample for each in drawn.sampled] == [0, 1, 2, 3]
     (group,) = now.portions_of(drawn).__next__()
     experiences = own.credit(group)
     assert [each.baseline.coarse for each in experiences] == [1.0] * 4
     assert [each.rollout.sample for each in experiences] == [0, 1, 2, 3]
-    assert (group.lost, now.programs) == (0, 5)
+    assert (group.lost, len(drawn.judged)) == (0, 5)
 
 
 def test_samples_whose_greedy_program_we_failed_to_judge_are_left_out_and_counted():
@@ -167,11 +171,8 @@ def test_further_problems_are_as_many_as_have_nothing_to_learn():
 
 def test_samples_of_further_rounds_join_their_problems_group():
     now = rollouts([feedback(Verdict.FAILED)] * 4)
-    more = [[replace(now.requests(0)[0], problem_id="p0", first=5, samples=2)], []]
-    (one, other) = now.rounds(
-        [(each, now.scorer.submit((), None, None)) for each in (rollout(0), rollout(0, "p1"))],
-        lambda rounds: more[len(rounds) - 1],
-    )
+    more = now.draw([replace(now.requests(0)[0], problem_id="p0", first=5, samples=2)])
+    (one, other) = merged([judged(now, rollout(0), rollout(0, "p1")), now.groups(more.judged)])
     assert ([each.rollout.sample for each in one.samples], len(other.samples)) == ([0, 5, 6], 1)
 
 

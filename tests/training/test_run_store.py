@@ -37,7 +37,7 @@ def test_seq_rises_over_all_tables_and_sessions(tmp_path):
     path = folder(tmp_path)
     for step in (1, 2):
         store = RunStore(path)
-        store.write(step, {"loss": 0.5}, [ROW], [("log", {})])
+        store.write(step, {"loss": 0.5}, [ROW], [("sign", {})])
         store.close()
     run = Run.open(path)
     seqs = [row["seq"] for rows in (run.metrics(), run.samples(), run.events()) for row in rows]
@@ -49,7 +49,7 @@ def test_a_step_that_cannot_be_written_whole_is_not_written_at_all(tmp_path):
     path = folder(tmp_path)
     store = RunStore(path)
     with pytest.raises(TypeError):
-        store.write(1, {"loss": 0.5}, [], [("log", {"not json": object()})])
+        store.write(1, {"loss": 0.5}, [], [("sign", {"not json": object()})])
     with pytest.raises(sqlite3.Error):
         store.write(1, {"loss": 0.5}, [SampleRow("p", 0, object(), "", 0, 0, "", {})])  # type: ignore[arg-type]
     assert Run.open(path).metrics() == []

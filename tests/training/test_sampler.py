@@ -1,6 +1,6 @@
 """What every sampler keeps to: exact ids and log-probabilities, whatever else is in the batch.
 
-The vLLM client asks a stub server for them, which has the policy's weights only because they were pushed.
+The clients of vLLM and SGLang ask stub servers for them, which have the policy's weights only because they were pushed.
 """
 
 import math
@@ -11,29 +11,32 @@ import pytest
 import torch
 
 from feedback import FinishReason
+from tests.training.sglang.stub import SglangStub
 from tests.training.vllm.stub import Stub
 from training.models.batching import sequence_logprobs
 from training.records import Drawing, SampleRequest, WeightedSequence
+from training.samplers.servers.pool import ServerPool
+from training.samplers.servers.sampler import ServerSampler
+from training.samplers.sglang.api import SglangApi
 from training.samplers.transformers import TransformersSampler
-from training.samplers.vllm.sampler import VllmSampler
-from training.samplers.vllm.servers import VllmServers
+from training.samplers.vllm.api import VllmApi
 from training.seeds import request_seed
 
 
-@pytest.fixture(scope="module", params=["transformers", "vllm"])
+@pytest.fixture(scope="module", params=["transformers", "vllm", "sglang"])
 def new_sampler(request, tiny_policy, tmp_path_factory):
     """Builds samplers of one kind, of weights of version 7."""
     if request.param == "transformers":
         yield TransformersSampler
         return
-    stub = Stub(tiny_policy)
+    stub, api = (Stub(tiny_policy), VllmApi) if request.param == "vllm" else (SglangStub(tiny_policy), SglangApi)
     opened = {}
 
     def new(policy, max_new_tokens, batch_size=64):
         if batch_size not in opened:
             folder = tmp_path_factory.mktemp("served")
-            opened[batch_size] = VllmServers([stub.url], policy, folder, batch_size, timeout=600)
-        return VllmSampler(opened[batch_size], policy, max_new_tokens)
+            opened[batch_size] = ServerPool(api, [stub.url], policy, folder, batch_size, 600, Drawing())
+        return ServerSampler(opened[batch_size], policy, max_new_tokens)
 
     yield new
     for servers in opened.values():

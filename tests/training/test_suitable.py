@@ -7,6 +7,7 @@ import json
 import pytest
 from transformers import AutoTokenizer
 
+from engine import AssertTest, CallTest, Problem
 from tests.training.data_files import HUMANEVAL, MBPP, jsonl
 from tests.training.families import CHAT_TEMPLATE, build
 from training.cli import main
@@ -66,6 +67,17 @@ def test_the_function_that_is_called_is_named_in_every_prompt(prompt_format):
     assert "must define" not in ProgramFormat.of(ModelSection(prompt_format=prompt_format)).text(named)
 
 
+@pytest.mark.parametrize("prompt_format", ["apps", "chat", "{prompt}\n"])
+def test_a_prompt_shows_the_methods_of_a_class_that_tests_call(prompt_format):
+    """LeetCodeDataset calls `Solution().add(a = 1, b = 2)`, and its text names neither the method nor its arguments."""
+    starter = "class Solution:\n    def add(self, a: int, b: int) -> int:\n        "
+    tests = (AssertTest("assert Solution().add(a = 1, b = 2) == 3"),)
+    for prompt in ("Add two numbers.", "Add two numbers. Any Solution will do."):
+        problem = Problem("s", tests, prompt=prompt, starter_code=starter, entry_point="Solution")
+        text = ProgramFormat.of(ModelSection(prompt_format=prompt_format)).text(problem)
+        assert text.count(starter.rstrip()) == 1
+
+
 def test_an_evaluation_says_which_format_it_took_and_what_its_samples_show(chat, plain, tmp_path, capsys):
     data = str(jsonl(tmp_path / "m.jsonl", MBPP))
     words = ["--data", data, "--samples", "4", "--max-new-tokens", "40"]
@@ -100,10 +112,25 @@ def test_every_file_that_decides_what_a_model_writes_is_in_its_fingerprint(tmp_p
 
 
 def test_problems_that_differ_in_what_decides_have_other_fingerprints():
-    kinds = [{}, {"starter_code": "def twice(x):"}, {"time_limit": 2}, {"comparison": "apps"}, {"prelude": "import re"}]
+    kinds = [
+        {},
+        {"starter_code": "def twice(x):"},
+        {"time_limit": 2},
+        {"comparison": "apps"},
+        {"prelude": "import re"},
+        {"checker": "float"},
+    ]
     found = [fingerprint_of_problems(load_problems([{**CALL, **more}])) for more in kinds]
     assert len(set(found)) == len(found)
     assert fingerprint_of_problems(load_problems([{**CALL, "solution": "def twice(x): return 2 * x"}])) == found[0]
+
+
+def test_equal_problems_have_one_fingerprint_in_every_process():
+    """Sets are shown in another order where they were made in another, or where strings hash otherwise."""
+    one, other = ({0, 8}, {8, 0})
+    assert repr(one) != repr(other)
+    problems = [Problem("p", (CallTest((1,), {"k": [answer]}),)) for answer in (one, other)]
+    assert len({fingerprint_of_problems([problem]) for problem in problems}) == 1
 
 
 def test_data_are_shown_as_a_model_reads_them_with_tests_and_what_is_left_out(chat, tmp_path, capsys):

@@ -20,6 +20,9 @@ from training.sections import CriticSection, SamplerSection, TrainingSection
 if TYPE_CHECKING:
     from training.models.policy import Policy
 
+DEFAULT = "rltf"
+"""Name of the algorithm where none is given."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -38,7 +41,7 @@ class Parts:
     """How alike a program and the most similar of some references are."""
     ranks: Ranks
     seed: int
-    """Of the run; `training.seeds` has the streams."""
+    """Of the run. `training.seeds` has the streams."""
     longest: int
     """Tokens of the longest completion."""
     supervised_batch: int
@@ -65,39 +68,48 @@ class Batch:
 
 
 class Algorithm:
-    """What is learned from judged programs. A published method is one subclass in one file; every hook has a default.
+    """What is learned from judged programs. A published method is one subclass in one file. Every hook has a default.
 
-    A step calls the hooks in the order in which they stand here.
+    The hooks stand in the order of a step. `ask` is called for the next step too, and `warm_up` before the first one.
     """
 
     samples: ClassVar[bool] = True
     """Whether it learns from samples at all."""
     reuse: ClassVar[int] = 1
-    """Steps that learn from a sample, where the loss has a ratio that bounds what older ones do."""
+    """Steps that learn from a sample, where the section `has_ratio`."""
     defaults: ClassVar[Mapping[str, Mapping[str, object]]] = {}
     """Defaults of other sections' keys: section -> key -> value."""
     needs: ClassVar[Mapping[str, Mapping[str, object]]] = {}
     """The same for values that it cannot do without."""
 
     class Section(sections.Section):
-        """The algorithm's keys; the defaults of its class are the published numbers."""
+        """The algorithm's keys. The defaults of its class are the published numbers."""
 
-        algorithm: str = "rltf"
-        """rltf | rltf_paper | rltf_release | grpo | dr_grpo | dapo | gspo | coderl | ppocoder | sft, or
-        package.module:Name. Each has keys and defaults of its own here, and sets defaults of `buffer` and feedback.mode
+        algorithm: str = DEFAULT
+        """What is learned. Each has keys and defaults of its own here, and sets defaults of `buffer` and feedback.mode
         (docs/objectives.md)."""
 
         def misfits(self, sampler: SamplerSection, training: TrainingSection) -> Iterator[str]:  # noqa: ARG002
-            """Say what is wrong with these keys beside others of the run; each message begins with a key."""
+            """Say what is wrong with these keys beside others of the run. Each message begins with a key."""
             yield from ()
 
         def needs_lines(self, rewards: bool) -> bool:
-            """Whether it makes anything of the lines that tests run; `rewards` on tokens may need them."""
+            """Say whether it makes anything of the lines that tests run. `rewards` says whether those on tokens do."""
             return rewards
 
         @property
         def keeps_reference(self) -> bool:
             """Whether it keeps the initial weights in memory beside the learned ones."""
+            return False
+
+        @property
+        def has_ratio(self) -> bool:
+            """Whether the loss has a ratio that bounds what older samples do."""
+            return False
+
+        @property
+        def learns_references(self) -> bool:
+            """Whether references have a part in the loss."""
             return False
 
     def __init__(self, section: Section, parts: Parts) -> None:
@@ -106,7 +118,7 @@ class Algorithm:
 
     @property
     def whole_step(self) -> bool:
-        """Whether a step must be seen at once; else its first problems are learned from while the last are judged."""
+        """Whether a step must be seen at once. Else its first problems are learned from while the last are judged."""
         return False
 
     def ask(self, requests: Sequence[SampleRequest]) -> list[SampleRequest]:

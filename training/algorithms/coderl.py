@@ -13,32 +13,27 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from training.algorithms.base import Batch, Parts
+from training.algorithms.critic_parts import critic_state, load_critic_state, open_critic, warm_up_batches
 from training.algorithms.policy_gradient import PolicyGradient
 from training.records import Experience
-from training.sections import Baselines, Clip, Weight
-from training.seeds import CRITIC_REFERENCES, CRITIC_WARM_UP, stream
+from training.sections import Baselines, Weight
+from training.seeds import CRITIC_REFERENCES, stream
 
 if TYPE_CHECKING:
-    from training.algorithms.critic import CriticLearner, Written
+    from training.algorithms.critic import Written
 
 
 class CodeRl(PolicyGradient):
-    """A policy gradient whose weights a critic of outcomes scales; it learns along, in the run's first process."""
+    """A policy gradient whose weights a critic of outcomes scales. It learns along, in the run's first process."""
 
-    reuse: ClassVar[int] = 1
     defaults: ClassVar = {"buffer": {"initial": 1024}}
     whole_step = True
 
     class Section(PolicyGradient.Section):
-        """The outcome's reward, compared with the greedy program's."""
+        """The outcome's reward, compared with the greedy program's, and references."""
 
-        fine: Weight = 0.0
-        adaptive: Weight = 0.0
-        static: Weight = 0.0
-        mask_unexecuted: bool = False
+        supervised: Weight = 1.0
         baseline: Baselines = "greedy"
-        clip_low: Clip = 0.0
-        clip_high: Weight = 0.0
 
     def __init__(self, section: Section, parts: Parts) -> None:
         from training.algorithms.critic import OUTCOMES
@@ -49,7 +44,7 @@ class CodeRl(PolicyGradient):
     def batch(self, experiences: Sequence[Experience], step: int) -> Batch:
         """Scale the weights, then let the critic learn what came out."""
         scaled, metrics = self.parts.ranks.first(lambda: self._scaled(experiences, step))
-        weighted = [replace(each, weights=row) for each, row in zip(experiences, scaled, strict=True)]
+        weighted = [replace(experience, weights=row) for experience, row in zip(experiences, scaled, strict=True)]
         return replace(super().batch(weighted, step), metrics=metrics)
 
     def warm_up(self, experiences: Sequence[Experience]) -> None:
@@ -65,8 +60,7 @@ class CodeRl(PolicyGradient):
     def load(self, state: Mapping[str, Any]) -> None:
         """Go on from `state()`."""
         super().load(state)
-        if self.critic is not None:
-            self.critic.load(state["critic"])
+        load_critic_state(self.critic, state)
 
     def _scaled(self, experiences: Sequence[Experience], step: int) -> tuple[list[Any], dict[str, float]]:
         from training.algorithms.critic import outcome_of
@@ -88,7 +82,7 @@ class CodeRl(PolicyGradient):
         if not experiences:
             return {}
         assert self.critic is not None
-        references = self._references(dict.fromkeys(each.rollout.problem_id for each in experiences), step)
+        references = self._references(dict.fromkeys(experience.rollout.problem_id for experience in experiences), step)
         texts: list[Text] = [*(experience.rollout for experience in experiences), *references]
         outcomes = [outcome_of(experience.feedback.report.execution) for experience in experiences]
         return self.critic.fit_outcomes(texts, outcomes + [PASSED] * len(references))
@@ -107,34 +101,3 @@ class CodeRl(PolicyGradient):
             for problem in problems
             if (references := self.parts.taught[problem.id])
         ]
-
-
-def open_critic(parts: Parts, outputs: int) -> CriticLearner | None:
-    """Open a critic of so many outputs; None in all of the run's processes but the first."""
-    from training.algorithms.critic import Critic, CriticLearner
-
-    if not parts.ranks.leads:
-        return None
-    critic = Critic(parts.policy, outputs)
-    return CriticLearner(critic, parts.critic.learning_rate, parts.micro_batch_tokens, parts.gradient_clip)
-
-
-def critic_state(critic: CriticLearner | None) -> dict[str, Any]:
-    """Give a critic's part of an algorithm's state."""
-    return {"critic": critic.state()} if critic is not None else {}
-
-
-def warm_up_batches(parts: Parts, experiences: Sequence[Experience]) -> list[tuple[int, list[Experience]]]:
-    """Draw the batches of a critic's warm-up, each with its number.
-
-    From all samples: a buffer may keep the last few problems' alone, which the critic would learn by heart.
-    """
-    if not experiences or not parts.critic.warmup_steps:
-        return []
-    parts.tell(f"warming up the critic on {len(experiences)} samples of the initial policy")
-    size = min(parts.batch_size, len(experiences))
-    batches = []
-    for step in range(parts.critic.warmup_steps):
-        chosen = stream(CRITIC_WARM_UP, parts.seed, step).choice(len(experiences), size, replace=False)
-        batches.append((step, [experiences[index] for index in chosen]))
-    return batches

@@ -108,7 +108,7 @@ class Critic:
         return [found[i, n - 1 : n + len(text.token_ids)] for i, (n, text) in enumerate(zip(first, texts, strict=True))]
 
     def head(self, states: torch.Tensor) -> torch.Tensor:
-        """The linear layer, [..., H] to [..., outputs]."""
+        """Apply the linear layer, [..., H] to [..., outputs]."""
         found: torch.Tensor = self.network["head"](states)
         return found
 
@@ -195,7 +195,7 @@ class CriticLearner:
         self._optimizer = torch.optim.AdamW(critic.network.parameters(), lr=learning_rate, weight_decay=0.0)
 
     def fit_outcomes(self, texts: Sequence[Text], outcomes: Sequence[int]) -> dict[str, float]:
-        """One step on `-log p(u | W, D)` from max-pooled states (CodeRL eq. 7); returns mean loss and accuracy.
+        """Take a step on `-log p(u | W, D)` from max-pooled states (CodeRL eq. 7). Returns mean loss and accuracy.
 
         Raises:
             FloatingPointError: the gradient is not finite; the weights are left as they were.
@@ -203,7 +203,7 @@ class CriticLearner:
         total, right = 0.0, 0
         for batch in micro_batches(texts, self.micro_batch_tokens):
             states = self.critic.states([texts[index] for index in batch])
-            logits = self.critic.head(torch.stack([each[1:].max(dim=0).values for each in states]))
+            logits = self.critic.head(torch.stack([state[1:].max(dim=0).values for state in states]))
             wanted = torch.tensor([outcomes[index] for index in batch], device=logits.device)
             loss = torch.nn.functional.cross_entropy(logits, wanted, reduction="sum") / len(texts)
             torch.autograd.backward(loss)
@@ -219,7 +219,7 @@ class CriticLearner:
         old_values: Sequence[NDArray[np.float32]],
         clip: float,
     ) -> dict[str, float]:
-        """One step on the clipped value loss, averaged over tokens (`value_loss`); returns it.
+        """Take a step on the clipped value loss, averaged over tokens (`value_loss`). Returns it.
 
         Raises:
             FloatingPointError: the gradient is not finite; the weights are left as they were.
@@ -227,7 +227,7 @@ class CriticLearner:
         tokens, total = sum(map(len, returns)), 0.0
         for batch in micro_batches(texts, self.micro_batch_tokens):
             states = self.critic.states([texts[index] for index in batch])
-            values = self.critic.head(torch.cat([each[:-1] for each in states])).squeeze(-1)
+            values = self.critic.head(torch.cat([state[:-1] for state in states])).squeeze(-1)
             wanted, old = (
                 torch.from_numpy(np.concatenate([rows[index] for index in batch])).to(values.device)
                 for rows in (returns, old_values)
@@ -263,7 +263,7 @@ def value_loss(values: torch.Tensor, returns: torch.Tensor, old_values: torch.Te
 
 
 def micro_batches(texts: Sequence[Text], tokens: int) -> Iterator[list[int]]:
-    """Indices of texts of similar length together, at most `tokens` padded tokens in each batch (at least one text)."""
+    """Batch indices of texts of similar length, at most `tokens` padded tokens in each batch, at least one text."""
 
     def size(index: int) -> int:
         return len(texts[index].prompt_ids) + len(texts[index].token_ids)

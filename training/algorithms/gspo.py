@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from training.algorithms.grpo import Grpo
 from training.algorithms.loss import Loss
-from training.algorithms.policy_gradient import Grpo
 from training.sections import Clip, Weight
 
 if TYPE_CHECKING:

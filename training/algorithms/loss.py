@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """`-surrogate + kl * KL - entropy * H` of each token; another surrogate is a subclass."""
+    """`-surrogate + kl * KL - entropy * H` of each token. Another surrogate is a subclass."""
 
     clip: tuple[float, float] | None = None
     """(low, high): where old log-probabilities are known, the ratio to them is clipped to 1 - low .. 1 + high."""
     kl: float = 0.0
-    """Weight of the KL divergence from the reference policy; needs reference log-probabilities."""
+    """Weight of the KL divergence from the reference policy. Needs reference log-probabilities."""
     entropy: float = 0.0
     """Weight of the entropy of the policy's next-token distribution, which is rewarded."""
 

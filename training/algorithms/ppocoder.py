@@ -15,11 +15,11 @@ import numpy as np
 from engine import ErrorKind, Execution, Similarity
 from engine.extras import needs
 from training.algorithms.base import Batch, Parts
-from training.algorithms.coderl import critic_state, open_critic, warm_up_batches
-from training.algorithms.policy_gradient import Rewarded
+from training.algorithms.critic_parts import critic_state, load_critic_state, open_critic, warm_up_batches
+from training.algorithms.rewarded import Rewarded
 from training.errors import ConfigError
-from training.records import NO_BASELINE, Experience, Group, Row, WeightedSequence
-from training.sections import Normalisation, Weight
+from training.records import Experience, Group, Row, WeightedSequence
+from training.sections import Clip, Normalisation, Weight
 
 DISCOUNT = 1.0
 """gamma."""
@@ -38,18 +38,15 @@ class PpoCoder(Rewarded):
     whole_step = True
 
     class Section(Rewarded.Section):
-        """Unit tests alone by default; fine and static rewards come on top of the penalty on tokens."""
+        """Unit tests alone by default. Fine and static rewards come on top of the penalty on tokens."""
 
-        supervised: Weight = 0.0
-        fine: Weight = 0.0
-        adaptive: Weight = 0.0
-        static: Weight = 0.0
         normalisation: Normalisation = "token_mean"
+        clip_low: Clip = 0.2
         clip_high: Weight = 0.2
         kl: Weight = 0.1
         """Weight of the KL divergence from the initial policy, in the rewards and not in the loss, to begin with."""
         kl_target: Weight = 1.0
-        """KL of a sample, in nats, that the weight is adapted to keep; 0 leaves the weight as it is."""
+        """KL of a sample, in nats, that the weight is adapted to keep. 0 leaves the weight as it is."""
 
     def __init__(self, section: Section, parts: Parts) -> None:
         if find_spec("tree_sitter_python") is None:
@@ -60,19 +57,17 @@ class PpoCoder(Rewarded):
         """As the adaptive controller has it."""
 
     def credit(self, group: Group) -> list[Experience]:
-        """Keep the rewards; advantages need the critic's values, which the batch looks up."""
-        samples, _ = self.shaped(group)
-        return [
-            Experience(each.rollout, each.feedback, NO_BASELINE, each.feedback.total.astype(np.float32))
-            for each in samples
-        ]
+        """Keep the rewards. Advantages need the critic's values, which the batch looks up."""
+        return super().credit(replace(group, samples=tuple(self.shaped(group)[0])))
 
     def batch(self, experiences: Sequence[Experience], step: int) -> Batch:
         """Weigh by whitened advantages of the rewards with their KL penalty, under the present values."""
         if not experiences:
             return super().batch(experiences, step)
         rows, metrics = self.parts.ranks.first(lambda: self._advantages(experiences))
-        batch = super().batch([replace(each, weights=row) for each, row in zip(experiences, rows, strict=True)], step)
+        batch = super().batch(
+            [replace(experience, weights=row) for experience, row in zip(experiences, rows, strict=True)], step
+        )
         return replace(batch, loss=replace(batch.loss, kl=0.0), metrics=metrics)  # its KL is in the rewards
 
     def warm_up(self, experiences: Sequence[Experience]) -> None:
@@ -86,8 +81,7 @@ class PpoCoder(Rewarded):
     def load(self, state: Mapping[str, Any]) -> None:
         """Go on from `state()`."""
         self.kl_coefficient = state["kl_coefficient"]
-        if self.critic is not None:
-            self.critic.load(state["critic"])
+        load_critic_state(self.critic, state)
 
     def _advantages(self, experiences: Sequence[Experience]) -> tuple[list[Row], dict[str, float]]:
         rewards, divergence = self._token_rewards(experiences)
@@ -103,40 +97,42 @@ class PpoCoder(Rewarded):
 
     def _warm_up(self, experiences: Sequence[Experience]) -> None:
         rewards = self._token_rewards(experiences)[0] if experiences else []
-        by_rollout = {id(each): row for each, row in zip(experiences, rewards, strict=True)}
+        by_rollout = {id(experience): row for experience, row in zip(experiences, rewards, strict=True)}
         for _, batch in warm_up_batches(self.parts, experiences):
-            self._fit(batch, [by_rollout[id(each)] for each in batch])
+            self._fit(batch, [by_rollout[id(sequence)] for sequence in batch])
 
     def _token_rewards(self, experiences: Sequence[Experience]) -> tuple[list[Row], float]:
         """Compute the reward of each token of each experience, and the mean KL estimate of a sample, nats."""
         section = self.section
         compared = [
-            self.parts.compare(each.feedback.report.program, self.parts.problems[each.rollout.problem_id].references)
-            for each in experiences
+            self.parts.compare(
+                experience.feedback.report.program, self.parts.problems[experience.rollout.problem_id].references
+            )
+            for experience in experiences
         ]
-        sampled = [np.array(each.rollout.logprobs, dtype=np.float32) for each in experiences]
+        sampled = [np.array(experience.rollout.logprobs, dtype=np.float32) for experience in experiences]
         initial = sampled
         if self.reference is not None:
             initial = self.reference.logprobs(
                 [
-                    WeightedSequence(each.rollout.prompt_ids, each.rollout.token_ids, row)
-                    for each, row in zip(experiences, sampled, strict=True)
+                    WeightedSequence(experience.rollout.prompt_ids, experience.rollout.token_ids, row)
+                    for experience, row in zip(experiences, sampled, strict=True)
                 ]
             )
         rows = []
-        for each, logprobs, reference, similarity in zip(experiences, sampled, initial, compared, strict=True):
-            rewards = each.feedback.rewards
+        for experience, logprobs, reference, similarity in zip(experiences, sampled, initial, compared, strict=True):
+            rewards = experience.feedback.rewards
             coarse = section.coarse * float(rewards["coarse"][-1]) + section.adaptive * float(rewards["adaptive"][-1])
-            terminal = terminal_reward(coarse, each.feedback.report.execution, similarity.result())
+            terminal = terminal_reward(coarse, experience.feedback.report.execution, similarity.result())
             row = token_rewards(terminal, logprobs, reference, self.kl_coefficient)
             rows.append(row + section.fine * rewards["fine"] + section.static * rewards["static"])
         divergences = [float((one - two).sum()) for one, two in zip(sampled, initial, strict=True)]
         return rows, float(np.mean(divergences))
 
     def _fit(self, experiences: Sequence[Experience], rewards: Sequence[Row]) -> tuple[list[Row], dict[str, float]]:
-        """Compute advantages under the critic's present values; it then takes a step towards the returns."""
+        """Compute advantages under the critic's present values. It then takes a step towards the returns."""
         assert self.critic is not None
-        rollouts = [each.rollout for each in experiences]
+        rollouts = [experience.rollout for experience in experiences]
         values = self.critic.critic.token_values(rollouts, self.critic.micro_batch_tokens)
         pairs = list(zip(rewards, values, strict=True))
         advantages = [generalised_advantages(reward, value, DISCOUNT, DECAY) for reward, value in pairs]
@@ -145,7 +141,7 @@ class PpoCoder(Rewarded):
 
 
 def terminal_reward(coarse: float, execution: Execution, similarity: Similarity) -> float:
-    """What a finished program earns at its last token: unit tests + compiler + syntax match + data-flow match.
+    """Add up what a finished program earns at its last token: unit tests, compiler, syntax match, data-flow match.
 
     Args:
         coarse: The unit-test reward of its outcome (RLTF eq. 3; CodeRL's and, for APPS, PPOCoder's are the same).
@@ -187,14 +183,14 @@ def generalised_advantages(rewards: Row, values: Row, gamma: float, decay: float
 
 
 def whitened(rows: Sequence[Row]) -> list[Row]:
-    """All tokens of a batch with mean 0 and standard deviation 1; only the mean is taken off where all are equal."""
+    """Scale all tokens of a batch to mean 0 and deviation 1. Only the mean is taken off where all are equal."""
     everything = np.concatenate(rows).astype(np.float64)
     mean, spread = everything.mean(), everything.std()
     return [((row - mean) / (spread if spread > 1e-8 else 1.0)).astype(np.float32) for row in rows]
 
 
 def next_kl_coefficient(coefficient: float, observed: float, target: float, samples: int) -> float:
-    """The adaptive controller (Ziegler et al. 2019, section 2.2): `beta * (1 + clip(KL / target - 1, +-0.2) * n / N)`.
+    """Adapt the coefficient (Ziegler et al. 2019, section 2.2): `beta * (1 + clip(KL / target - 1, +-0.2) * n / N)`.
 
     Args:
         coefficient: beta.

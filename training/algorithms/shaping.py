@@ -94,7 +94,7 @@ def _passes(group: Sequence[Sample]) -> NDArray[np.float64]:
 
 
 def _passed(feedback: Feedback, tests: int) -> NDArray[np.float64]:
-    """Mark each test that passed with 1, [tests]; a program that never ran passed none."""
+    """Mark each test that passed with 1, [tests]. A program that never ran passed none."""
     passed = np.zeros(tests)
     for index, test in enumerate(feedback.report.execution.tests):
         passed[index] = test.verdict is Verdict.PASSED

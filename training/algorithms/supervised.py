@@ -1,40 +1,33 @@
-"""Supervised learning of reference solutions (RLTF eq. 7): `sft`, and the supervised term of every other algorithm."""
+"""Supervised learning of reference solutions (RLTF eq. 7): a term of the loss that any algorithm may turn on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import ClassVar
+from collections.abc import Sequence
 
 import numpy as np
 
 from training.algorithms.base import Algorithm, Batch
 from training.algorithms.loss import PLAIN
 from training.records import WeightedSequence
-from training.sections import Normalisation, SamplerSection, TrainingSection, Weight
+from training.sections import Normalisation, Weight
 from training.seeds import REFERENCES, stream
 
 
 class Supervised(Algorithm):
-    """Learns references and samples nothing."""
-
-    samples: ClassVar[bool] = False
+    """Learns references beside whatever a subclass learns."""
 
     class Section(Algorithm.Section):
         """Keys of the supervised term."""
 
-        supervised: Weight = 1.0
+        supervised: Weight = 0.0
         """Weight of the cross-entropy on reference solutions of training problems (eq. 7)."""
         normalisation: Normalisation = "sequence_sum"
         """Sum of a sample's token terms, averaged over samples (eq. 2); their mean, averaged over samples (GRPO); mean
         over all tokens (DAPO, RLTF's released code); sum over samples * sampler.max_new_tokens (Dr. GRPO)."""
 
-        def misfits(self, sampler: SamplerSection, training: TrainingSection) -> Iterator[str]:  # noqa: ARG002
-            if not self.supervised:
-                yield "objective.supervised: 'sft' has nothing else to learn from, so it must be above 0"
-            if not training.supervised_batch:
-                yield "training.supervised_batch: 'sft' has nothing else to learn from, so not 0"
-            if training.rollouts == "offline":
-                yield "training.rollouts: 'offline' means nothing to 'sft', which never samples"
+        @property
+        def learns_references(self) -> bool:
+            return self.supervised > 0
 
     def references(self, step: int) -> Batch | None:
         """Draw reference solutions of training problems, every token with the same weight."""

@@ -12,11 +12,12 @@ from pathlib import Path
 from rich.console import Console
 
 from engine import Problem, SandboxError
+from training.commands.numbers import whole
 from training.files import why_unwritable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of `rltf amplify`."""
+    """Declare the arguments of `rltf amplify`."""
     parser.add_argument("data", metavar="DATA", help="a problem set, as data.train of `rltf train`; audit it first")
     parser.add_argument(
         "--out", type=Path, required=True, metavar="FILE", help="write the set with the new tests there"
@@ -28,19 +29,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="programs to catch too: samples.jsonl of `rltf eval`, or a run",
     )
     parser.add_argument("--propose", metavar="MODEL", help="also take inputs that a model proposes, as in `rltf eval`")
-    parser.add_argument("--proposals", type=int, default=4, help="texts asked of it for each problem (default 4)")
-    parser.add_argument("--max-new-tokens", type=int, default=256, help="its longest text (default 256)")
-    parser.add_argument("--candidates", type=int, default=100, help="new inputs tried for each problem (default 100)")
-    parser.add_argument("--mutants", type=int, default=40, help="most mutants of one problem (default 40)")
-    parser.add_argument("--most", type=int, default=10, help="most new tests of one problem (default 10)")
-    parser.add_argument("--seed", type=int, default=0, help="everything random is a function of it (default 0)")
-    parser.add_argument("--limit", type=int, default=0, help="only the first so many problems (default: all)")
-    parser.add_argument("--workers", type=int, default=1, help="pairs of sandbox workers (default 1)")
+    parser.add_argument("--proposals", type=whole(1), default=4, help="texts asked of it for each problem (default 4)")
+    parser.add_argument("--max-new-tokens", type=whole(1), default=256, help="its longest text (default 256)")
+    parser.add_argument(
+        "--candidates", type=whole(1), default=100, help="new inputs tried for each problem (default 100)"
+    )
+    parser.add_argument("--mutants", type=whole(0), default=40, help="most mutants of one problem (default 40)")
+    parser.add_argument("--most", type=whole(1), default=10, help="most new tests of one problem (default 10)")
+    parser.add_argument("--seed", type=whole(0), default=0, help="everything random is a function of it (default 0)")
+    parser.add_argument("--limit", type=whole(0), default=0, help="only the first so many problems (default: all)")
+    parser.add_argument("--workers", type=whole(1), default=1, help="pairs of sandbox workers (default 1)")
     parser.add_argument("--json", action="store_true", help="print one JSON object in place of the tables")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Amplify, write, print; see `training.cli` for the exit status."""
+    """Amplify, write, print. See `training.cli` for the exit status."""
     from training.data import LoadReport, load_problems
     from training.errors import DataError
     from training.quality.amplify.amplify import OUR_FAILURE, Amplifier
@@ -49,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     from training.quality.amplify.report import amplified_record, render, summary
     from training.quality.audit.writing import write_records
 
-    if problem := _usage_problem(arguments):
+    if problem := why_unwritable(arguments.out, arguments.data):
         print(f"rltf amplify: {problem}", file=sys.stderr)
         return 2
     settings = AmplifySettings(
@@ -67,41 +70,37 @@ def run(arguments: argparse.Namespace) -> int:
                 results.append(result)
                 status.update(f"amplified {len(results)} of {len(problems)} problems")
         seconds = time.perf_counter() - started
-        write_records(arguments.out, map(amplified_record, results))
     except (DataError, OSError) as error:
         print(f"rltf amplify: {error}", file=sys.stderr)
         return 2
     except SandboxError as error:
         print(f"rltf amplify: {error}", file=sys.stderr)
         return 1
+    lost = ""
+    try:
+        write_records(arguments.out, map(amplified_record, results))
+    except OSError as error:  # what was found is shown all the same
+        lost = f"{arguments.out}: cannot be written: {error.strerror}"
+        print(f"rltf amplify: {lost}", file=sys.stderr)
     for line in report.lines():
         print(f"rltf amplify: {line}", file=sys.stderr)
     if strangers := sorted(programs.keys() - {problem.id for problem in problems}):
         named = ", ".join(strangers[:3])
         print(f"rltf amplify: programs of {len(strangers)} problems not in DATA left out: {named}", file=sys.stderr)
-    failures = [each for each in results if each.left_out.startswith(OUR_FAILURE)]
-    for each in failures:
-        print(f"rltf amplify: problem {each.problem.id}: {each.left_out}", file=sys.stderr)
+    failures = [result for result in results if result.left_out.startswith(OUR_FAILURE)]
+    for result in failures:
+        print(f"rltf amplify: problem {result.problem.id}: {result.left_out}", file=sys.stderr)
     figures = summary(results, seconds)
     if arguments.json:
         print(json.dumps(figures))
     else:
         Console().print(render(figures))
-        print(f"written to {arguments.out}")
-    return 1 if report.malformed or strangers or failures else 0
-
-
-def _usage_problem(arguments: argparse.Namespace) -> str:
-    """What is wrong with the arguments; empty if nothing is."""
-    positive = ("candidates", "most", "proposals", "max_new_tokens", "workers")
-    for name, least in (*((name, 1) for name in positive), ("mutants", 0), ("limit", 0), ("seed", 0)):
-        if getattr(arguments, name) < least:
-            return f"--{name.replace('_', '-')} is {getattr(arguments, name)}; allowed: {least} or more"
-    return why_unwritable(arguments.out, arguments.data)
+        print("" if lost else f"written to {arguments.out}")
+    return 1 if lost or report.malformed or strangers or failures else 0
 
 
 def _proposals(arguments: argparse.Namespace, problems: Sequence[Problem]) -> dict[str, list[str]]:
-    """What the model says, by problem id. Raises DataError where there is no such model."""
+    """Ask the model, by problem id. Raises DataError where there is no such model."""
     from training.errors import DataError, PolicyError
     from training.models.policy import load_policy, set_threads
     from training.quality.amplify.proposals import proposals

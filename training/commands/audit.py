@@ -11,33 +11,36 @@ from pathlib import Path
 from rich.console import Console
 
 from engine import Problem, SandboxError
+from training.commands.numbers import fraction, share, whole
 from training.files import why_unwritable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of `rltf audit`."""
+    """Declare the arguments of `rltf audit`."""
     parser.add_argument("data", metavar="DATA", help="a problem set, as data.train of `rltf train`")
     parser.add_argument("--held-out", metavar="SPEC", help="a problem set that DATA must share no problem with")
     parser.add_argument("--out", type=Path, metavar="FILTERED.jsonl", help="write the problems that are kept there")
     parser.add_argument("--json", action="store_true", help="print one JSON object in place of the tables")
-    parser.add_argument("--limit", type=int, default=0, help="only the first so many problems (default: all)")
-    parser.add_argument("--runs", type=int, default=3, help="how often each reference is judged (default 3)")
-    parser.add_argument("--mutants", type=int, default=24, help="most mutants of one problem (default 24)")
-    parser.add_argument("--min-score", type=float, default=0.5, help="lowest mutation score to keep (default 0.5)")
-    parser.add_argument("--near", type=float, default=0.8, help="likeness of duplicates, 0 to 1 (default 0.8)")
-    parser.add_argument("--seed", type=int, default=0, help="chooses the mutants (default 0)")
-    parser.add_argument("--workers", type=int, default=1, help="pairs of sandbox workers (default 1)")
-    parser.add_argument("--show", type=int, default=20, help="problems named for each kind of finding (default 20)")
+    parser.add_argument("--limit", type=whole(0), default=0, help="only the first so many problems (default: all)")
+    parser.add_argument("--runs", type=whole(1), default=3, help="how often each reference is judged (default 3)")
+    parser.add_argument("--mutants", type=whole(0), default=24, help="most mutants of one problem (default 24)")
+    parser.add_argument("--min-score", type=fraction, default=0.5, help="lowest mutation score to keep (default 0.5)")
+    parser.add_argument("--near", type=share, default=0.8, help="likeness of duplicates, 0 to 1 (default 0.8)")
+    parser.add_argument("--seed", type=whole(0), default=0, help="chooses the mutants (default 0)")
+    parser.add_argument("--workers", type=whole(1), default=1, help="pairs of sandbox workers (default 1)")
+    parser.add_argument(
+        "--show", type=whole(0), default=20, help="problems named for each kind of finding (default 20)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Audit, print, write; 1 where anything was found (see `training.cli`)."""
+    """Audit, print, write. Returns 1 where anything was found (see `training.cli`)."""
     from training.data import DataError, LoadReport, load_problems
     from training.quality.audit.audit import Auditor, AuditSettings
     from training.quality.audit.report import filtered, render, summary, to_json
     from training.quality.audit.writing import problem_record, write_records
 
-    if problem := _usage_problem(arguments):
+    if arguments.out and (problem := why_unwritable(arguments.out, arguments.data)):
         print(f"rltf audit: {problem}", file=sys.stderr)
         return 2
     settings = AuditSettings(
@@ -83,16 +86,3 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.out and not lost:
             print(f"{sum(not audit.dropped for audit in audits)} problems written to {arguments.out}")
     return 1 if lost or not report.complete or any(audit.findings for audit in audits) else 0
-
-
-def _usage_problem(arguments: argparse.Namespace) -> str:
-    """What is wrong with the arguments; empty if nothing is."""
-    for name, least in (("runs", 1), ("mutants", 0), ("workers", 1), ("show", 0), ("limit", 0), ("seed", 0)):
-        if getattr(arguments, name) < least:
-            return f"--{name} is {getattr(arguments, name)}; allowed: {least} or more"
-    for name in ("min_score", "near"):
-        if not 0 <= getattr(arguments, name) <= 1:
-            return f"--{name.replace('_', '-')} is {getattr(arguments, name)}; allowed: 0 to 1"
-    if not arguments.near:
-        return "--near is 0; allowed: above 0 to 1"
-    return why_unwritable(arguments.out, arguments.data) if arguments.out else ""

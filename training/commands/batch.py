@@ -74,7 +74,7 @@ def run_batch(source: Path, out: Path, workers: int, tokenization: Tokenization 
 
 
 def read_line(line: bytes, number: int) -> Item:
-    """One line of the input: `{"id", "program" | "program_b64", "problem", "finish_reason"?}`.
+    """Read one line of the input: `{"id", "program" | "program_b64", "problem", "finish_reason"?}`.
 
     Raises:
         LineError: it is not, and what is wrong.
@@ -122,7 +122,10 @@ class _Writer:
         self._write(line)
 
     def _write(self, line: dict[str, Any]) -> None:
-        self._stream.write(json.dumps(line) + "\n")
+        try:
+            self._stream.write(json.dumps(line) + "\n")
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, self._stream.name) from None
 
     def _name(self, identity: object, what: str) -> None:
         self.problems += 1

@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from training.commands.numbers import whole
+
 if TYPE_CHECKING:
     from engine import Problem, Test
 
@@ -16,26 +18,22 @@ _LONGEST = 200
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of `rltf data`."""
+    """Declare the arguments of `rltf data`."""
     parser.add_argument("data", metavar="SPEC", help="problems, as data.train of `rltf train` (docs/data.md)")
-    parser.add_argument("--limit", type=int, default=0, help="read only the first so many problems (default: all)")
-    parser.add_argument("--problems", type=int, default=3, help="problems to show (default 3)")
+    parser.add_argument("--limit", type=whole(0), default=0, help="read only the first so many problems (default: all)")
+    parser.add_argument("--problems", type=whole(0), default=3, help="problems to show (default 3)")
     parser.add_argument("--model", metavar="MODEL", help="whose format and tokenizer to show them with")
     parser.add_argument("--prompt-format", help="as model.prompt_format (default: what suits model and data)")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print; see `training.cli` for the exit status."""
+    """Print. See `training.cli` for the exit status."""
     from rich.console import Console
 
     from training.data import DataError, LoadReport, load_problems
     from training.errors import PolicyError
     from training.run.rendering import visible
 
-    for name in ("limit", "problems"):
-        if getattr(arguments, name) < 0:
-            print(f"rltf data: --{name} {getattr(arguments, name)}: must be at least 0", file=sys.stderr)
-            return 2
     report = LoadReport()
     try:
         problems = load_problems(arguments.data, arguments.limit, report, for_model=True)
@@ -50,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _shown(arguments: argparse.Namespace, problems: list[Problem]) -> Iterator[str]:
-    """The first problems, in the format."""
+    """Show the first problems, in the format."""
     from training.evaluation.suitable import suitable_format
     from training.models.formats import ProgramFormat
     from training.models.policy import load_policy
@@ -71,7 +69,10 @@ def _shown(arguments: argparse.Namespace, problems: list[Problem]) -> Iterator[s
         yield text.rstrip("\n")
         public = sum(test in problem.public_tests for test in problem.tests)
         counts = f"{len(problem.tests)} tests, {public} of them public, {len(problem.references)} references"
-        yield f"--- {problem.id}: {counts}; the first test:"
+        checker = (
+            f", checker {problem.checker if '(' not in problem.checker else 'in Python'}" if problem.checker else ""
+        )
+        yield f"--- {problem.id}: {counts}{checker}; the first test:"
         yield _described(problem.tests[0], problem)
 
 
@@ -84,15 +85,16 @@ def _described(test: Test, problem: Problem) -> str:
         case AssertTest():
             text = test.source.strip()
         case _:
-            arguments = [*map(repr, test.args), *(f"{name}={value!r}" for name, value in test.kwargs.items())]
-            text = f"{problem.entry_point}({', '.join(arguments)}) -> {test.expected!r}"
+            text = f"{problem.entry_point}({test.arguments}) -> {test.expected!r}"
     return text if len(text) <= _LONGEST else text[:_LONGEST] + " ..."
 
 
 def _sums(problems: list[Problem]) -> Iterator[str]:
-    """What all problems add up to."""
+    """Say what all problems add up to."""
     kinds = Counter(type(problem.tests[0]).__name__ for problem in problems)
     names = {"StdinTest": "by standard input", "CallTest": "by calls", "AssertTest": "by assertions"}
     parts = [f"{count} judged {names[kind]}" for kind, count in kinds.items()]
     taught = sum(bool(problem.references) for problem in problems)
-    yield f"\n{len(problems)} problems: {', '.join(parts)}; {taught} with references"
+    checked = sum(bool(problem.checker) for problem in problems)
+    more = f", {checked} with a checker" if checked else ""
+    yield f"\n{len(problems)} problems: {', '.join(parts)}; {taught} with references{more}"

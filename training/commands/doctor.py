@@ -37,12 +37,12 @@ _PROMISES = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of `rltf doctor`."""
+    """Declare the arguments of `rltf doctor`."""
     parser.add_argument("--config", metavar="CONFIG.toml", help="estimate the memory that a run's model needs instead")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints the report; 0 if programs can be judged here, 1 if not."""
+    """Print the report. Returns 0 if programs can be judged here, 1 if not."""
     if arguments.config:
         return _memory(arguments.config)
     system = f"{platform.system()} {platform.release()} {platform.machine()}"
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _memory(file: str) -> int:
-    """Print what `training.run.memory` estimates for a configuration; 2 if it cannot be read."""
+    """Print what `training.run.memory` estimates for a configuration. Returns 2 if it cannot be read."""
     from transformers import AutoConfig
 
     from training.config import TrainConfig
@@ -120,7 +120,7 @@ def _sandbox() -> int:
 
 
 def _imports() -> int:
-    """Import, in the sandbox, what programs are promised; 1 if something is missing there that is here."""
+    """Import, in the sandbox, what programs are promised. Returns 1 if something is missing there that is here."""
     offered = packages.installed()
     absent = [f"{name} is not installed here" for name in packages.OFFERED if name not in offered]
     names = [*offered, *_extension_modules()]
@@ -136,7 +136,7 @@ def _imports() -> int:
 
 
 def _extension_modules() -> list[str]:
-    """The standard library's modules that need shared libraries, as far as this Python has them."""
+    """List the library's modules that need shared libraries, as far as this Python has them."""
     folders = [path for path in sys.path if Path(path).name == "lib-dynload"]
     names = [module.name for module in pkgutil.iter_modules(folders) if not module.name.startswith(("_test", "xx"))]
     present = []
@@ -149,7 +149,7 @@ def _extension_modules() -> list[str]:
 
 
 def _try(layer: str) -> str:
-    """One line on one layer: whether it holds, what was tried, and how to get it if it is missing."""
+    """Write a line on one layer: whether it holds, what was tried, and how to get it if it is missing."""
     attempts = {"seccomp": PROCESS_PROBES, "landlock": FILE_PROBES, "namespaces": ("process 1", *FILE_PROBES)}
     tried = attempts.get(layer, LIMIT_PROBES)
     try:

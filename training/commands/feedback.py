@@ -21,6 +21,8 @@ from rich.text import Text
 from engine import Engine, Problem, ProblemError, Report, SandboxError, Verdict, parse_problem
 from feedback import COMPONENTS, Feedback, assess, to_json, token_offsets
 from training.commands.batch import run_batch
+from training.commands.numbers import whole
+from training.files import why_unwritable, write_text
 from training.models.tokenization import Tokenization, TokenizerError
 from training.page import build_sample_page, shown_record
 from training.run.rendering import render_record, visible
@@ -42,12 +44,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--html", metavar="FILE", type=Path, help="also write the display as a page of its own")
     parser.add_argument("--batch", metavar="IN.jsonl", type=Path, help='lines {"id", "program", "problem"} to judge')
     parser.add_argument("--out", metavar="OUT.jsonl", type=Path, help="where the lines of --batch go")
-    parser.add_argument("--workers", metavar="N", type=int, help="worker processes of each kind (default: the cores)")
+    parser.add_argument(
+        "--workers", metavar="N", type=whole(1), help="worker processes of each kind (default: the cores)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Judge and show; returns the exit status."""
-    if problem := _usage_problem(arguments):
+    """Judge and show. Returns the exit status."""
+    written = (path for path in (arguments.out, arguments.html) if path is not None)
+    if problem := _usage_problem(arguments) or next(filter(None, map(why_unwritable, written)), ""):
         print(f"rltf feedback: {problem}", file=sys.stderr)
         return 2
     try:
@@ -70,9 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _usage_problem(arguments: argparse.Namespace) -> str:
-    """What is wrong with the combination of arguments; empty if nothing is."""
-    if arguments.workers is not None and arguments.workers < 1:
-        return f"--workers is {arguments.workers}; allowed: 1 or more"
+    """Say what is wrong with the combination of arguments. Empty if nothing is."""
     if arguments.batch:
         if arguments.out is None:
             return "--batch needs --out OUT.jsonl"
@@ -119,7 +122,7 @@ def _read_problem(path: Path) -> Problem:
 
 
 def _word_offsets(program: bytes) -> NDArray[np.int32]:
-    """Words in the place of tokens, for display without a tokenizer."""
+    """Take words for tokens, for display without a tokenizer."""
     return token_offsets(_WORDS.findall(program), slice(0, len(program)))
 
 
@@ -130,7 +133,7 @@ def _show(
     feedback = assess(report, offsets)
     record = {**shown_record(feedback, problem, name), "problem_id": name}
     if page is not None:
-        page.write_text(build_sample_page(record), encoding="utf-8")
+        write_text(page, build_sample_page(record))
     if not quiet:
         console = Console()
         console.print(render_record(record))

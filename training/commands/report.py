@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from training.errors import RunError
-from training.files import write_text
+from training.files import why_unwritable, write_text
 from training.page import build_page
 from training.run import Run
 
@@ -38,7 +38,7 @@ def _megabytes(text: str) -> float:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the page and say where; returns the exit status."""
+    """Write the page and say where. Returns the exit status."""
     try:
         shown = Run.open(arguments.run)
         beside = [Run.open(other) for other in arguments.beside]
@@ -46,10 +46,13 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"rltf report: {error}", file=sys.stderr)
         return 2
     out: Path = arguments.out or shown.path / "report.html"
+    if problem := why_unwritable(out):
+        print(f"rltf report: {problem}", file=sys.stderr)
+        return 2
     try:
         write_text(out, build_page(shown, budget=arguments.budget, beside=beside))
     except OSError as error:
-        print(f"rltf report: --out {out}: cannot be written: {error.strerror}", file=sys.stderr)
+        print(f"rltf report: {out}: cannot be written: {error.strerror}", file=sys.stderr)
         return 2
     print(out)
     return 0

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serve until interrupted; returns the exit status."""
+    """Serve until interrupted. Returns the exit status."""
     from engine import SandboxError
     from training.models.tokenization import TokenizerError
 
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _fault(arguments: argparse.Namespace) -> str:
-    """What is wrong with the arguments; empty where nothing is."""
+    """Say what is wrong with the arguments. Empty where nothing is."""
     try:
         from integrations.server import is_loopback
     except ModuleNotFoundError as error:

@@ -9,24 +9,22 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from training.commands.numbers import whole
 from training.errors import RunError
 from training.run import Run, runs_in
 from training.run.rendering import render_record
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of `rltf show`."""
+    """Declare the arguments of `rltf show`."""
     parser.add_argument("run", nargs="?", metavar="RUN", help="a run's folder; without it the runs in runs/ are listed")
     parser.add_argument(
-        "--samples", type=int, default=3, help="failing samples of the newest step to print (default 3)"
+        "--samples", type=whole(0), default=3, help="failing samples of the newest step to print (default 3)"
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print; see `training.cli` for the exit status."""
-    if arguments.samples < 0:
-        print(f"rltf show: --samples {arguments.samples}: must be at least 0", file=sys.stderr)
-        return 2
+    """Print. See `training.cli` for the exit status."""
     console = Console()
     if arguments.run is None:
         return _list(console)
@@ -51,10 +49,10 @@ def _list(console: Console) -> int:
         console.print("runs: no runs here yet; name one's folder to show it", highlight=False)
         return 0
     table = Table("run", "state", "step", "held-out pass@1", show_edge=False)
-    for each in runs:
-        rates = [row["value"] for row in each.metrics() if row["name"] == "held_out/pass@1"]
+    for run in runs:
+        rates = [row["value"] for row in run.metrics() if row["name"] == "held_out/pass@1"]
         change = f"{rates[0]:.1%} -> {rates[-1]:.1%}" if rates else ""
-        table.add_row(str(each.path), each.state["state"], str(each.state["step"]), change)
+        table.add_row(str(run.path), run.state["state"], str(run.state["step"]), change)
     console.print(table)
     return 0
 

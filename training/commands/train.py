@@ -15,11 +15,11 @@ from training.errors import DivergenceError, ElsewhereError, Interrupted, LostEr
 from training.files import write_text
 from training.learners import open_ranks
 from training.ranks import Ranks
-from training.run import Run, identity_of, new_run_path, runs_in
+from training.run import Run, identity_of, new_run_path, read_settings, runs_in
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's own arguments and one option for every configuration key."""
+    """Declare the command's own arguments and one option for every configuration key."""
     parser.add_argument(
         "config", nargs="?", metavar="CONFIG.toml", help="configuration; without it the embedded default"
     )
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_key_options(parser: argparse.ArgumentParser) -> None:
-    """One option for every configuration key; those given stand in the arguments under names with a dot."""
+    """Add one option for every configuration key. Those given stand in the arguments under names with a dot."""
     groups: dict[str, argparse._ArgumentGroup] = {}
     for key in keys():
         section = key.name.partition(".")[0]
@@ -53,14 +53,14 @@ def given_keys(arguments: argparse.Namespace) -> dict[str, object]:
 
 
 def explain_unknown(word: str) -> str:
-    """What to say of an option that is not one."""
+    """Word the message about an option that is not one."""
     if not word.startswith("-"):
         return f"no such argument: {word}; one CONFIG.toml at most; see --help"
     return unknown_key(word.lstrip("-").partition("=")[0])
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train; see `training.cli` for the exit status."""
+    """Train. See `training.cli` for the exit status."""
     overrides = given_keys(arguments)
     if arguments.run:
         overrides["run.name"] = arguments.run
@@ -92,13 +92,21 @@ def _fresh(arguments: argparse.Namespace, overrides: dict[str, object]) -> tuple
 
 
 def _restarted(arguments: argparse.Namespace, overrides: dict[str, object]) -> tuple[TrainConfig, Path]:
-    """The run's own settings where no file is given, and the overrides over them."""
-    path = _earlier(TrainConfig.load(arguments.config, overrides)).path
-    return TrainConfig.load(arguments.config or path / "config.toml", overrides), path
+    """Take the run's own settings where no file is given, and lay the overrides over them."""
+    path = _earlier(_asked_of(arguments, overrides)).path
+    if arguments.config:
+        return TrainConfig.load(arguments.config, overrides), path
+    return read_settings(path, overrides), path
+
+
+def _asked_of(arguments: argparse.Namespace, overrides: dict[str, object]) -> TrainConfig:
+    """Read what is asked for. Without a file, settings other than the run's name are laid over those that it has."""
+    named = {name: value for name, value in overrides.items() if name.startswith("run.")}
+    return TrainConfig.load(arguments.config, overrides if arguments.config else named)
 
 
 def _earlier(asked: TrainConfig) -> Run:
-    """The run of the name that is asked for, or the newest."""
+    """Find the run of the name that is asked for, or the newest."""
     folder = Path(asked.run.folder)
     if asked.run.name:
         return Run(folder / asked.run.name)
@@ -108,18 +116,18 @@ def _earlier(asked: TrainConfig) -> Run:
 
 
 def _resumed(arguments: argparse.Namespace, overrides: dict[str, object]) -> tuple[TrainConfig, Path]:
-    asked = TrainConfig.load(arguments.config, overrides)
+    asked = _asked_of(arguments, overrides)
     run = Run.open(_earlier(asked).path)
     identity_of(run.path)  # settings that are damaged are not to be read
-    config = TrainConfig.load(run.path / "config.toml", overrides)
+    config = read_settings(run.path, overrides)
     for change in _changes(run, asked, config, arguments.config):
         raise RunError(f"{run.path}: {change}")
     return config, run.path
 
 
 def _changes(run: Run, asked: TrainConfig, config: TrainConfig, file: str | None) -> Iterator[str]:
-    """What is asked of a resumed run that would not be done."""
-    kept, wanted, new = (each.model_dump(mode="json") for each in (run.config, asked, config))
+    """Say what is asked of a resumed run and would not be done."""
+    kept, wanted, new = (settings.model_dump(mode="json") for settings in (run.config, asked, config))
     for section, table in (read_toml(Path(file)) if file else {}).items():
         for key in table if section != "run" else ():
             if wanted[section][key] != new[section][key]:
@@ -135,6 +143,10 @@ def _changes(run: Run, asked: TrainConfig, config: TrainConfig, file: str | None
     step = run.state["step"]
     if config.training.steps < step:
         yield f"training.steps {config.training.steps}: the run is at step {step} already"
+    if run.state["state"] == "finished" and config.training.steps == step:  # or it is said to have been done like that
+        for section in kept.keys() - {"run"}:
+            for key in (key for key, value in kept[section].items() if new[section].get(key) != value):
+                yield f"{section}.{key} changes nothing: the run has finished; raise training.steps to go on with it"
 
 
 def _train(config: TrainConfig, path: Path, arguments: argparse.Namespace, ranks: Ranks) -> int:
@@ -175,7 +187,7 @@ def _train(config: TrainConfig, path: Path, arguments: argparse.Namespace, ranks
 
 
 def _report(path: Path, ranks: Ranks) -> bool:
-    """Write the run as a page, and end what the processes have in common; whether the page could be written."""
+    """Write the run as a page, and end what the processes have in common. Returns whether the page could be written."""
     from training.page import build_page
 
     try:
@@ -189,7 +201,7 @@ def _report(path: Path, ranks: Ranks) -> bool:
 
 
 class _StopRequest:
-    """The first Ctrl-C or SIGTERM asks for a checkpoint and a clean end; the second Ctrl-C ends at once."""
+    """The first Ctrl-C or SIGTERM asks for a checkpoint and a clean end. The second Ctrl-C ends at once."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._quiet = quiet

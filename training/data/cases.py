@@ -74,13 +74,18 @@ def _of_list(cases: Sequence[Mapping[str, Any]], field: str, name: str | None) -
         "outputs": [case["output"] for case in cases],
     }
     if True in called:
-        metadata = cases[0].get("metadata")
-        inner = metadata if isinstance(metadata, Mapping) else {}
-        found = cases[0].get("fn_name") or inner.get("func_name") or name
-        if not found:
+        names = {str(_function_of(case) or name or "") for case in cases}
+        if len(names) > 1:
+            raise ProblemError(field, f"call several functions: {', '.join(sorted(names))}")
+        (fields["fn_name"],) = names
+        if not fields["fn_name"]:
             raise ProblemError(field, "are calls of a function that the record does not name")
-        fields["fn_name"] = found
     return fields
+
+
+def _function_of(case: Mapping[str, Any]) -> object:
+    metadata = case.get("metadata")
+    return case.get("fn_name") or (metadata.get("func_name") if isinstance(metadata, Mapping) else None)
 
 
 def fields_of_source(source: str, field: str, name: str | None = None) -> dict[str, object]:
@@ -97,21 +102,47 @@ def fields_of_source(source: str, field: str, name: str | None = None) -> dict[s
     except (SyntaxError, ValueError, RecursionError) as error:
         raise ProblemError(field, f"is neither JSON nor Python ({error})") from None
     imported = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == "solution"]
-    names = [alias.name for node in imported for alias in node.names]
+    aliases = [alias for node in imported for alias in node.names if alias.name != "*"]
     rest = [node for node in tree.body if node not in imported]
-    tests = [node.name for node in rest if isinstance(node, ast.FunctionDef) and node.name.startswith("test")]
-    if any(isinstance(node, ast.Name) and node.id == "pytest" for node in ast.walk(tree)):
+    if any(_reads_module(node) for statement in rest for node in ast.walk(statement)):
+        raise LeftOutError("problems whose tests use the program as a module")
+    if any(map(_needs_pytest, rest)):
         raise LeftOutError("problems whose tests need pytest")
+    tests = [node.name for node in rest if isinstance(node, ast.FunctionDef) and node.name.startswith("test")]
     rest = [node for node in rest if not (isinstance(node, ast.Import) and node.names[0].name == "pytest")]
-    code = "\n".join(map(ast.unparse, rest))
+    renamed = [f"{alias.asname} = {alias.name}" for alias in aliases if alias.asname]
+    code = "\n".join([*renamed, *map(ast.unparse, rest)])
+    entry = name or next((alias.name for alias in aliases), None)
     if not tests:
-        return {"test_list": [code], "entry_point": name, "public": []}
-    entry = name or next(iter(names), None)
+        return {"test_list": [code], "entry_point": entry, "public": []}
     return {"test_setup_code": code, "test_list": [f"{test}()" for test in tests], "entry_point": entry, "public": []}
 
 
+def _reads_module(node: ast.AST) -> bool:
+    """Say whether a module `solution` is imported, whole or inside a function."""
+    if isinstance(node, ast.ImportFrom):
+        return node.module == "solution"
+    return isinstance(node, ast.Import) and any(alias.name == "solution" for alias in node.names)
+
+
+def _needs_pytest(node: ast.stmt) -> bool:
+    """Say whether pytest alone can run a statement: its own functions, a fixture, a coroutine, a class of tests."""
+    if any(isinstance(name, ast.Name) and name.id == "pytest" for name in ast.walk(node)):
+        return True
+    if isinstance(node, ast.ClassDef):
+        return any(isinstance(method, _FUNCTIONS) and method.name.startswith("test") for method in node.body)
+    if not (isinstance(node, _FUNCTIONS) and node.name.startswith("test")):
+        return False
+    given = node.args
+    required = len(given.posonlyargs) + len(given.args) - len(given.defaults) + given.kw_defaults.count(None)
+    return required > 0 or isinstance(node, ast.AsyncFunctionDef)
+
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
 def _decoded(value: object) -> Any:  # noqa: ANN401
-    """What JSON text says, once or twice encoded; other texts as they are."""
+    """Decode JSON text, once or twice encoded. Other texts stay as they are."""
     for _ in range(2):
         if isinstance(value, str) and value.lstrip()[:1] in ("{", "[", '"'):
             try:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from engine import Problem, ProblemError, parse_problem
+from engine.fields import checker_of
 from training.data.cases import fields_of_cases, fields_of_source
 from training.data.reports import NO_TESTS
 from training.data.rows import Row
@@ -22,7 +23,7 @@ _PYTHON3 = 3
 
 
 def collection_of(data: Mapping[str, object]) -> str:
-    """The collection whose fields a record has; empty for none of them."""
+    """Find the collection whose fields a record has. Empty for none of them."""
     if "reward_model" in data:
         return "verl"
     if "verification_info" in data or ("tests" in data and "problem" in data):
@@ -43,7 +44,8 @@ def collection_problem(row: Row, collection: str) -> Problem:
         LeftOutError: it is as published and cannot be used, and why.
         ProblemError: a field is missing or malformed.
     """
-    fields = {name: value for name, value in _COLLECTIONS[collection](row.data).items() if value is not None}
+    fields = {"checker": row.data.get("checker"), **_COLLECTIONS[collection](row.data)}
+    fields = {name: value for name, value in fields.items() if value is not None}
     problem = parse_problem(fields, str(row.number))
     return replace(problem, id="/".join(filter(None, (collection, row.split, problem.id))), source=collection)
 
@@ -59,17 +61,18 @@ def _verl(data: Mapping[str, Any]) -> dict[str, object]:
         "id": _identity(extra.get("index"), data.get("data_source")),
         "starter_code": extra.get("starter_code"),
         "reference": extra.get("reference") or extra.get("solution"),
+        "checker": extra.get("checker") or data.get("checker"),
         **fields_of_cases(reward["ground_truth"], "reward_model.ground_truth", extra.get("fn_name")),
     }
 
 
 def _identity(index: object, source: object) -> str | None:
-    """An index is one of its source only."""
+    """Identify a record, whose index is one of its source only."""
     return None if index is None else "/".join(str(part) for part in (source, index) if part not in (None, ""))
 
 
 def _user_text(messages: object) -> str:
-    """What the user says in a conversation; a system's words belong to a model's own template."""
+    """Read what the user says in a conversation. A system's words belong to a model's own template."""
     if isinstance(messages, str) or messages is None:
         return messages or ""
     if not isinstance(messages, list) or not all(isinstance(message, Mapping) for message in messages):
@@ -106,8 +109,10 @@ def _taco(data: Mapping[str, Any]) -> dict[str, object]:
 def _codecontests(data: Mapping[str, Any]) -> dict[str, object]:
     if data.get("input_file") or data.get("output_file"):
         raise LeftOutError("problems that read or write files")
-    if data.get("checker") or data.get("generated_checker"):
-        raise LeftOutError("problems with several right answers and a checker of their own")
+    try:
+        checker = checker_of({"checker": data.get("checker") or data.get("generated_checker")})
+    except ProblemError:
+        raise LeftOutError("problems whose checker is no `def check(input, expected, actual)` in Python") from None
     parts = [_object(data.get(name), name) for name in ("public_tests", "private_tests", "generated_tests")]
     inputs, outputs = ([text for part in parts for text in part.get(name) or []] for name in ("input", "output"))
     if not inputs:
@@ -119,6 +124,7 @@ def _codecontests(data: Mapping[str, Any]) -> dict[str, object]:
         "id": data.get("name"),
         "inputs": inputs,
         "outputs": outputs,
+        "checker": checker,
         "public": list(range(len(parts[0].get("input") or []))),
         "solutions": [text for language, text in texts if language in (_PYTHON3, "PYTHON3")],
     }
@@ -152,7 +158,7 @@ def _kodcode(data: Mapping[str, Any]) -> dict[str, object]:
 
 
 def _object(value: object, field: str) -> Mapping[str, Any]:
-    """An object, or the JSON text of one; empty where there is none."""
+    """Read an object, or the JSON text of one. Empty where there is none."""
     if isinstance(value, str) and value.strip():
         try:
             value = json.loads(value)

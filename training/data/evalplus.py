@@ -82,7 +82,7 @@ def _unanswered(row: Row, part: str) -> tuple[Problem, float]:
     shown = [_arguments(source, str(problem.entry_point)) for source in asserts]
     templates = [arguments for arguments in shown if arguments is not None]
     inputs = [*_inputs(data, "base_input"), *(_inputs(data, "plus_input") if part != "base" else [])]
-    tests = tuple(CallTest(tuple(_typed_arguments(each, templates)), None) for each in inputs)
+    tests = tuple(CallTest(tuple(_typed_arguments(arguments, templates)), None) for arguments in inputs)
     if not tests:
         raise ProblemError("base_input", "is empty: a problem needs at least one test")
     tolerance = data.get("atol") or 0
@@ -125,7 +125,9 @@ def _typed_arguments(arguments: list[object], templates: list[list[object]]) -> 
 
 def _typed(value: object, templates: list[object]) -> object:
     """Convert `value` from JSON to the types of `templates`, which are other values of the same place."""
-    if isinstance(value, list | dict) and (same := [each for each in templates if repr(_as_json(each)) == repr(value)]):
+    if isinstance(value, list | dict) and (
+        same := [template for template in templates if repr(_as_json(template)) == repr(value)]
+    ):
         return same[0]
     kinds = {type(template) for template in templates}
     if isinstance(value, list):
@@ -138,7 +140,9 @@ def _typed(value: object, templates: list[object]) -> object:
         return set(items) if set in kinds else items
     if isinstance(value, dict):
         inner = [item for template in templates if isinstance(template, dict) for item in template.values()]
-        numbered = inner and all(type(key) is int for each in templates if isinstance(each, dict) for key in each)
+        numbered = inner and all(
+            type(key) is int for template in templates if isinstance(template, dict) for key in template
+        )
         return {int(key) if numbered else key: _typed(item, inner) for key, item in value.items()}
     if isinstance(value, str) and kinds == {complex}:
         return complex(value)

@@ -52,6 +52,7 @@ def livecodebench_problem(row: Row, difficulty: str) -> Problem | None:
             "inputs": [test["input"] for test in tests],
             "outputs": [test["output"] for test in tests],
             "public": list(range(len(public))),
+            "checker": data.get("checker"),
             **({"fn_name": _function(data.get("metadata"))} if called else {}),
         },
         str(data.get("question_id", row.number)),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -50,7 +51,8 @@ def rows_of_file(path: Path) -> Iterator[Row | Malformed]:
     Raises:
         DataError: it cannot be opened, or has another suffix.
     """
-    split = path.name.partition(".")[0] if path.name.partition(".")[0] in ("train", "test") else ""
+    named = re.match(r"(train|test)[.\-_]", path.name)  # as the hub names the parts of a set, too
+    split = named[1] if named else ""
     if path.name.endswith((".jsonl", ".jsonl.gz")):
         return _json_lines(path, split)
     if path.name.endswith((".json", ".json.gz")):

@@ -23,7 +23,7 @@ class LeftOutError(Exception):
 
 def plain_problem(row: Row) -> Problem:
     """Read a record of any public shape, as a user writes it."""
-    problem = parse_problem(row.data, str(row.number))
+    problem = parse_problem(row.data, "/".join(filter(None, (row.split, str(row.number)))))
     code = row.data.get("canonical_solution")
     return problem if problem.references or not code else replace(problem, references=(str(code),))
 
@@ -70,19 +70,19 @@ def rows_of_apps(folder: Path) -> Iterator[Row | Malformed]:
     Raises:
         DataError: there is no such folder, or no problem in it.
     """
-    folders = sorted(each.parent for each in folder.glob("*/question.txt"))
+    folders = sorted(file.parent for file in folder.glob("*/question.txt"))
     if not folders:
-        inner = [each.name for each in (folder / "train", folder / "test") if each.is_dir()]
+        inner = [part.name for part in (folder / "train", folder / "test") if part.is_dir()]
         hint = f"; it has {' and '.join(inner)}: name one" if inner else " (the published APPS layout)"
         raise DataError(f"{folder}: no */question.txt in it{hint}")
     split = folder.name if folder.name in ("train", "test") else ""
-    for number, each in enumerate(folders, start=1):
+    for number, path in enumerate(folders, start=1):
         try:
-            yield Row(str(each), _apps_folder(each), number, split)
+            yield Row(str(path), _apps_folder(path), number, split)
         except (OSError, UnicodeDecodeError, TypeError) as error:
-            yield Malformed(str(each), f"cannot be read: {error}")
+            yield Malformed(str(path), f"cannot be read: {error}")
         except (ValueError, RecursionError) as error:
-            yield Malformed(str(each), f"not JSON: {error}")
+            yield Malformed(str(path), f"not JSON: {error}")
 
 
 def _apps_folder(folder: Path) -> dict[str, object]:

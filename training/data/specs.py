@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine import PROMPT_FIELDS, Problem, ProblemError
+from engine.fields import is_blank
 from training import minicode
 from training.data import livecodebench, shapes
 from training.data.collections import COLLECTIONS, collection_of, collection_problem
@@ -112,7 +113,7 @@ def stream_problems(spec: str | Iterable[object], *, for_model: bool = False) ->
         return ProblemStream(_given(spec, report), report)
     form, _, rest = spec.partition(":")
     if form == "minicode":
-        return ProblemStream(iter(_minicode(spec, rest)), report)
+        return ProblemStream(_minicode(spec, rest), report)
     if form == "python":
         return ProblemStream(_given(load_named(f"data {spec!r}", rest)(), report), report)
     source = _source(spec)
@@ -158,11 +159,11 @@ def _is_hub_name(place: str) -> bool:
     return named and not name.endswith(SUFFIXES) and not Path(name).exists()
 
 
-def _minicode(spec: str, rest: str) -> list[Problem]:
+def _minicode(spec: str, rest: str) -> Iterator[Problem]:
     match rest.split(":"):
-        case [("short" | "long") as tier, ("train" | "held_out") as split]:
-            return minicode.problems(tier, split)
-    raise DataError(f"data {spec!r}: allowed: minicode:short|long:train|held_out")
+        case [("short" | "long" | "varied") as tier, ("train" | "held_out") as split]:
+            return minicode.stream(tier, split)
+    raise DataError(f"data {spec!r}: allowed: minicode:short|long|varied:train|held_out")
 
 
 # Records
@@ -194,7 +195,7 @@ def _adapted(rows: Iterable[Row | Malformed], shape: str, option: str, report: L
             if problem is None:
                 report.elsewhere += 1
                 continue
-            if problem.prompt.strip() or report.takes_without_text(row.where, _no_text(row.data)):
+            if not is_blank(problem.prompt) or report.takes_without_text(row.where, _no_text(row.data)):
                 yield problem
 
 

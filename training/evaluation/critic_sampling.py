@@ -13,8 +13,9 @@ last step only.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +24,9 @@ from engine import Execution, Judge, Problem, Verdict
 from feedback import FinishReason
 from training.algorithms.critic import OUTCOMES, PASSED, Critic
 from training.errors import PolicyError
-from training.evaluation.rates import Judged
+from training.evaluation.rates import Judged, evaluation_request
 from training.models.policy import Policy
-from training.models.prompts import encode_prompt, program_of
+from training.models.prompts import program_of
 from training.models.repair import complaint, encode_repair, split_tests
 from training.records import Drawing, Rollout, SampleRequest
 from training.samplers.base import Sampler
@@ -59,7 +60,6 @@ def critic_sampled(
     *,
     seed: int,
     settings: CriticSampling | None = None,
-    go_on: Callable[[], None] = lambda: None,
 ) -> Iterator[Judged]:
     """Draw N programs for every problem by critic sampling, judged on all tests. Replaces `judged_samples`.
 
@@ -81,34 +81,26 @@ def critic_sampled(
         drawing: With a temperature: greedy ends would all be the same.
         seed: Everything random is a function of it.
         settings: M and more.
-        go_on: Called between batches; may raise to stop.
 
     Raises:
         PolicyError: the critic gives values and not outcomes.
     """
     if critic.outputs != len(OUTCOMES):
         raise PolicyError("critic sampling needs a critic of outcomes (objective.algorithm coderl), not of values")
-    work = _Work(policy, critic, sampler, judge, samples, seed, settings or CriticSampling(), go_on, drawing)
+    work = _Work(policy, critic, sampler, judge, samples, seed, settings or CriticSampling(), drawing)
     public = {problem.id: split_tests(problem, work.settings.public)[0] for problem in problems}
-    first = [
-        SampleRequest(
-            problem.id,
-            encode_prompt(policy, problem),
-            samples,
-            request_seed(seed, EVALUATION, problem.id),
-            drawing=drawing,
-        )
-        for problem in problems
-    ]  # with the numbers of an ordinary evaluation; later stages have their own
+    first = [evaluation_request(policy, problem, samples, drawing, seed) for problem in problems]
     drawn = work.tried(first, public)
     repairs = [
         request
         for identifier, tries in drawn.items()
-        if not any(each.passed for each in tries)
+        if not any(sample.passed for sample in tries)
         for request in work.repairs(tries, public[identifier])
     ]
     final = drawn | work.tried(repairs, public)
-    kept = {identifier: [(each.rollout, each.program) for each in tries] for identifier, tries in final.items()}
+    kept = {
+        identifier: [(attempt.rollout, attempt.program) for attempt in tries] for identifier, tries in final.items()
+    }
     kept |= work.refined(final, public)
     pending = [
         (rollout, program, judge.submit(program, problem))
@@ -120,7 +112,7 @@ def critic_sampled(
 
 
 def cut(outcomes: NDArray[np.float32]) -> int:
-    """How many tokens of a program are kept: up to where it is likeliest to pass, less where it turned doubtful before.
+    """Count the tokens of a program to keep: up to where it is likeliest to pass, less where it was doubtful before.
 
     A prefix is doubtful if it is more likely to fail than to pass, after one that was not. The first tokens of any
     program say nothing yet. As published (any doubtful token), the rule left nothing of 96 passing programs out of 96.
@@ -158,13 +150,12 @@ class _Work:
     samples: int
     seed: int
     settings: CriticSampling
-    go_on: Callable[[], None]
     drawing: Drawing
 
     def tried(self, requests: Sequence[SampleRequest], public: dict[str, Problem]) -> dict[str, list[_Try]]:
         """Sample, and run each batch on the public tests while the next one is sampled. Returns tries by problem."""
         pending = []
-        for rollout in self._sampled(requests):
+        for rollout in chain.from_iterable(self.sampler.sample(requests)):
             problem = public[rollout.problem_id]
             program = program_of(self.policy, rollout.token_ids, problem)
             pending.append((rollout, program, self.judge.submit(program, problem)))
@@ -178,10 +169,10 @@ class _Work:
 
         Programs that we failed to judge are left out, because there is nothing to say about them.
         """
-        known = [each for each in tries if each.execution.verdict is not Verdict.INFRA]
+        known = [attempt for attempt in tries if attempt.execution.verdict is not Verdict.INFRA]
         if not known:
             return []
-        rows = self.critic.prefix_outcomes([each.rollout for each in known], self.settings.micro_batch_tokens)
+        rows = self.critic.prefix_outcomes([sample.rollout for sample in known], self.settings.micro_batch_tokens)
         ranked = sorted(range(len(known)), key=lambda index: -float(rows[index][-1, PASSED]))
         prompts = [
             encode_repair(self.policy, public, known[index].program, complaint(known[index].execution, public))[0]
@@ -193,7 +184,7 @@ class _Work:
         self, tries: dict[str, list[_Try]], public: dict[str, Problem]
     ) -> dict[str, list[tuple[Rollout, bytes]]]:
         """Request new ends for the programs that pass their public tests, N for each problem that has some."""
-        seeds = [each.rollout for group in tries.values() for each in group if each.passed]
+        seeds = [sample.rollout for group in tries.values() for sample in group if sample.passed]
         rows = self.critic.prefix_outcomes(seeds, self.settings.micro_batch_tokens) if seeds else []
         cuts: dict[str, list[tuple[Rollout, int]]] = defaultdict(list)
         for rollout, row in zip(seeds, rows, strict=True):
@@ -207,7 +198,7 @@ class _Work:
             )
         ]
         refined: dict[str, list[tuple[Rollout, bytes]]] = defaultdict(list)
-        for rollout in self._sampled(requests):
+        for rollout in chain.from_iterable(self.sampler.sample(requests)):
             program = program_of(self.policy, rollout.token_ids, public[rollout.problem_id])
             refined[rollout.problem_id].append((rollout, program))
         return refined
@@ -223,8 +214,3 @@ class _Work:
             requests.append(SampleRequest(problem_id, prompt, share, numbers, first, beginning, self.drawing))
             first += share
         return requests
-
-    def _sampled(self, requests: Sequence[SampleRequest]) -> Iterator[Rollout]:
-        for batch in self.sampler.sample(requests):
-            self.go_on()
-            yield from batch

@@ -37,7 +37,7 @@ from training.config import TrainConfig, read_toml
 from training.errors import ConfigError
 from training.run import Run, launch, move_earlier
 
-OUTCOMES = "outcomes.jsonl"
+_KEPT = "outcomes.jsonl"
 _ALLOWED = ("config", "seeds", "references", "common", "axes", "arms")
 
 
@@ -126,7 +126,7 @@ def load_grid(path: Path, overrides: dict[str, object] | None = None) -> Grid:
         raise ConfigError(f"{path}: arms: at least one is needed")
     names = [arm.name for arm in arms]
     references = data.get("references", names[:1])
-    if not (isinstance(references, list) and references and all(each in names for each in references)):
+    if not (isinstance(references, list) and references and all(reference in names for reference in references)):
         raise ConfigError(f"{path}: references: must be a list of {', '.join(names)}, not {references!r}")
     config = data.get("config")
     grid = Grid(tuple(arms), tuple(seeds), tuple(references), None if config is None else path.parent / config)
@@ -169,7 +169,7 @@ def holds(config: TrainConfig, made_with: dict[str, Any]) -> bool:
 def read_outcomes(folder: Path) -> list[Outcome]:
     """Read the lines of `outcomes.jsonl`, oldest first. A last line that a crash cut short does not count."""
     try:
-        lines = (folder / OUTCOMES).read_bytes().splitlines(keepends=True)
+        lines = (folder / _KEPT).read_bytes().splitlines(keepends=True)
     except FileNotFoundError:
         return []
     return [msgspec.json.decode(line, type=Outcome) for line in lines if line.endswith(b"\n")]
@@ -178,8 +178,8 @@ def read_outcomes(folder: Path) -> list[Outcome]:
 def valid_outcomes(grid: Grid, outcomes: list[Outcome]) -> dict[tuple[str, int], Outcome]:
     """Return by (arm, seed) the newest outcome of each run that has the run's present configuration."""
     wanted = {(arm.name, seed): grid.run_config(arm, seed) for arm in grid.arms for seed in grid.seeds}
-    found = {(each.arm, each.seed): each for each in outcomes}
-    return {key: each for key, each in found.items() if key in wanted and holds(wanted[key], each.config)}
+    found = {(outcome.arm, outcome.seed): outcome for outcome in outcomes}
+    return {key: outcome for key, outcome in found.items() if key in wanted and holds(wanted[key], outcome.config)}
 
 
 def run_grid(
@@ -222,7 +222,7 @@ def run_grid(
                     except RunFailed as error:
                         done(arm, seed, str(error))
                         continue
-                    with (folder / OUTCOMES).open("ab") as file:
+                    with (folder / _KEPT).open("ab") as file:
                         file.write(msgspec.json.encode(outcome) + b"\n")
                     if not keep_runs:
                         shutil.rmtree(_run_path(folder, arm, seed), ignore_errors=True)
@@ -251,7 +251,8 @@ def outcome_of(run: Run, arm: str, seed: int) -> Outcome:
     rows = run.rows("SELECT step, value FROM metrics WHERE name = 'samples/judged'")
     judged = {row["step"]: int(row["value"]) for row in rows}
     curve = tuple(
-        Point(each["step"], judged.get(each["step"], 0), each["pass@1"], each["greedy"]) for each in evaluations
+        Point(evaluation["step"], judged.get(evaluation["step"], 0), evaluation["pass@1"], evaluation["greedy"])
+        for evaluation in evaluations
     )
     last = evaluations[-1]
     rates = ("step", "pass@1", "greedy", "samples_per_problem")

@@ -16,9 +16,9 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from training.evaluation.grid import Grid, Outcome
+from training.run.rows import OUTCOMES
 
 CONFIDENCE = 0.95
-_CLASSES = ("passed", "failed", "runtime", "syntax", "timeout", "other", "infra")
 _COLUMNS = 4
 _HERE, _THERE = "#0072b2", "#999999"
 
@@ -77,7 +77,7 @@ def tables(grid: Grid, outcomes: dict[tuple[str, int], Outcome]) -> str:
             "pass@1 after so many steps:",
             _curves(runs),
             "Outcomes of the last evaluation's sampled programs, per cent:",
-            _table(("arm", *_CLASSES), _classes(runs)) + "\n",
+            _table(("arm", *OUTCOMES), _classes(runs)) + "\n",
         ]
     )
 
@@ -123,7 +123,7 @@ def _at(found: Sequence[Outcome], step: int) -> str:
 def _classes(runs: Runs) -> Iterator[Row]:
     for name, found in runs.items():
         if found:
-            shares = (100 * float(np.mean([run.classes.get(label, 0.0) for run in found])) for label in _CLASSES)
+            shares = (100 * float(np.mean([run.classes.get(label, 0.0) for run in found])) for label in OUTCOMES)
             yield name, *(f"{share:.1f}" for share in shares)
 
 

@@ -10,19 +10,19 @@ from training.run.rows import outcome_class
 
 
 def kept_samples(judged: Iterable[Judged], drawn: Literal["sampled", "greedy"]) -> list[dict[str, Any]]:
-    """Rows of a `held_out` event: `problem_id, sample, drawn, outcome, error_type, tests, program`.
+    """Make the rows of a `held_out` event: `problem_id, sample, drawn, outcome, error_type, tests, program`.
 
     `tests` has one letter per test, as in `training.run.listing`.
     """
     return [
         {
-            "problem_id": each.problem_id,
-            "sample": each.rollout.sample,
+            "problem_id": sample.problem_id,
+            "sample": sample.rollout.sample,
             "drawn": drawn,
-            "outcome": outcome_class(each.execution),
-            "error_type": each.execution.error.type if each.execution.error else "",
-            "tests": "".join(str(test.verdict)[:1] for test in each.execution.tests),
-            "program": each.program.decode(errors="replace"),
+            "outcome": outcome_class(sample.execution),
+            "error_type": sample.execution.error.type if sample.execution.error else "",
+            "tests": "".join(str(test.verdict)[:1] for test in sample.execution.tests),
+            "program": sample.program.decode(errors="replace"),
         }
-        for each in judged
+        for sample in judged
     ]

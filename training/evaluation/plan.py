@@ -22,7 +22,7 @@ from training.evaluation.results import Sample
 from training.models.lengths import fitting, limited
 from training.models.policy import Policy, load_policy, resolve
 from training.records import Drawing
-from training.samplers import Sampler, open_sampler
+from training.samplers import Sampler, check_window, open_sampler
 from training.sections import ModelSection, SamplerSection
 
 _CRITIC_PROBLEMS = 16
@@ -36,7 +36,7 @@ class EvaluationPlan:
     model: ModelSection
     """The model, what it reads and where its programs end."""
     samples: int = 10
-    """Programs for each problem; one where the temperature is 0."""
+    """Programs for each problem. One where the temperature is 0."""
     temperatures: tuple[float, ...] = (1.0,)
     """0 is greedy."""
     top_p: float = 1.0
@@ -49,9 +49,9 @@ class EvaluationPlan:
     """What draws: `backend` and `servers`, as in training."""
 
     def settings(self, problems: Sequence[Problem]) -> dict[str, Any]:
-        """What makes this evaluation of `problems` this one and not another, as plain data."""
+        """Give what makes this evaluation of `problems` this one and not another, as plain data."""
         return {
-            **{each.name: getattr(self, each.name) for each in fields(self) if each.name != "sampler"},
+            **{setting.name: getattr(self, setting.name) for setting in fields(self) if setting.name != "sampler"},
             "model": self.model.name,
             "temperatures": list(self.temperatures),
             **self.model.model_dump(
@@ -63,7 +63,7 @@ class EvaluationPlan:
         }
 
     def size(self, problems: Sequence[Problem]) -> int:
-        """Samples of the whole evaluation."""
+        """Count the samples of the whole evaluation."""
         return len(problems) * sum(self.samples if temperature else 1 for temperature in self.temperatures)
 
     def missing(
@@ -93,11 +93,13 @@ class EvaluationPlan:
             SandboxError: programs cannot be confined here.
         """
         policy = limited(load_policy(self.model), self.max_new_tokens)
-        problems = fitting(policy, problems, "the data", tell)
         section = self.sampler.model_copy(update={"max_new_tokens": self.max_new_tokens, "batch_size": batch_size})
+        counts = [self.samples if temperature else 1 for temperature in self.temperatures]
+        problems = fitting(policy, problems, "the data", tell, rows=section.rows, samples=counts)
         with tempfile.TemporaryDirectory(prefix="rltf-served-") as served, Judge(workers=workers) as judge:
             sampler = open_sampler(section, policy, folder or Path(served))
             try:
+                check_window(sampler, policy, problems, self.max_new_tokens)
                 sampler.follow(0)
                 for temperature in self.temperatures:
                     drawing = Drawing(temperature, self.top_p if temperature else 1.0)
@@ -121,15 +123,17 @@ class EvaluationPlan:
         drawing: Drawing,
         done: Sequence[Sample],
     ) -> Iterator[Sample]:
-        """A few problems at a time. A problem's samples are one piece of work, done again if one is missing."""
+        """Take a few problems at a time. A problem's samples are one piece of work, done again if one is missing."""
         critic = load_critic(Path(resolve(self.model.name)), policy)
         have = {(sample.problem_id, sample.sample) for sample in done}
-        left = [each for each in problems if any((each.id, index) not in have for index in range(self.samples))]
+        left = [
+            problem for problem in problems if any((problem.id, index) not in have for index in range(self.samples))
+        ]
         for start in range(0, len(left), _CRITIC_PROBLEMS):
             chunk = {problem.id: problem for problem in left[start : start + _CRITIC_PROBLEMS]}
             drawn = critic_sampled(
                 policy, critic, sampler, judge, list(chunk.values()), self.samples, drawing, seed=self.seed
             )
-            for each in drawn:
-                if (each.problem_id, each.rollout.sample) not in have:
-                    yield sample_of(each, chunk[each.problem_id], drawing.temperature)
+            for sample in drawn:
+                if (sample.problem_id, sample.rollout.sample) not in have:
+                    yield sample_of(sample, chunk[sample.problem_id], drawing.temperature)

@@ -48,17 +48,16 @@ def judged_samples(
 
     `go_on` is called between batches and may raise to stop.
     """
-    requests = [
-        SampleRequest(
-            problem.id,
-            encode_prompt(policy, problem),
-            samples,
-            request_seed(seed, EVALUATION, problem.id),
-            drawing=drawing,
-        )
-        for problem in problems
-    ]
+    requests = [evaluation_request(policy, problem, samples, drawing, seed) for problem in problems]
     return judged_requests(policy, sampler, judge, problems, requests, go_on=go_on)
+
+
+def evaluation_request(
+    policy: Policy, problem: Problem, samples: int, drawing: Drawing, seed: int, first: int = 0
+) -> SampleRequest:
+    """Ask for samples of a problem with the random numbers of an evaluation. `first` is the index of the first."""
+    numbers = request_seed(seed, EVALUATION, problem.id)
+    return SampleRequest(problem.id, encode_prompt(policy, problem), samples, numbers, first, drawing=drawing)
 
 
 def judged_requests(
@@ -76,7 +75,7 @@ def judged_requests(
     With `public` they are judged on public tests too. Where these are among all tests, the same execution serves both.
     """
     by_id = {problem.id: problem for problem in problems}
-    views = {each.id: each.public_view() for each in by_id.values() if public and _shows_others(each)}
+    views = {problem.id: problem.public_view() for problem in by_id.values() if public and _shows_others(problem)}
     waiting: deque[tuple[Rollout, bytes, Future[Execution], Future[Execution] | None]] = deque()
     for batch in sampler.sample(requests):
         go_on()
@@ -149,11 +148,9 @@ def evaluate(
     for problem in problems:
         missing = [index for index in range(samples) if (problem.id, index) not in have]
         for first, count in _stretches(missing, rows):
-            prompt = encode_prompt(policy, problem)
-            numbers = request_seed(seed, EVALUATION, problem.id)
-            requests.append(SampleRequest(problem.id, prompt, count, numbers, first, drawing=drawing))
-    for each in judged_requests(policy, sampler, judge, problems, requests, public=True):
-        yield sample_of(each, by_id[each.problem_id], drawing.temperature)
+            requests.append(evaluation_request(policy, problem, count, drawing, seed, first))
+    for sample in judged_requests(policy, sampler, judge, problems, requests, public=True):
+        yield sample_of(sample, by_id[sample.problem_id], drawing.temperature)
 
 
 def _stretches(indices: Sequence[int], longest: int) -> Iterator[tuple[int, int]]:
@@ -193,9 +190,9 @@ def pass_rate(judged: Sequence[Judged]) -> PassRate:
         RuntimeError: nothing could be judged, which is our failure and not a pass rate of 0.
     """
     executions: dict[str, list[Execution]] = {}
-    for each in judged:
-        executions.setdefault(each.problem_id, []).append(each.execution)
-    infra = sum(each.execution.verdict is Verdict.INFRA for each in judged)
+    for sample in judged:
+        executions.setdefault(sample.problem_id, []).append(sample.execution)
+    infra = sum(sample.execution.verdict is Verdict.INFRA for sample in judged)
     rates = []
     for group in executions.values():
         counted = [execution for execution in group if execution.verdict is not Verdict.INFRA]
@@ -203,8 +200,8 @@ def pass_rate(judged: Sequence[Judged]) -> PassRate:
             passes = sum(execution.verdict is Verdict.PASSED for execution in counted)
             rates.append(pass_at_k(len(counted), passes, 1))
     if not rates:
-        reasons = Counter(each.execution.infra_reason for each in judged)
+        reasons = Counter(sample.execution.infra_reason for sample in judged)
         raise RuntimeError(f"no sample could be judged: {reasons.most_common(1)}")
-    classes = Counter(outcome_class(each.execution) for each in judged)
+    classes = Counter(outcome_class(sample.execution) for sample in judged)
     shares = {name: count / len(judged) for name, count in sorted(classes.items())}
     return PassRate(sum(rates) / len(rates), len(rates), len(judged) // len(executions), shares, infra)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from training.evaluation.estimates import Estimate, mean_over_problems, n_at_k, pass_at_k
-from training.files import write_text
+from training.files import why_unwritable, write_text
 
 OVERALL = "all"
 _SYNC_SECONDS = 2.0
@@ -85,6 +85,8 @@ class ResultFolder:
             _check_same(file, self.settings, self.CHANGEABLE)
         elif any(path.iterdir()):
             raise ResultError(f"--out {path}: has files in it and is no evaluation")
+        if problem := why_unwritable(path / "summary.json"):  # which is written when all the work is done
+            raise ResultError(problem)
         write_text(file, json.dumps(self.settings, indent=2) + "\n")
         self.samples = _recover(path / "samples.jsonl")
         self._file: IO[str] = (path / "samples.jsonl").open("a", encoding="utf-8")
@@ -251,14 +253,14 @@ def by_problem(samples: Iterable[Sample]) -> dict[str, list[Sample]]:
 
 def pass_rates(groups: Mapping[str, Sequence[Sample]], k: int) -> dict[str, float]:
     """Compute pass@k of each problem that has k samples."""
-    return _rates(groups, k, lambda group: pass_at_k(len(group), sum(each.passed for each in group), k))
+    return _rates(groups, k, lambda group: pass_at_k(len(group), sum(sample.passed for sample in group), k))
 
 
 def n_at_k_rates(groups: Mapping[str, Sequence[Sample]], n: int, k: int) -> dict[str, float]:
     """Compute n@k of each problem that has k samples. Without public tests every sample passes the filter."""
 
     def rate(group: Sequence[Sample]) -> float:
-        return n_at_k([each.public is not False for each in group], [each.passed for each in group], n, k)
+        return n_at_k([sample.public is not False for sample in group], [sample.passed for sample in group], n, k)
 
     return _rates(groups, k, rate)
 

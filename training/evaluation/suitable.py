@@ -9,7 +9,8 @@ from pathlib import Path
 
 from engine import AssertTest, Problem
 from feedback.completions import Extract
-from training.config import ConfigError, TrainConfig
+from training.errors import ConfigError
+from training.run.settings import read_settings
 
 PLAIN = "{prompt}\n"
 
@@ -44,12 +45,12 @@ def suitable_format(model: str, problems: Sequence[Problem]) -> Suitable:
 
 
 def _of_run(checkpoint: Path) -> Suitable | None:
-    """The format of the run that a checkpoint is one of."""
+    """Find the format of the run that a checkpoint is one of."""
     settings = checkpoint.absolute().parent.parent / "config.toml"
     if checkpoint.parent.name != "checkpoints" or not settings.is_file():
         return None
     try:
-        model = TrainConfig.load(settings).model
+        model = read_settings(settings.parent).model
     except ConfigError:  # of another version
         return None
     return Suitable(model.prompt_format, model.extract, f"that of {settings.parent}", model.stop)
@@ -60,12 +61,12 @@ def _has_template(model: str) -> bool:
 
     try:
         return bool(AutoTokenizer.from_pretrained(model).chat_template)
-    except (OSError, ValueError):  # loading the model says what is wrong with it
+    except Exception:  # loading the model says what is wrong with it
         return False
 
 
 def _is_begun(problem: Problem) -> bool:
-    """Whether a problem's text is a program up to the docstring of the function to write (HumanEval)."""
+    """Say whether a problem's text is a program up to the docstring of the function to write (HumanEval)."""
     try:
         body = ast.parse(problem.prompt).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):

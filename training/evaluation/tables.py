@@ -73,7 +73,7 @@ def paper_table(k: int, rows: Sequence[Beside]) -> Table:
             if isinstance(found := row.rates.get(level), Estimate)
         ]
         if intervals:
-            captions.append(f"{row.method}, 95 % intervals: {', '.join(intervals)}")
+            captions.append(f"{row.method}, 95% intervals: {', '.join(intervals)}")
     table.caption = escape("\n".join(captions)) or None
     table.caption_justify = "left"
     return table
@@ -82,7 +82,7 @@ def paper_table(k: int, rows: Sequence[Beside]) -> Table:
 def show_comparisons(
     console: Console, pairs: Sequence[tuple[Result, Result]], beside_paper: Sequence[Result], ks: Sequence[int]
 ) -> None:
-    """Print pairs of results beside each other, and results beside the paper's tables; at `ks`, or at the usual ones.
+    """Print pairs of results beside each other, and results beside the paper's tables, at `ks` or at the usual ones.
 
     Raises:
         ResultError: they have nothing in common that could be compared.

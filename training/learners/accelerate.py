@@ -53,15 +53,15 @@ class AccelerateLearner(LocalLearner):
     def update(self) -> dict[str, float]:
         """Take one step with the gradients of all processes. Metrics are over all of them. Raises as `LocalLearner`."""
         told = self._ranks.gather(self._told)
-        self._tokens = [sum(column) for column in zip(*(each.tokens for each in told), strict=True)]
-        self._means = _means([each.sums for each in told])
+        self._tokens = [sum(column) for column in zip(*(message.tokens for message in told), strict=True)]
+        self._means = _means([message.sums for message in told])
         with self._ranks.meeting("in an update"):
-            self._add_up([any(column) for column in zip(*(each.touched for each in told), strict=True)])
+            self._add_up([any(column) for column in zip(*(message.touched for message in told), strict=True)])
             return super().update()
 
     def _told(self) -> _Told:
         sums = {name: (float(torch.cat(rows).sum()), sum(map(len, rows))) for name, rows in self._watched.items()}
-        return _Told([each.grad is not None for each in self._policy.trained], self._tokens, sums)
+        return _Told([parameter.grad is not None for parameter in self._policy.trained], self._tokens, sums)
 
     def _add_up(self, touched: list[bool]) -> None:
         """Sum the gradients over all processes.
@@ -90,7 +90,7 @@ class _Told:
 
 def shared_out(sequences: Sequence[WeightedSequence], count: int) -> list[list[WeightedSequence]]:
     """Split into `count` parts of about as many tokens. Neighbours stay together, because their prompt is read once."""
-    sizes = np.array([len(each.prompt_ids) + len(each.token_ids) for each in sequences], dtype=np.float64)
+    sizes = np.array([len(sequence.prompt_ids) + len(sequence.token_ids) for sequence in sequences], dtype=np.float64)
     middles = np.cumsum(sizes) - sizes / 2
     parts: list[list[WeightedSequence]] = [[] for _ in range(count)]
     for sequence, middle in zip(sequences, middles, strict=True):
@@ -99,8 +99,8 @@ def shared_out(sequences: Sequence[WeightedSequence], count: int) -> list[list[W
 
 
 def _means(sums: list[dict[str, tuple[float, int]]]) -> dict[str, float]:
-    names = dict.fromkeys(name for each in sums for name in each)
-    columns = {name: [each[name] for each in sums if name in each] for name in names}
+    names = dict.fromkeys(name for table in sums for name in table)
+    columns = {name: [table[name] for table in sums if name in table] for name in names}
     return {
         name: sum(total for total, _ in column) / sum(tokens for _, tokens in column)
         for name, column in columns.items()

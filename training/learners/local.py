@@ -76,7 +76,7 @@ class LocalLearner(Learner):
     def _logprobs(
         self, batch: Sequence[WeightedSequence], *, entropy: bool
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        prompts, responses = [each.prompt_ids for each in batch], [each.token_ids for each in batch]
+        prompts, responses = [sequence.prompt_ids for sequence in batch], [sequence.token_ids for sequence in batch]
         return response_logprobs(self._policy, prompts, responses, entropy=entropy)
 
     def update(self) -> dict[str, float]:

@@ -5,30 +5,41 @@ docs/minicode.md describes the problems, the models and their planted mistakes.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 from engine import Problem
 from training.minicode import generate
+from training.minicode.generate import Split
 from training.minicode.long import LONG
 from training.minicode.primitives import Tier
 from training.minicode.short import SHORT
+from training.minicode.varied import VARIED
 
-__all__ = ["CHECKPOINTS", "PROMPT_FORMAT", "TIERS", "checkpoint", "problems"]
+__all__ = ["CHECKPOINTS", "PROMPT_FORMAT", "TIERS", "checkpoint", "problems", "stream"]
 
 PROMPT_FORMAT = "{prompt}\n"
-"""The text the model sees; its completion is the program followed by the end-of-sequence token."""
+"""The text the model sees. Its completion is the program followed by the end-of-sequence token."""
 
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
 """Where the package keeps its warm-started models."""
 
-TIERS: dict[str, Tier] = {"short": SHORT, "long": LONG}
+TierName = Literal["short", "long", "varied"]
+
+TIERS: dict[str, Tier] = {"short": SHORT, "long": LONG, "varied": VARIED}
 
 
 def problems(
-    tier: Literal["short", "long"], split: Literal["train", "held_out"], count: int | None = None
+    tier: TierName,
+    split: Split,
+    count: int | None = None,
+    *,
+    references: bool | None = None,
 ) -> list[Problem]:
     """Return the first `count` problems of a split (None for all). They are the same ones at every call.
+
+    Without `references` the tier decides whether the problems have theirs: those of `varied` are hidden.
 
     Train and held-out problems never share a family. A family is a sequence of steps, whatever their parameters and
     wording.
@@ -42,11 +53,20 @@ def problems(
         raise ValueError(f"minicode split {split!r}: allowed are train, held_out")
     if count is not None and count < 1:
         raise ValueError(f"minicode count {count}: allowed are positive numbers")
-    default = TIERS[tier].train_count if split == "train" else TIERS[tier].held_out_count
-    return generate.problems(TIERS[tier], split, default if count is None else count)
+    shown = TIERS[tier].references if references is None else references
+    return list(generate.problems(TIERS[tier], split, _size(tier, split) if count is None else count, references=shown))
 
 
-def checkpoint(tier: Literal["short", "long"]) -> Path:
+def stream(tier: TierName, split: Split) -> Iterator[Problem]:
+    """Yield all problems of a split as they are made, with the references that the tier shows."""
+    return generate.problems(TIERS[tier], split, _size(tier, split), references=TIERS[tier].references)
+
+
+def _size(tier: TierName, split: Split) -> int:
+    return TIERS[tier].train_count if split == "train" else TIERS[tier].held_out_count
+
+
+def checkpoint(tier: TierName) -> Path:
     """Find the folder of a tier's warm-started model and tokenizer, in the transformers format.
 
     Raises:

@@ -11,7 +11,7 @@ import re
 from itertools import chain, islice
 
 from training.minicode.generate import Draft, assemble, drafts, edges
-from training.minicode.primitives import Bug, Tier
+from training.minicode.primitives import Bug, Primitive, Tier
 from training.minicode.wording import prompt_for
 
 ANYWHERE = {
@@ -36,9 +36,16 @@ def corpus(tier: Tier, count: int, seed: int) -> list[tuple[str, str]]:
 
 def program_with_mistakes(draft: Draft, rng: random.Random) -> str:
     """Write a program for the draft in which each mistake occurs with the probability of its share."""
-    first, last = edges(draft)
-    blocks = [step.fill(_with_bugs(step.primitive.code, step.primitive.bugs, rng)) for step in draft.steps]
-    program = assemble(draft, blocks, _with_bugs(first.code, first.bugs, rng), _with_bugs(last.code, last.bugs, rng))
+    tier, (first, last) = draft.tier, edges(draft)
+    codes = [_form(tier, step.primitive, rng) for step in draft.steps]
+    blocks = [
+        _varied(tier, step.fill(_with_bugs(code, step.primitive.bugs, rng)), rng)
+        for step, code in zip(draft.steps, codes, strict=True)
+    ]
+    begin, end = _with_bugs(first.code, first.bugs, rng), _with_bugs(last.code, last.bugs, rng)
+    if draft.shape == "stdin":  # a function's first and last line are its task's
+        begin, end = _varied(tier, begin, rng), _varied(tier, end, rng)
+    program = assemble(draft, blocks, begin, end)
     if rng.random() < _LOST:
         program = _replace_one(r"[)\]:]", "", program, rng)
     if rng.random() < _MISSPELT:
@@ -50,6 +57,16 @@ def program_with_mistakes(draft: Draft, rng: random.Random) -> str:
 def with_bug(code: str, bug: Bug) -> str:
     """Put one mistake into `code`, at the first place it fits."""
     return code.replace(bug.right, bug.wrong, 1)
+
+
+def _form(tier: Tier, primitive: Primitive, rng: random.Random) -> str:
+    """Choose among a step's right codes. A step with one takes no random number."""
+    others = tier.forms.get(primitive.name, ())
+    return rng.choice((primitive.code, *others)) if others else primitive.code
+
+
+def _varied(tier: Tier, code: str, rng: random.Random) -> str:
+    return tier.vary(code, rng) if tier.vary else code
 
 
 def _prompt(draft: Draft, rng: random.Random) -> str:

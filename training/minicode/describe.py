@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from textwrap import wrap
 
 from training.minicode.corpus import ANYWHERE
 from training.minicode.primitives import Bug, Edge, Kind, Tier
@@ -18,11 +19,14 @@ def mistakes(tiers: Iterable[Tier]) -> str:
 def _lines(tiers: Iterable[Tier]) -> Iterator[str]:
     yield HEADING
     yield ""
-    yield "`python -m training.minicode mistakes` writes this section from the tables that make the warm-start corpus."
-    yield "The share says how often the corpus has the wrong form where the step occurs."
-    yield "`⏎` is a line end, and `{k}` is a parameter."
     anywhere = ", ".join(f"{what} in {share:.0%}" for what, share in ANYWHERE.items())
-    yield f"Any program may also have others: {anywhere}."
+    yield from wrap(
+        "`python -m training.minicode mistakes` writes this section from the tables that make the warm-start corpus. "
+        "The share says how often the corpus has the wrong form where the step occurs. "
+        "`⏎` is a line end, and `{k}` is a parameter. "
+        f"Any program may also have others: {anywhere}.",
+        width=120,
+    )
     for tier in tiers:
         bugs = [bug for primitive in tier.primitives for bug in primitive.bugs]
         dominant = sum(any(bug.share > 0.5 for bug in primitive.bugs) for primitive in tier.primitives)

@@ -10,7 +10,7 @@ import copy
 import hashlib
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from types import CodeType
 from typing import Literal
@@ -67,6 +67,11 @@ class Draft:
         """Return the steps' names in order, which decide the split. Parameters, shape and wording do not count."""
         return " | ".join(step.primitive.name for step in self.steps)
 
+    @property
+    def weaknesses(self) -> int:
+        """Count the steps that have mistakes in the corpus."""
+        return sum(bool(step.primitive.bugs) for step in self.steps)
+
 
 def split_of(family: str) -> Split:
     """Decide between train and held-out by a hash of the family. Single steps are always train."""
@@ -88,18 +93,18 @@ def drafts(tier: Tier, split: Split, counts: tuple[int, ...], rng: random.Random
     while True:
         steps = _draw_steps(pool, rng.choice(counts), rng)
         draft = _draft(tier, steps, rng)
-        if split_of(draft.family) == split:
+        if split_of(draft.family) == split and not (tier.one_weakness and draft.weaknesses != 1):
             yield draft
 
 
-def problems(tier: Tier, split: Split, count: int) -> list[Problem]:
-    """Return the first `count` problems of a split. They are the same ones at every call.
+def problems(tier: Tier, split: Split, count: int, *, references: bool = True) -> Iterator[Problem]:
+    """Yield the first `count` problems of a split, with their references or without. They are always the same ones.
 
     Raises:
         ValueError: the split has fewer.
     """
     rng = random.Random(f"minicode {tier.name} {split}")  # noqa: S311 - reproducible, not secret
-    found: list[Problem] = []
+    found = 0
     seen: set[tuple[tuple[Step, ...], Shape]] = set()
     for draft in islice(drafts(tier, split, tier.steps, rng), _DRAFTS_PER_PROBLEM * count):
         if (draft.steps, draft.shape) in seen:
@@ -108,10 +113,12 @@ def problems(tier: Tier, split: Split, count: int) -> list[Problem]:
         if tests is None:
             continue
         seen.add((draft.steps, draft.shape))
-        found.append(_problem(draft, tests, f"minicode-{tier.name}-{split}-{len(found)}", rng))
-        if len(found) == count:
-            return found
-    raise ValueError(f"minicode count {count}: the {split} split of {tier.name!r} has about {len(found)} problems")
+        problem = _problem(draft, tests, f"minicode-{tier.name}-{split}-{found}", rng)
+        yield problem if references else replace(problem, references=())
+        found += 1
+        if found == count:
+            return
+    raise ValueError(f"minicode count {count}: the {split} split of {tier.name!r} has about {found} problems")
 
 
 def reference(draft: Draft) -> str:

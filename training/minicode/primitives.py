@@ -5,9 +5,10 @@ The tables are in `short` and `long`. `generate` draws problems from them, and `
 
 from __future__ import annotations
 
+import random
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 DOMINANT = 0.65
@@ -104,7 +105,7 @@ class Tier:
     printers: dict[Kind, Edge]
     """Its last statements."""
     headers: dict[Kind, Edge]
-    """First line of a function; `{name}` is the entry point."""
+    """First line of a function. `{name}` is the entry point."""
     returns: dict[Kind, Edge]
     """Its last line."""
     steps: tuple[int, ...]
@@ -117,6 +118,14 @@ class Tier:
     """How many times as likely the corpus draws a step with a parameter. A tiny model learns last to copy it."""
     train_count: int
     held_out_count: int
+    one_weakness: bool = False
+    """Whether exactly one step of a problem has mistakes in the corpus."""
+    references: bool = True
+    """Whether problems come with their references, unless they are asked for."""
+    forms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Other right codes of a step, by its name, which the corpus has as often as the first."""
+    vary: Callable[[str, random.Random], str] | None = None
+    """Rewrites a block of the corpus without changing what it computes."""
 
 
 def one_line(value: object) -> str:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from training.minicode import PROMPT_FORMAT
+from training.minicode import PROMPT_FORMAT, TierName, checkpoint
 from training.minicode.corpus import corpus
 from training.minicode.primitives import Tier
 from training.minicode.tokenizer import PHRASES, WORDS, train_tokenizer
@@ -32,19 +32,15 @@ class Recipe:
     steps: int
     batch: int = 64
     learning_rate: float = 4e-3
+    begins: TierName | None = None
+    """Tier whose checkpoint it goes on from, tokenizer included. None: from nothing."""
 
 
+_LONG = Recipe(pattern=WORDS, vocabulary=768, width=128, layers=4, feed_forward=320, positions=512, steps=1600)
 RECIPES = {
     "short": Recipe(pattern=PHRASES, vocabulary=1536, width=128, layers=3, feed_forward=320, positions=256, steps=1200),
-    "long": Recipe(
-        pattern=WORDS,
-        vocabulary=768,
-        width=128,
-        layers=4,
-        feed_forward=320,
-        positions=512,
-        steps=1600,
-    ),
+    "long": _LONG,
+    "varied": replace(_LONG, begins="long", steps=1300, batch=32, learning_rate=2e-3),
 }
 _TOKENIZER_TEXTS = 8000
 _BUCKET = 16  # batches sorted by length together
@@ -56,9 +52,13 @@ def warm_start(tier: Tier, folder: Path, seed: int = 0) -> None:
     torch.set_num_threads(1)
     torch.manual_seed(seed)
     pairs = corpus(tier, recipe.steps * recipe.batch, seed)
-    texts = [PROMPT_FORMAT.format(prompt=prompt) + program for prompt, program in pairs[:_TOKENIZER_TEXTS]]
-    tokenizer = train_tokenizer(texts, recipe.vocabulary, recipe.pattern, recipe.positions)
-    model = _new_model(recipe, tokenizer)
+    if recipe.begins:
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(checkpoint(recipe.begins))
+        model = LlamaForCausalLM.from_pretrained(checkpoint(recipe.begins), dtype=torch.float32)
+    else:
+        texts = [PROMPT_FORMAT.format(prompt=prompt) + program for prompt, program in pairs[:_TOKENIZER_TEXTS]]
+        tokenizer = train_tokenizer(texts, recipe.vocabulary, recipe.pattern, recipe.positions)
+        model = _new_model(recipe, tokenizer)
     _train(model, _batches(pairs, tokenizer, recipe, random.Random(seed)), recipe)  # noqa: S311
     model.half().save_pretrained(folder)
     tokenizer.save_pretrained(folder)

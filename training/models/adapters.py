@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+import warnings
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,17 @@ def new_adapter(model: Any, section: ModelSection) -> Any:  # noqa: ANN401
 
 
 def apply_adapter(model: Any, folder: Path) -> Any:  # noqa: ANN401
-    """Put the adapter in a folder on the model, to be trained further."""
-    return _peft().PeftModel.from_pretrained(model, str(folder), is_trainable=True)
+    """Put the adapter in a folder on the model, to be trained further.
+
+    Raises:
+        PolicyError: it lacks some of its weights, which would be random.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="Found missing adapter keys")
+        try:
+            return _peft().PeftModel.from_pretrained(model, str(folder), is_trainable=True)
+        except UserWarning as warning:
+            raise PolicyError(f"model {str(folder)!r}: its adapter is damaged: {str(warning)[:200]}") from None
 
 
 def base_of_adapter(folder: Path) -> str | None:

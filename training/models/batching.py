@@ -28,7 +28,11 @@ def with_gradient(sequences: Sequence[WeightedSequence], every_token: bool) -> l
         sequences: Any.
         every_token: Whether the loss has a gradient on tokens of weight 0 too.
     """
-    return [each for each in sequences if len(each.token_ids) > each.begun and (every_token or np.any(each.weights))]
+    return [
+        sequence
+        for sequence in sequences
+        if len(sequence.token_ids) > sequence.begun and (every_token or np.any(sequence.weights))
+    ]
 
 
 def micro_batches(
@@ -49,7 +53,7 @@ def micro_batches(
     batch: list[WeightedSequence] = []
     prompts = prompt = response = 0  # how many, and the longest of each
     for group in sorted(groups.values(), key=longest):
-        for index, sequence in enumerate(sorted(group, key=lambda each: len(each.token_ids))):
+        for index, sequence in enumerate(sorted(group, key=lambda member: len(member.token_ids))):
             prompts += index == 0 or not batch
             prompt, response = max(prompt, len(sequence.prompt_ids)), max(response, len(sequence.token_ids))
             if batch and prompts * prompt + (len(batch) + 1) * response > tokens:

@@ -61,7 +61,8 @@ class ProgramFormat:
         if self.completion.continues_prompt or _names_function(text, problem):
             return text
         named = f"{problem.prompt.rstrip()}\nThe program must define `{problem.entry_point}`."
-        return self._text(replace(problem, prompt=named))
+        begun = f"\nIt begins so:\n{problem.starter_code.rstrip()}" if _is_of_a_class(problem) else ""
+        return self._text(replace(problem, prompt=named + begun))
 
     def _text(self, problem: Problem) -> str:
         if self.prompt in _PUBLISHED:
@@ -105,7 +106,7 @@ class ProgramFormat:
 
 
 def apps_text(problem: Problem) -> str:
-    """APPS's own format, which CodeRL and RLTF use too (Hendrycks et al. 2021).
+    """Write APPS's own format, which CodeRL and RLTF use too (Hendrycks et al. 2021).
 
     MBPP's asserts follow its text, in the words of its own prompt. RLTF describes such zero-shot runs of models tuned
     on APPS (Table 9) and never released what they read.
@@ -118,7 +119,7 @@ def apps_text(problem: Problem) -> str:
 
 
 def mbpp_text(problem: Problem) -> str:
-    """MBPP's published prompt, without solved examples before it (Austin et al. 2021, section 3.1)."""
+    """Write MBPP's published prompt, without solved examples before it (Austin et al. 2021, section 3.1)."""
     return (
         f"You are an expert Python programmer, and here is your task: {problem.prompt}"
         f" Your code should pass these tests:\n\n{shown_asserts(problem)}\n[BEGIN]\n"
@@ -126,18 +127,29 @@ def mbpp_text(problem: Problem) -> str:
 
 
 def humaneval_text(problem: Problem) -> str:
-    """HumanEval's prompt: a program up to the docstring of the function to write, which the completion continues."""
+    """Write HumanEval's prompt: a program up to the docstring of the function, which the completion continues."""
     return problem.prompt
 
 
 def shown_asserts(problem: Problem) -> str:
-    """The public asserts of a problem, one on each line; empty for problems that show none."""
+    """List the public asserts of a problem, one on each line. Empty for problems that show none."""
     return "\n".join(test.source for test in problem.public_tests if isinstance(test, AssertTest))
 
 
 def _names_function(text: str, problem: Problem) -> bool:
-    """Whether a text says what the function is called that the tests call, if they call one."""
+    """Say whether a text says what the function is called that the tests call, if they call one.
+
+    Where that is a class, its methods are in the starter code alone.
+    """
+    if _is_of_a_class(problem) and problem.starter_code.strip() not in text:
+        return False
     return not problem.entry_point or re.search(rf"\b{re.escape(problem.entry_point)}\b", text) is not None
+
+
+def _is_of_a_class(problem: Problem) -> bool:
+    """Say whether tests call methods of a class, which the starter code begins."""
+    begins = rf"\bclass {re.escape(problem.entry_point or '')}\s*[:(]"
+    return re.search(begins, problem.starter_code) is not None
 
 
 def _encoded(text: str) -> bytes:
@@ -145,4 +157,4 @@ def _encoded(text: str) -> bytes:
 
 
 _PUBLISHED: dict[str, Callable[[Problem], str]] = {"apps": apps_text, "mbpp": mbpp_text, "humaneval": humaneval_text}
-"""Prompts as published; `feedback.COMPLETION_FORMATS` has how programs are read from what follows them."""
+"""Prompts as published. `feedback.COMPLETION_FORMATS` has how programs are read from what follows them."""

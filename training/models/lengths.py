@@ -16,7 +16,7 @@ import torch
 from engine import Problem
 from training.errors import DataError, PolicyError
 from training.models.families import is_encoder_decoder, network
-from training.models.prompts import encode_prompt, is_cut
+from training.models.prompts import encode_completion, encode_prompt, is_cut
 
 if TYPE_CHECKING:
     from training.models.policy import Policy
@@ -24,11 +24,13 @@ if TYPE_CHECKING:
 _FLOAT = 4
 _MASK = 5
 """Bytes of an attention mask for a pair of tokens, where no scores are kept: a bool and a float."""
+_PADDED = 2
+"""Times as long as the shortest prompt of a batch its longest one may be."""
 _SHOWN = 3
 
 
 def positions(model: Any) -> int | None:  # noqa: ANN401
-    """The tokens that a model can read and write; None where its configuration bounds nothing (T5, ALiBi)."""
+    """Find how many tokens a model can read and write. None where its configuration bounds nothing (T5, ALiBi)."""
     config = network(model).config
     found = getattr(config, "max_position_embeddings", None) or getattr(config, "max_seq_len", None)
     return int(found) if found else None
@@ -56,28 +58,47 @@ def limited(policy: Policy, longest: int) -> Policy:
 
 
 def _goes_on(model: Any) -> bool:  # noqa: ANN401
-    """Whether a model works beyond its positions, if worse: a rotary embedding is computed and looked up nowhere."""
+    """Say whether a model works beyond its positions, if worse, as one with a computed rotary embedding does."""
     return any(name.endswith("rotary_emb") for name, _ in network(model).named_modules())
 
 
-def fitting(policy: Policy, problems: Sequence[Problem], data: str, tell: Callable[[str], None]) -> list[Problem]:
-    """Choose the problems whose prompts fit; `tell` is given a line for those that are cut, and for those left out.
+def has_room(policy: Policy, problem: Problem, completion: str) -> bool:
+    """Say whether the model has positions for a completion after its problem's prompt."""
+    limit = positions(policy.model)
+    if limit is None or len((problem.prompt + completion).encode()) < limit // 2:  # a token has a byte at least
+        return True
+    before = 0 if is_encoder_decoder(policy.model) else len(encode_prompt(policy, problem))
+    return before + len(encode_completion(policy, completion)) <= limit
+
+
+def fitting(
+    policy: Policy,
+    problems: Sequence[Problem],
+    data: str,
+    tell: Callable[[str], None],
+    *,
+    rows: int = 0,
+    samples: Sequence[int] = (1,),
+) -> list[Problem]:
+    """Choose the problems whose prompts fit. `tell` is given a line for those that are cut, and for those left out.
 
     Args:
         policy: Whose `max_prompt_tokens` bounds them (`limited`).
         problems: All of a set's.
         data: What the set is called.
         tell: Shows a line.
+        rows: Completions that this process generates together, 0 where servers do.
+        samples: Completions of a problem, for each way in which the set is sampled.
 
     Raises:
         DataError: none of them fits.
-        PolicyError: the longest prompt needs more memory than there is.
+        PolicyError: the batch with the longest prompt needs more memory than there is.
     """
     limit, leave_out = policy.section.max_prompt_tokens, policy.section.long_prompts == "leave_out"
     fit: list[Problem] = []
     long: list[Problem] = []
     hopeless: list[Problem] = []
-    most, of = 0, ""
+    lengths: list[int] = []
     for problem in problems:
         tokens = len(encode_prompt(policy, problem))
         if limit and tokens > limit:
@@ -88,7 +109,7 @@ def fitting(policy: Policy, problems: Sequence[Problem], data: str, tell: Callab
             if leave_out:
                 continue
         fit.append(problem)
-        most, of = max((most, of), (tokens, problem.id))
+        lengths.append(tokens)
     if long:
         what = "left out" if leave_out else "cut at their end (model.long_prompts)"
         tell(f"{data}: {len(long)} prompts are longer than {limit} tokens and are {what}: {_names(long)}")
@@ -98,8 +119,18 @@ def fitting(policy: Policy, problems: Sequence[Problem], data: str, tell: Callab
     if not fit and problems:
         raise DataError(f"{data}: no prompt fits into {limit} tokens; allowed are models with more positions")
     if fit:
-        _check_memory(policy, most, f"{data}: problem {of!r}")
+        longest = max(lengths)
+        padded = sum(not apart(tokens, longest) for tokens in lengths)
+        where = f"{data}: problem {fit[lengths.index(longest)].id!r}"
+        for count in samples:
+            completions = min(padded * count, max(rows, count)) if rows else 1
+            _check_memory(policy, longest, min(padded, max(1, rows // count)), completions, where)
     return fit
+
+
+def apart(shorter: int, longer: int) -> bool:
+    """Say whether two prompts are too different in length to be read together, as one would be mostly padding."""
+    return longer > _PADDED * shorter
 
 
 def _names(problems: Sequence[Problem]) -> str:
@@ -107,24 +138,26 @@ def _names(problems: Sequence[Problem]) -> str:
     return ", ".join(names) + (", ..." if len(problems) > _SHOWN else "")
 
 
-def _check_memory(policy: Policy, tokens: int, where: str) -> None:
-    needed, free = _bytes_of(policy.model, tokens), _free_bytes(policy.device)
+def _check_memory(policy: Policy, tokens: int, prompts: int, rows: int, where: str) -> None:
+    needed, free = _bytes_of(policy.model, tokens, prompts, rows), _free_bytes(policy.device)
     if free is not None and needed > free:
+        batch = f" with the batch of {prompts} prompts and {rows} completions that it is in" if rows > 1 else ""
+        smaller = " or a smaller batch" if rows > 1 else ""
         raise PolicyError(
-            f"{where}: reading its {tokens} tokens takes about {needed / 2**30:.1f} GiB of memory, and"
-            f" {free / 2**30:.1f} GiB are free; give model.max_prompt_tokens"
+            f"{where}: reading its {tokens} tokens{batch} takes about {needed / 2**30:.1f} GiB of memory, and"
+            f" {free / 2**30:.1f} GiB are free; give model.max_prompt_tokens{smaller}"
         )
 
 
-def _bytes_of(model: Any, tokens: int) -> int:  # noqa: ANN401
-    """An estimate of what reading a prompt takes: its keys and values, and the scores or the mask of its attention."""
+def _bytes_of(model: Any, tokens: int, prompts: int, rows: int) -> int:  # noqa: ANN401
+    """Estimate what a batch takes: its rows' keys and values, and the scores or the mask of its prompts' attention."""
     config = network(model).config
     heads = getattr(config, "num_attention_heads", 1)
     width = getattr(config, "head_dim", None) or config.hidden_size // heads
     keys = 2 * config.num_hidden_layers * (getattr(config, "num_key_value_heads", None) or heads) * width
     eager = getattr(config, "_attn_implementation", "eager") == "eager"
     pair = 2 * heads * _FLOAT if eager else _MASK
-    return int(keys * tokens * _FLOAT + tokens * tokens * pair)
+    return int(rows * keys * tokens * _FLOAT + prompts * tokens * tokens * pair)
 
 
 def _free_bytes(device: torch.device) -> int | None:

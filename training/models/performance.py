@@ -95,4 +95,4 @@ def peak_memory(device: torch.device) -> float:
 
 
 def _matrices(module: Any) -> int:  # noqa: ANN401
-    return sum(each.weight.numel() for each in module.modules() if isinstance(each, (torch.nn.Linear, Conv1D)))
+    return sum(layer.weight.numel() for layer in module.modules() if isinstance(layer, (torch.nn.Linear, Conv1D)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -23,6 +24,8 @@ from training.models.tokens import begins_with_blank, check_keeps_programs, end_
 from training.sections import ModelSection
 
 __all__ = ["Policy", "PolicyError", "load_policy", "set_threads"]
+
+_ALLOWED = f"{', '.join(f'embedded:{tier}' for tier in minicode.TIERS)}, a hub name or a folder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +75,12 @@ def set_threads(threads: int, processes: int = 1) -> None:
 def resolve(name: str) -> str:
     """Turn a model name into one that transformers takes. `embedded:TIER` becomes the shipped checkpoint's folder."""
     match name.split(":"):
-        case ["embedded", ("short" | "long") as tier]:
+        case ["embedded", ("short" | "long" | "varied") as tier]:
             return str(minicode.checkpoint(tier))
         case ["embedded", *_]:
-            raise PolicyError(f"model {name!r}: allowed: embedded:short, embedded:long, a hub name or a folder")
+            raise PolicyError(f"model {name!r}: allowed: {_ALLOWED}")
     if name.startswith(("/", ".", "~")) and not Path(name).is_dir():
-        raise PolicyError(
-            f"model {name!r}: no such folder; allowed: embedded:short, embedded:long, a hub name or a folder"
-        )
+        raise PolicyError(f"model {name!r}: no such folder; allowed: {_ALLOWED}")
     return name
 
 
@@ -102,7 +103,9 @@ def load_policy(section: ModelSection, path: Path | None = None) -> Policy:
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(path or name))
         model = _load_model(name, getattr(torch, section.dtype) if section.lora_rank else torch.float32)
-    except (OSError, ValueError) as error:
+    except PolicyError:
+        raise
+    except Exception as error:  # each library has its own for a damaged file, and tokenizers raises bare ones
         raise PolicyError(f"model {section.name!r}: cannot be loaded: {' '.join(str(error).split())[:300]}") from error
     try:
         model = model.to(device)
@@ -127,8 +130,16 @@ def _check_folder(folder: Path) -> None:
         raise PolicyError(f"model {str(folder)!r}: no model in it (no config.json){hint}")
     if not any(name.startswith(_TOKENIZERS) for name in names):
         raise PolicyError(f"model {str(folder)!r}: no tokenizer in it (tokenizer.json or the like); save it there too")
+    for name in names.intersection(_OBJECTS):  # transformers passes over some that it cannot read
+        try:
+            whole = isinstance(json.loads((folder / name).read_bytes()), dict)
+        except (OSError, ValueError):
+            whole = False
+        if not whole:
+            raise PolicyError(f"model {str(folder)!r}: its {name} is damaged: it is no JSON object")
 
 
+_OBJECTS = ("config.json", "generation_config.json", "tokenizer_config.json", "tokenizer.json", "adapter_config.json")
 _TOKENIZERS = ("tokenizer", "vocab", "spiece", "sentencepiece", "merges", "tekken")
 
 
@@ -145,7 +156,12 @@ def _load_model(name: str, dtype: torch.dtype) -> Any:  # noqa: ANN401
         return apply_adapter(whole, Path(name))
     config = AutoConfig.from_pretrained(name)
     kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
-    return kind.from_pretrained(name, dtype=dtype)
+    model, found = kind.from_pretrained(name, dtype=dtype, output_loading_info=True)
+    if missing := sorted(found["missing_keys"]):  # they would be random
+        raise PolicyError(
+            f"model {name!r}: its weights are another model's or damaged: {missing[0]} and others are missing"
+        )
+    return model
 
 
 def _policy(model: Any, tokenizer: Any, section: ModelSection, adapter: Path | None) -> Policy:  # noqa: ANN401

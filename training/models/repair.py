@@ -102,8 +102,7 @@ def _asked(test: Test) -> str:
         case StdinTest():
             return f"Input: {_short(test.stdin)}\nExpected: {_short(test.expected)}"
         case CallTest():
-            named = [f"{name}={value!r}" for name, value in test.kwargs.items()]
-            return f"Arguments: {_short(', '.join([*map(repr, test.args), *named]))}\nExpected: {test.expected!r}"
+            return f"Arguments: {_short(test.arguments)}\nExpected: {test.expected!r}"
         case AssertTest():
             return f"Test: {_short(test.source)}"
 

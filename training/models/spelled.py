@@ -14,7 +14,7 @@ from engine import AssertTest, Problem
 from training.models.tokens import encode_continuation, plain_ids
 
 _MARK = "\ue000{}\ue001"
-"""Stands for the token of that number while the format is filled in; private-use characters are in no problem."""
+"""Stands for the token of that number while the format is filled in. Private-use characters are in no problem."""
 _MARKS = re.compile("\ue000(\\d+)\ue001")
 
 
@@ -84,7 +84,7 @@ def encode_marked(policy: Any, text: str, spelled: list[str], *, add_special: bo
 
 
 def _around(tokenizer: Any) -> tuple[list[int], list[int]]:  # noqa: ANN401
-    """The special tokens that a tokenizer puts before and after a text."""
+    """Find the special tokens that a tokenizer puts before and after a text."""
     inner, whole = plain_ids(tokenizer, "x"), list(tokenizer("x")["input_ids"])
     start = next(index for index in range(len(whole)) if whole[index : index + len(inner)] == inner)
     return whole[:start], whole[start + len(inner) :]

@@ -105,7 +105,9 @@ def page_data(
         {**_summary(row), "held": row["seq"] in held} | ({"program": row["program"]} if programs else {})
         for row in rows
     ]
-    others = [{"name": each.name, "about": run_about(each), "metrics": metric_rows(each.metrics())} for each in beside]
+    others = [
+        {"name": other.name, "about": run_about(other), "metrics": metric_rows(other.metrics())} for other in beside
+    ]
     said = [f"This page keeps the tokens of {len(held)} of its {len(rows)} samples."] if len(held) < len(rows) else []
     said += [f"{left_out} older samples are in the run directory only."] if left_out else []
     more = f"`rltf report {run.path} --budget all` keeps those of all samples." if programs else ""
@@ -139,7 +141,7 @@ def _seqs_within(run: Run, rows: list[dict[str, Any]], budget: float, first: set
     some = lengths[:: max(1, len(lengths) // 32)]
     share = len(_packed(_records(run, {seq for seq, _ in some}))) / max(1, sum(size for _, size in some))
     held: set[int] = set()
-    for seq, size in [*(each for each in lengths if each[0] in first), *_spread(lengths)]:
+    for seq, size in [*(pair for pair in lengths if pair[0] in first), *_spread(lengths)]:
         budget -= 0 if seq in held else size * share
         if budget < 0:
             break

@@ -86,10 +86,10 @@ def build_page(
     return _page(f"{run.name} · rltf", {**data, "theme": theme, "host": host}, run_table(run), host)
 
 
-def build_sample_page(record: Mapping[str, Any], *, theme: str | None = None, host: str = "page") -> str:
+def build_sample_page(record: Mapping[str, Any], *, host: str = "page") -> str:
     """Build a page of one sample's record."""
     title = f"{record.get('problem_id') or record.get('id') or 'program'} · rltf"
-    return _page(title, {"record": compact(dict(record)), "theme": theme, "host": host}, record_table(record), host)
+    return _page(title, {"record": compact(dict(record)), "host": host}, record_table(record), host)
 
 
 def _page(title: str, data: Mapping[str, Any], fallback: str, host: str) -> str:
@@ -161,13 +161,13 @@ def run_table(run: Run) -> str:
     rows.append(("frequent diagnostics", ", ".join(f"[{mark}] {count}" for mark, count in marks.most_common(6))))
     listed = [
         (
-            f"step {each['step']}",
-            each["problem_id"],
-            each["outcome"],
-            f"{each['reward']:+.2f}",
-            " ".join(f"[{mark}]" for mark in each["marks"]),
+            f"step {sample['step']}",
+            sample["problem_id"],
+            sample["outcome"],
+            f"{sample['reward']:+.2f}",
+            " ".join(f"[{mark}]" for mark in sample["marks"]),
         )
-        for each in newest_summaries(run, _LISTED)
+        for sample in newest_summaries(run, _LISTED)
     ]
     return _table(rows) + _table(listed, ("step", "problem", "outcome", "reward", "diagnostics"))
 
@@ -176,12 +176,12 @@ def record_table(record: Mapping[str, Any]) -> str:
     """Write one sample as plain HTML: verdict, program, and its error spans as text."""
     findings = [
         (
-            _LETTERS.get(each["category"], "?"),
-            f"{each['source']} {each['code']}",
-            "whole program" if each["line"] is None else f"{each['line']}:{each['column']}",
-            each["message"],
+            _LETTERS.get(finding["category"], "?"),
+            f"{finding['source']} {finding['code']}",
+            "whole program" if finding["line"] is None else f"{finding['line']}:{finding['column']}",
+            finding["message"],
         )
-        for each in record.get("diagnostics", ())
+        for finding in record.get("diagnostics", ())
     ]
     tokens = record.get("tokens") or ()
     reward = sum(token["reward"] for token in tokens) / len(tokens) if tokens else None
@@ -197,10 +197,10 @@ def record_table(record: Mapping[str, Any]) -> str:
 def _marked(record: Mapping[str, Any]) -> str:
     """Number the program's lines, each followed by the marks of its diagnostics, such as `[L pylint E0602]`."""
     marks: dict[int, list[str]] = {}
-    for each in record.get("diagnostics", ()):
-        if each["line"] is not None:
-            mark = f"[{_LETTERS.get(each['category'], '?')} {each['source']} {each['code']}]"
-            marks.setdefault(each["line"], []).append(mark)
+    for finding in record.get("diagnostics", ()):
+        if finding["line"] is not None:
+            mark = f"[{_LETTERS.get(finding['category'], '?')} {finding['source']} {finding['code']}]"
+            marks.setdefault(finding["line"], []).append(mark)
     lines = str(record.get("program", "")).split("\n")
     width = max(len(line) for line in lines)
     return "\n".join(

@@ -12,22 +12,24 @@ tracking     metrics in somebody else's tracker
 from training.run.directory import (
     Command,
     Run,
-    identity_of,
+    Stamp,
     launch,
     move_earlier,
     new_run_path,
     runs_in,
     watch,
-    write_settings,
 )
+from training.run.settings import identity_of, read_settings, write_settings
 
 __all__ = [
     "Command",
     "Run",
+    "Stamp",
     "identity_of",
     "launch",
     "move_earlier",
     "new_run_path",
+    "read_settings",
     "runs_in",
     "watch",
     "write_settings",

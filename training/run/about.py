@@ -24,7 +24,7 @@ def write_about(folder: Path) -> None:
 
 
 def read_about(folder: Path) -> dict[str, Any]:
-    """What `write_about` wrote; empty where the file is missing (older runs have none) or damaged."""
+    """Read what `write_about` wrote. Empty where the file is missing, as in older runs, or damaged."""
     try:
         about = json.loads((folder / _FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -52,7 +52,7 @@ def _version(package: str) -> str:
 
 
 def _accelerator() -> str:
-    """The accelerator's name. Only a process that has loaded torch has one: this does not load it."""
+    """Name the accelerator. Only a process that has loaded torch has one, and this does not load it."""
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_available():
         return "none"

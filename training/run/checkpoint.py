@@ -28,6 +28,7 @@ from training.records import Experience
 _BUFFER = "buffer.msgpack"
 _ALGORITHM = "algorithm.pt"
 _CHECKSUMS = "checksums.json"
+_OPTIMIZER = "optimizer.pt"
 
 
 @dataclass(slots=True)
@@ -43,13 +44,15 @@ class Progress:
     before: dict[str, float] = field(default_factory=dict)
     """Held-out pass rates before the first step."""
     evaluated: int = 0
-    """The newest step that was evaluated on the way; one that is due and was interrupted is made up for."""
+    """The newest step that was evaluated on the way. One that is due and was interrupted is made up for."""
     run: str = ""
     """The identity of the run that this is a checkpoint of."""
     recorded: int = 0
     """The `seq` of the newest row in the run's database when this was written."""
     offline: str = ""
     """The digest of the samples that an offline run learns from."""
+    given: dict[str, str] = field(default_factory=dict)
+    """Fingerprints of the problems, and of a base model that stays as it is, by what the configuration calls them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ def save_checkpoint(
     try:
         save_weights(policy.model, aside)
         policy.tokenizer.save_pretrained(aside)
-        torch.save({**learner_state, "torch_rng": torch.get_rng_state()}, aside / "optimizer.pt")
+        torch.save({**learner_state, "torch_rng": torch.get_rng_state()}, aside / _OPTIMIZER)
         torch.save(algorithm_state, aside / _ALGORITHM)
         save_experiences(aside / _BUFFER, experiences)
         write_text(aside / "progress.json", msgspec.json.encode(progress).decode())
@@ -121,13 +124,13 @@ def _delete_older(folder: Path, step: int, keep: int) -> None:
 
 
 def checkpoints(folder: Path) -> list[Path]:
-    """Checkpoints in a folder, oldest first (those half-written or set aside have other names)."""
+    """List the checkpoints in a folder, oldest first. Those half-written or set aside have other names."""
     found = [path for path in folder.glob("step-*") if path.name.removeprefix("step-").isdecimal()]
     return sorted(found, key=step_of)
 
 
 def step_of(checkpoint: Path) -> int:
-    """The step that a checkpoint's name says."""
+    """Read the step from a checkpoint's name."""
     return int(checkpoint.name.removeprefix("step-"))
 
 
@@ -154,16 +157,40 @@ def newest_valid(folder: Path, run: str = "") -> tuple[Path | None, list[Damaged
 
 
 def damage(checkpoint: Path) -> str:
-    """What is wrong with a checkpoint's files; empty where they are as they were written."""
+    """Say what is wrong with a checkpoint's files. Empty where they are as they were written."""
     try:
-        written = json.loads((checkpoint / _CHECKSUMS).read_text())
-        expected = {name: entry["sha256"] for name, entry in written.items()}
+        expected = _digests(checkpoint)
         found = {path.name: digest_of(path) for path in _files(checkpoint)}
     except OSError as error:
         return f"{Path(error.filename).name}: {error.strerror}"
     except (ValueError, AttributeError, KeyError, TypeError):
         return f"{_CHECKSUMS}: cannot be read"
     return ", ".join(name for name in {**expected, **found} if expected.get(name) != found.get(name))
+
+
+def changed_files(checkpoint: Path) -> list[str]:
+    """Name the files of a checkpoint that a model is read from and that are not as they were written.
+
+    A folder without checksums is no run's checkpoint and has none. The optimizer's state is not looked at, and what was
+    deleted is missed by whoever reads it.
+    """
+    try:
+        written = json.loads((checkpoint / _CHECKSUMS).read_text())
+        expected = {name: entry["sha256"] for name, entry in written.items() if name != _OPTIMIZER}
+        return [
+            name
+            for name, digest in expected.items()
+            if (file := checkpoint / name).exists() and digest_of(file) != digest
+        ]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):
+        return [_CHECKSUMS]
+
+
+def _digests(checkpoint: Path) -> dict[str, str]:
+    """Read the digests of a checkpoint's files as they were written."""
+    return {name: entry["sha256"] for name, entry in json.loads((checkpoint / _CHECKSUMS).read_text()).items()}
 
 
 def _of_another(checkpoint: Path, run: str) -> str:
@@ -177,7 +204,7 @@ def _of_another(checkpoint: Path, run: str) -> str:
 
 
 def _is_untouched(checkpoint: Path) -> bool:
-    """Whether no file has been written since: quicker than reading them all."""
+    """Say whether no file has been written since, which is quicker than reading them all."""
     try:
         written = json.loads((checkpoint / _CHECKSUMS).read_text())
         expected = {name: (entry["size"], entry["mtime_ns"]) for name, entry in written.items()}
@@ -188,7 +215,7 @@ def _is_untouched(checkpoint: Path) -> bool:
 
 
 def set_aside(checkpoint: Path) -> Path:
-    """Give a damaged checkpoint another name, under which it counts no more; nothing of it is deleted."""
+    """Give a damaged checkpoint another name, under which it counts no more. Nothing of it is deleted."""
     endings = chain([""], (f"-{number}" for number in count(2)))
     names = (checkpoint.with_name(f"{checkpoint.name}.damaged{ending}") for ending in endings)
     aside = next(path for path in names if not path.exists())
@@ -196,12 +223,12 @@ def set_aside(checkpoint: Path) -> Path:
 
 
 def load_progress(checkpoint: Path) -> Progress:
-    """Where the run stood."""
+    """Read where the run stood."""
     return msgspec.json.decode((checkpoint / "progress.json").read_bytes(), type=Progress)
 
 
 def load_buffer(checkpoint: Path) -> list[Experience]:
-    """The experiences that the run had kept."""
+    """Read the experiences that the run had kept."""
     return load_experiences(checkpoint / _BUFFER)
 
 
@@ -221,8 +248,8 @@ def load_algorithm(checkpoint: Path) -> dict[str, Any]:
 
 
 def load_learner_state(checkpoint: Path) -> dict[str, Any]:
-    """Put torch's random state back; returns the learner's."""
-    state: dict[str, Any] = torch.load(checkpoint / "optimizer.pt", map_location="cpu", weights_only=True)
+    """Put torch's random state back. Returns the learner's."""
+    state: dict[str, Any] = torch.load(checkpoint / _OPTIMIZER, map_location="cpu", weights_only=True)
     torch.set_rng_state(state.pop("torch_rng"))
     return state
 
@@ -238,7 +265,7 @@ def load_experiences(path: Path) -> list[Experience]:
 
 
 def digest_of(path: Path) -> str:
-    """The SHA-256 of a file's content."""
+    """Compute the SHA-256 of a file's content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

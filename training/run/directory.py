@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -20,6 +20,7 @@ from training.errors import RunError
 from training.files import write_text
 from training.run.control import newest_command
 from training.run.listing import decoded, select
+from training.run.settings import identity_of, read_settings, write_settings
 
 if TYPE_CHECKING:
     import pandas
@@ -28,10 +29,9 @@ if TYPE_CHECKING:
     from training.run.frames import Table
 
 Command = Literal["pause", "resume", "stop"]
+Stamp = tuple[tuple[int, int], ...]
+"""Modification time in nanoseconds and size in bytes of each of the database's files."""
 
-
-_FIRST_LINE = "# Settings of run {}; change them on the command line, with --resume --section.key VALUE"
-_LAST_LINE = "# end of the settings"
 _KEPT_IN_PLACE = ("lock", "trainer.log")
 """Files that belong to the trainer that is starting, and not to an earlier run."""
 
@@ -39,8 +39,8 @@ _KEPT_IN_PLACE = ("lock", "trainer.log")
 class Run:
     """Reads `runs/NAME/` (docs/architecture.md), live or finished, and sends commands to its trainer."""
 
-    def __init__(self, path: Path, process: subprocess.Popen[bytes] | None = None) -> None:
-        self.path = path
+    def __init__(self, path: str | Path, process: subprocess.Popen[bytes] | None = None) -> None:
+        self.path = Path(path)
         self._process = process
 
     @classmethod
@@ -50,7 +50,7 @@ class Run:
         Raises:
             RunError: there is no run in it.
         """
-        run = cls(Path(path))
+        run = cls(path)
         if not (run.path / "config.toml").exists():
             raise RunError(f"{path}: no run there (no config.toml)")
         return run
@@ -63,9 +63,7 @@ class Run:
     @property
     def config(self) -> TrainConfig:
         """Return the resolved configuration."""
-        from training.config import TrainConfig  # pages and views of runs start fast
-
-        return TrainConfig.load(self.path / "config.toml")
+        return read_settings(self.path)
 
     @property
     def summary(self) -> dict[str, Any] | None:
@@ -136,7 +134,7 @@ class Run:
         return dict(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else {}
 
     def note(self, seq: int, text: str) -> None:
-        """Keep a note on a sample in the run directory; an empty text takes it away.
+        """Keep a note on a sample in the run directory. An empty text takes it away.
 
         Raises:
             RunError: no such sample.
@@ -175,6 +173,19 @@ class Run:
         if self._process is None:
             raise RunError(f"{self.path}: launched elsewhere; its state says when it has ended")
         return self._process.wait(timeout)
+
+    def stamp(self) -> Stamp:
+        """Return what changes with every write to the database. To read it costs a hundredth of a query.
+
+        A file that is not there has no part in it: SQLite removes its log whenever the last connection closes, which
+        may be between two calls of ours.
+        """
+        found = []
+        for file in (self._database, self.path / "run.db-wal"):
+            with suppress(FileNotFoundError):
+                status = file.stat()
+                found.append((status.st_mtime_ns, status.st_size))
+        return tuple(found)
 
     @property
     def _database(self) -> Path:
@@ -222,39 +233,15 @@ def runs_in(folder: str | Path) -> list[Run]:
     return [Run(database.parent) for database in databases]
 
 
-def write_settings(path: Path, config: TrainConfig, identity: str) -> None:
-    """Write `config.toml` of a run, marked as that run's and as whole."""
-    write_text(path / "config.toml", f"{_FIRST_LINE.format(identity)}\n{config.to_toml()}{_LAST_LINE}\n")
-
-
-def identity_of(path: Path) -> str:
-    """Return the identity of the run that the settings in a directory belong to, whatever its name and place.
-
-    Raises:
-        RunError: they cannot be read, or are not as they were written.
-    """
-    file = path / "config.toml"
-    try:
-        first, *_, last = file.read_text(encoding="utf-8").splitlines() or ["", ""]
-    except OSError as error:
-        raise RunError(f"{file}: cannot be read: {error.strerror}") from None
-    except ValueError:  # a single line, or not UTF-8
-        first = last = ""
-    before, _, after = _FIRST_LINE.partition("{}")
-    if not (first.startswith(before) and first.endswith(after) and last == _LAST_LINE):
-        raise RunError(f"{file}: is not as a trainer of this version wrote it (cut short, or replaced by another file)")
-    return first.removeprefix(before).removesuffix(after)
-
-
 def move_earlier(path: Path) -> Path | None:
     """Move the content of a run directory into its folder `earlier-N`. Returns None where there is nothing."""
-    there = [each for each in sorted(path.iterdir()) if each.name not in _KEPT_IN_PLACE and not _is_earlier(each)]
+    there = [entry for entry in sorted(path.iterdir()) if entry.name not in _KEPT_IN_PLACE and not _is_earlier(entry)]
     if not there:
         return None
     folder = next(folder for number in count(1) if not (folder := path / f"earlier-{number}").exists())
     folder.mkdir()
-    for each in there:
-        each.rename(folder / each.name)
+    for entry in there:
+        entry.rename(folder / entry.name)
     return folder
 
 

@@ -35,21 +35,12 @@ _SHOWN_SAMPLES = 2
 
 
 class Display:
-    """Progress of one run; a context manager around its loop."""
+    """Progress of one run. A context manager around its loop."""
 
     def __init__(self, *, quiet: bool = False, console: Console | None = None) -> None:
         self.console = console or Console(quiet=quiet)
-        self._progress = Progress(
-            TextColumn("step"),
-            MofNCompleteColumn(),
-            BarColumn(bar_width=None),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=self.console,
-        )
+        self._progress = progress_of("step", self.console)
         self._task = self._progress.add_task("train")
-        self._figures = Table.grid(padding=(0, 3))
         self._live = Live(console=self.console, refresh_per_second=4, transient=True)
         self._held_out: list[tuple[int, float, float]] = []
         self._newest: Sequence[SampleRow] = ()
@@ -113,6 +104,9 @@ class Display:
                 ("  samples/s ", "dim"),
                 f"{metrics.get('samples_per_second', 0):.0f}",
             )
+            for name, label in (("completions/cut_share", "cut off"), ("groups/without_signal", "without signal")):
+                if share := metrics.get(name, 0.0):
+                    line.append(f"  {label} ", "dim").append(f"{share:.0%}")
         else:  # nothing was sampled in this step: sft, or offline
             line = Text(f"loss: supervised {metrics['loss/supervised']:.3f}", style="dim")
             if metrics["loss/reinforced"]:
@@ -145,6 +139,13 @@ class Display:
         by_error = {row.error_type: row for row in wrong}  # different ones say more
         for row in list(by_error.values())[:_SHOWN_SAMPLES]:
             self.console.print(render_record(dict(row.record)))
+
+
+def progress_of(what: str, console: Console, *, disable: bool = False) -> Progress:
+    """Make a bar that says how many of `what` are done, and for how long it will go on."""
+    bar = BarColumn(bar_width=None)
+    columns = (TextColumn(what), MofNCompleteColumn(), bar, TimeElapsedColumn(), TextColumn("left"))
+    return Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=disable)
 
 
 def _mix(shares: dict[str, float]) -> Text:

@@ -1,4 +1,4 @@
-"""A run as pandas data frames, for one's own analysis; `.to_parquet(path)` of a frame writes Parquet."""
+"""A run as pandas data frames, for one's own analysis. `.to_parquet(path)` of a frame writes Parquet."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Rows(Protocol):
 
 
 def frame(run: Rows, table: Table) -> pandas.DataFrame:
-    """One row per sample, per token or per metric value, oldest first.
+    """Make one row per sample, per token or per metric value, oldest first.
 
     Args:
         run: The run, finished or not.

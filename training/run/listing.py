@@ -41,8 +41,8 @@ def listed(record: Mapping[str, Any]) -> dict[str, Any]:
     advantages = [token["advantage"] for token in tokens if token.get("advantage") is not None]
     components = tokens[0].get("components", {}) if tokens else {}
     marks = {
-        f"{_LETTERS.get(each['category'], '?')} {each['source']} {each['code']}": None
-        for each in record.get("diagnostics") or ()
+        f"{_LETTERS.get(finding['category'], '?')} {finding['source']} {finding['code']}": None
+        for finding in record.get("diagnostics") or ()
     }
     return {
         "outcome": _outcome(record),
@@ -66,12 +66,12 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def encoded(columns: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns as SQLite stores them."""
+    """Encode the columns as SQLite stores them."""
     return {name: json.dumps(value) if name in _JSON else value for name, value in columns.items()}
 
 
 def select(present: Sequence[str], where: str) -> str:
-    """A SELECT of all columns but the record; old rows come with `record`, from which `decoded` fills them.
+    """Write a SELECT of all columns but the record. Old rows come with `record`, from which `decoded` fills them.
 
     Args:
         present: The columns that the table has.
@@ -83,7 +83,7 @@ def select(present: Sequence[str], where: str) -> str:
 
 
 def decoded(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Rows of `select` as plain data, those of old runs filled in."""
+    """Decode rows of `select` into plain data, with those of old runs filled in."""
     for row in rows:
         record = row["record"]
         columns = {name: json.loads(row[name]) for name in _JSON} if record is None else listed(json.loads(record))

@@ -76,8 +76,8 @@ def shape_of(model_config: Any, lora_rank: int = 0) -> Shape:  # noqa: ANN401
         4 * width,
     )
     return Shape(
-        parameters=sum(each.numel() for each in model.parameters()),
-        adapter=sum(lora_rank * (each.in_features + each.out_features) for each in linear),
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        adapter=sum(lora_rank * (layer.in_features + layer.out_features) for layer in linear),
         layers=getattr(model_config, "num_decoder_layers", None) or model_config.num_hidden_layers,
         encoder_layers=model_config.num_hidden_layers if model_config.is_encoder_decoder else 0,
         width=width,
@@ -121,8 +121,8 @@ def _learning(config: TrainConfig, shape: Shape, prompt: int, number: int) -> in
     """Estimate the activations of one micro-batch, and the memory of its logits."""
     response, checkpointing = config.sampler.max_new_tokens, config.model.gradient_checkpointing
     shared = 1 if checkpointing and not shape.encoder_layers else config.sampler.samples_per_problem
-    each = prompt / shared + response  # tokens computed for a response, with its share of the prompt
-    rows = max(1, int(config.optimizer.micro_batch_tokens / each))
+    tokens = prompt / shared + response  # tokens computed for a response, with its share of the prompt
+    rows = max(1, int(config.optimizer.micro_batch_tokens / tokens))
     read, written = int(rows * prompt / shared), rows * response
     layer = number * (8 * shape.width + 4 * shape.keys + 4 * shape.inner)
     if number == _HALF and not shape.adapter:  # float32 weights: the stream between layers is float32 too

@@ -30,7 +30,7 @@ def shown_record(feedback: Feedback, problem: Problem, id: object) -> dict[str, 
 
 
 def _unexecuted(feedback: Feedback) -> list[list[int]]:
-    """List ranges [first, last + 1) of tokens whose line no test ran; empty where lines were not traced."""
+    """List ranges [first, last + 1) of tokens whose line no test ran. Empty where lines were not traced."""
     if feedback.executed is None:
         return []
     edges = np.flatnonzero(np.diff(np.concatenate([[True], feedback.executed, [True]]).astype(np.int8)))
@@ -50,7 +50,6 @@ def _displayed(test: Test) -> tuple[str, str]:
         case StdinTest():
             return test.stdin, test.expected
         case CallTest():
-            named = [f"{name}={value!r}" for name, value in test.kwargs.items()]
-            return ", ".join([*map(repr, test.args), *named]), repr(test.expected)
+            return test.arguments, repr(test.expected)
         case AssertTest():
             return test.source, ""

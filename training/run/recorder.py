@@ -38,7 +38,7 @@ _PAUSE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """One program of a step and what it earned; of its tokens what is known, one value per token of the feedback."""
+    """One program of a step and what it earned. Of its tokens what is known, one value per token of the feedback."""
 
     problem: Problem
     feedback: Feedback
@@ -46,13 +46,13 @@ class Scored:
     logprobs: Sequence[float] = ()
     advantages: Sequence[float] = ()
     sample: int | None = None
-    """Its number among the step's samples of this problem; None counts."""
+    """Its number among the step's samples of this problem. None counts."""
     facts: Mapping[str, Any] | None = None
     """More of the record, such as `prompt`."""
 
 
 class Recorder:
-    """Writes steps into a new run directory; as a context it ends the run as finished, stopped or failed.
+    """Writes steps into a new run directory. As a context it ends the run as finished, stopped or failed.
 
     Args:
         folder: The run's directory, such as `runs/mine`; made if there is none.
@@ -86,7 +86,7 @@ class Recorder:
             self.tell("running")
 
     def push(self, step: int, samples: Sequence[Scored] = (), metrics: Mapping[str, float] | None = None) -> bool:
-        """Write one step, all of it or nothing; then obey what was asked: a pause is waited out here.
+        """Write one step, all of it or nothing. Then obey what was asked: a pause is waited out here.
 
         Args:
             step: Its number; rising.
@@ -96,7 +96,7 @@ class Recorder:
         Returns:
             Whether to go on: False once somebody has asked for a stop.
         """
-        judged = [each.feedback for each in samples if each.feedback.report.execution.verdict != Verdict.INFRA]
+        judged = [sample.feedback for sample in samples if sample.feedback.report.execution.verdict != Verdict.INFRA]
         summed = feedback_metrics(judged, len(samples) - len(judged)) if samples else {}
         now, before = time.monotonic(), self._pushed
         self._pushed = now
@@ -107,22 +107,24 @@ class Recorder:
     def write(
         self, step: int, samples: Sequence[Scored] = (), metrics: Mapping[str, float] | None = None
     ) -> list[SampleRow]:
-        """Write one step, all of it or nothing; returns the rows of its samples."""
+        """Write one step, all of it or nothing. Returns the rows of its samples."""
         counts: dict[str, int] = {}
         rows = []
-        for each in samples:
-            number = counts[each.problem.id] = counts.get(each.problem.id, -1) + 1
-            number = number if each.sample is None else each.sample
-            columns = _columns(each)
+        for sample in samples:
+            number = counts[sample.problem.id] = counts.get(sample.problem.id, -1) + 1
+            number = number if sample.sample is None else sample.sample
+            columns = _columns(sample)
             rows.append(
-                feedback_row(each.feedback, each.problem, step=step, sample=number, facts=each.facts, columns=columns)
+                feedback_row(
+                    sample.feedback, sample.problem, step=step, sample=number, facts=sample.facts, columns=columns
+                )
             )
         self._step = step
         self._store.write(step, metrics, rows)
         return rows
 
     def tell(self, state: str, identifier: int | None = None) -> None:
-        """Write a state event; `identifier` is the command it answers."""
+        """Write a state event. `identifier` is the command it answers."""
         self._state = state
         data: dict[str, Any] = {"state": state, "step": self._step, "steps": self._steps, "id": identifier}
         self._store.write(self._step, events=[("state", data)])
@@ -142,7 +144,7 @@ class Recorder:
         self._store.forget_after(step)
 
     def close(self, state: str | None = "finished") -> None:
-        """End the run; `state` is `finished`, `stopped`, `failed`, or None where it is told already."""
+        """End the run. `state` is `finished`, `stopped`, `failed`, or None where it is told already."""
         if state is not None:
             self.tell(state)
         self._store.close()
@@ -169,7 +171,7 @@ class Recorder:
 
 
 def _free(path: Path, exist: Exist) -> Path:
-    """The folder that a new run goes into."""
+    """Choose the folder that a new run goes into."""
     if not (path / "run.db").exists():
         return path
     match exist:
@@ -184,15 +186,15 @@ def _free(path: Path, exist: Exist) -> Path:
 
 
 def scored_record(scored: Scored) -> dict[str, Any]:
-    """The record of one program outside any run."""
+    """Make the record of one program outside any run."""
     row = feedback_row(scored.feedback, scored.problem, step=0, sample=0, columns=_columns(scored))
     return {name: value for name, value in row.record.items() if name not in ("step", "sample")}
 
 
 def _columns(scored: Scored) -> dict[str, Sequence[Any]]:
     known: dict[str, list[Any]] = {
-        "id": [int(each) for each in scored.token_ids],  # arrays and tensors hold numbers that JSON does not know
-        "logprob": [float(each) for each in scored.logprobs],
-        "advantage": [float(each) for each in scored.advantages],
+        "id": list(map(int, scored.token_ids)),  # arrays and tensors hold numbers that JSON does not know
+        "logprob": list(map(float, scored.logprobs)),
+        "advantage": list(map(float, scored.advantages)),
     }
     return {name: values for name, values in known.items() if values}

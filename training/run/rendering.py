@@ -98,6 +98,8 @@ def _tests(record: dict[str, Any]) -> list[Text]:
             line.append("  expected ", "dim").append(_cut(test["expected"]))
         if test["verdict"] == "failed":
             line.append("  got ", "dim").append(_cut(test["actual"]))
+        if test.get("note"):
+            line.append("  ").append(_cut(test["note"]), "dim")
         shown.append(line)
     return shown
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from training.errors import RunError
 from training.run.checkpoint import Damaged, checkpoints, load_progress, newest_valid, set_aside
-from training.run.directory import identity_of
+from training.run.settings import identity_of
 from training.run.store import TABLES
 
 
@@ -20,15 +20,15 @@ class Beginning:
     """Where a run begins."""
 
     identity: str
-    """Tells the run from all others; in its settings, its database and its checkpoints."""
+    """Tells the run from all others, in its settings, its database and its checkpoints."""
     checkpoint: Path | None = None
-    """What it goes on from; None at the very beginning."""
+    """What it goes on from. None at the very beginning."""
     damaged: tuple[Damaged, ...] = ()
     """Newer checkpoints that are passed over."""
 
 
 def new_beginning() -> Beginning:
-    """The beginning of a new run."""
+    """Make the beginning of a new run."""
     return Beginning(secrets.token_hex(6))
 
 
@@ -46,7 +46,7 @@ def find_beginning(path: Path) -> Beginning:
     recorded = _recorded(database, identity, new=not kept)
     checkpoint, damaged = newest_valid(folder, identity)
     if checkpoint is None and (damaged or recorded.step or recorded.checkpoints):
-        reasons = "; ".join(f"{each.path.name}: {each.why}" for each in damaged) or "there is none"
+        reasons = "; ".join(f"{checkpoint.path.name}: {checkpoint.why}" for checkpoint in damaged) or "there is none"
         raise RunError(
             f"{path}: recorded up to step {recorded.step}, but no checkpoint to go on from ({reasons}){_ANEW}"
         )
@@ -93,5 +93,5 @@ def _recorded(file: Path, identity: str, *, new: bool) -> _Recorded:
 
 
 def set_damaged_aside(beginning: Beginning) -> list[str]:
-    """Give the damaged checkpoints other names; returns what to tell the user."""
-    return [f"{each}; kept as {set_aside(each.path).name}" for each in beginning.damaged]
+    """Give the damaged checkpoints other names. Returns what to tell the user."""
+    return [f"{checkpoint}; kept as {set_aside(checkpoint.path).name}" for checkpoint in beginning.damaged]

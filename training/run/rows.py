@@ -13,11 +13,12 @@ from feedback import COMPONENTS, Feedback
 from training.run.record import shown_record
 from training.run.store import SampleRow
 
-OUTCOMES = ("passed", "failed", "syntax", "runtime", "timeout", "other", "infra")
+OUTCOMES = ("passed", "failed", "runtime", "syntax", "timeout", "other", "infra")
+"""The classes of curves and tables."""
 
 
 def outcome_class(execution: Execution) -> str:
-    """Return passed, failed, infra, syntax, runtime, timeout or other, the classes of curves and tables."""
+    """Return which of `OUTCOMES` an execution is."""
     if execution.error is None:
         return str(execution.verdict)
     kind = str(execution.error.kind)
@@ -75,12 +76,12 @@ def mean_reward(feedback: Feedback) -> float:
 def feedback_metrics(feedbacks: Sequence[Feedback], infra: int = 0) -> dict[str, float]:
     """Compute rewards and outcome shares of a step's samples. `infra` samples count in the shares alone."""
     count = len(feedbacks)
-    classes = Counter(outcome_class(each.report.execution) for each in feedbacks)
+    classes = Counter(outcome_class(feedback.report.execution) for feedback in feedbacks)
     classes["infra"] += infra
     metrics = {f"outcome/{name}": classes[name] / max(1, count + infra) for name in OUTCOMES}
     metrics["pass_rate"] = classes["passed"] / max(1, count)
-    metrics["reward/mean"] = float(np.mean([mean_reward(each) for each in feedbacks])) if count else 0.0
+    metrics["reward/mean"] = float(np.mean([mean_reward(feedback) for feedback in feedbacks])) if count else 0.0
     for component in COMPONENTS:
-        values = [each.rewards[component] for each in feedbacks]
+        values = [feedback.rewards[component] for feedback in feedbacks]
         metrics[f"reward/{component}"] = float(np.mean([value.mean() for value in values if len(value)] or [0.0]))
     return metrics

@@ -32,6 +32,7 @@ def scored(sample: Sample, problem: Problem, experience: Experience | None, weig
         "policy_version": rollout.policy_version,
         "finish_reason": str(rollout.finish_reason),
         "baseline": {"coarse": baseline.coarse, "adaptive": baseline.adaptive},
+        **({"moves": list(map(list, experience.moves))} if experience and experience.moves else {}),
     }
     feedback = experience.feedback if experience else sample.feedback
     return Scored(problem, feedback, rollout.token_ids, rollout.logprobs, weights.tolist(), rollout.sample, facts)
@@ -55,8 +56,8 @@ def step_metrics(groups: Sequence[Group], fresh: Sequence[Experience], turns: in
     cut = sum(sample.rollout.finish_reason is FinishReason.LENGTH for sample in samples)
     metrics["completions/cut_share"] = cut / max(1, len(samples))
     metrics["tokens/mean"] = float(np.mean(lengths)) if lengths else 0.0
-    penalised = [np.count_nonzero(each.rewards["fine"] + each.rewards["static"]) for each in feedbacks]
-    skipped = [np.count_nonzero(~each.executed) for each in feedbacks if each.executed is not None]
+    penalised = [np.count_nonzero(feedback.rewards["fine"] + feedback.rewards["static"]) for feedback in feedbacks]
+    skipped = [np.count_nonzero(~feedback.executed) for feedback in feedbacks if feedback.executed is not None]
     metrics["tokens/penalised_share"] = float(sum(penalised)) / max(1, sum(lengths))
     metrics["tokens/unexecuted_share"] = float(sum(skipped)) / max(1, sum(lengths))
     blames = [_located(feedback) for feedback in feedbacks]
@@ -66,7 +67,7 @@ def step_metrics(groups: Sequence[Group], fresh: Sequence[Experience], turns: in
     silent = [sample for sample in samples if sample.rollout.problem_id not in signal]
     metrics["groups/without_signal"] = len(silent) / max(1, len(samples))
     for turn in range(turns if turns > 1 else 0):
-        verdicts = [each.feedback.report.execution.verdict for each in samples if each.rollout.turn == turn]
+        verdicts = [sample.feedback.report.execution.verdict for sample in samples if sample.rollout.turn == turn]
         metrics[f"turns/{turn + 1}/samples"] = float(len(verdicts))
         metrics[f"turns/{turn + 1}/pass_rate"] = verdicts.count(Verdict.PASSED) / max(1, len(verdicts))
     return metrics

@@ -12,6 +12,8 @@ class Sampler:
 
     version = 0
     """Number of optimizer steps that the policy had seen when it was last followed."""
+    longest: int | None = None
+    """Most tokens of prompt and completion together, where something else than the model bounds them."""
 
     def sample(self, requests: Sequence[SampleRequest]) -> Iterator[list[Rollout]]:
         """Yield every request's rollouts batch by batch as they finish, in any order.
@@ -49,4 +51,15 @@ def drawing_order(requests: Sequence[SampleRequest]) -> list[SampleRequest]:
     Sums of floating-point numbers depend on the order of rollouts, so every run puts them in this one.
     """
     drawings = list(dict.fromkeys(request.drawing for request in requests))
-    return sorted(requests, key=lambda each: (drawings.index(each.drawing), len(each.begun), len(each.prompt_ids)))
+    return sorted(
+        requests, key=lambda request: (drawings.index(request.drawing), len(request.begun), len(request.prompt_ids))
+    )
+
+
+def too_small(longest: int, what: str, prompt: int, completion: int) -> str:
+    """Say that a sampler takes fewer tokens than are needed."""
+    return (
+        f"{what}: its prompt of {prompt} tokens and a completion of {completion} do not fit into the {longest} that the"
+        " servers take: start them with a larger window (vLLM: --max-model-len; SGLang: --context-length) or give a"
+        " smaller model.max_prompt_tokens"
+    )

@@ -24,6 +24,7 @@ from transformers import (
 from feedback import FinishReason
 from training.models.families import is_encoder_decoder, run_head
 from training.models.forward import Prefix
+from training.models.lengths import apart
 from training.models.policy import Policy
 from training.records import Drawing, Rollout, SampleRequest
 from training.samplers.base import Sampler, drawing_order
@@ -64,6 +65,7 @@ class TransformersSampler(Sampler):
                 and waiting[0].drawing == batch[0].drawing
                 and (self._begun_is_read or len(waiting[0].begun) == len(batch[0].begun))
                 and sum(request.samples for request in batch) + waiting[0].samples <= self._batch_size
+                and not apart(len(batch[0].prompt_ids), len(waiting[0].prompt_ids))
             ):
                 batch.append(waiting.pop(0))
             yield self._generate(batch)
@@ -116,7 +118,7 @@ class TransformersSampler(Sampler):
         return self._rollouts(requests, tokens, logprobs, lengths, stopped)
 
     def _at_stop_string(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Which rows [B, t] have a stop string that their last token completed."""
+        """Say which rows [B, t] have a stop string that their last token completed."""
         longest = max(len(stop) for stop in self._stop)  # a piece has a byte at least, unless it is special
         ends = [b"".join(self._policy.bytes_of(row)) for row in tokens[:, -longest - 1 :].tolist()]
         return torch.tensor([any(stop in end for stop in self._stop) for end in ends], device=tokens.device)

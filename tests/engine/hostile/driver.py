@@ -66,11 +66,14 @@ def listeners() -> list[socket.socket]:
 def files() -> dict[str, str]:
     """Every file that a program might change: mode, size, times and, for small ones, content.
 
-    Of the checkout only its source: other tests, outside the jail, write caches and build there at the same time.
+    Of the checkout, which may lie in /tmp, only its source: other tests, outside the jail, write caches, builds and
+    runs there at the same time.
     """
     found = {}
-    scratch = [path for folder in (HOME, Path("/tmp"), Path("/dev/shm")) for path in folder.rglob("*")]
-    source = [path for folder in ("engine", "tests/engine") for path in Path.cwd().joinpath(folder).rglob("*.py")]
+    checkout = Path.cwd()
+    everywhere = [path for folder in (HOME, Path("/tmp"), Path("/dev/shm")) for path in folder.rglob("*")]
+    scratch = [path for path in everywhere if checkout not in path.parents]
+    source = [path for folder in ("engine", "tests/engine") for path in checkout.joinpath(folder).rglob("*.py")]
     for path in scratch + source:
         facts = path.lstat()
         text = path.read_text(errors="replace") if path.is_file() and HOME in path.parents else ""
@@ -109,7 +112,7 @@ def main() -> None:
     network = listeners()
     items = [json.loads(line) for path in sys.argv[1:] for line in Path(path).read_text().splitlines()]
     before = host()
-    limits = Limits(cpu_seconds=0.5, wall_factor=6.0, timeouts=1)
+    limits = Limits(cpu_seconds=1.0, wall_factor=6.0, timeouts=1)  # importing numpy takes up to a half
     with Judge(workers=2, limits=limits) as judge:
         futures = [judge.submit(program_of(item), parse_problem(problem_of(item))) for item in items]
         for item, future in zip(items, futures, strict=True):

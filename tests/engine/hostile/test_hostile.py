@@ -28,8 +28,8 @@ def read(path: Path) -> list[dict[str, Any]]:
 ITEMS = read(PUBLIC) + read(RED) + read(OWN)
 
 
-def collect(jail: Any, *files: Path, **options: Any) -> dict[str, dict[str, Any]]:
-    finished = jail(HERE / "driver.py", *[file for file in files if file.is_file()], **options)
+def collect(jail: Any, *files: Path, driver: str = "driver.py", **options: Any) -> dict[str, dict[str, Any]]:
+    finished = jail(HERE / driver, *[file for file in files if file.is_file()], **options)
     lines = [json.loads(line) for line in finished.stdout.splitlines()]
     assert finished.returncode == 0, finished.stderr[-3000:]
     return {line["id"]: line for line in lines}
@@ -39,6 +39,12 @@ def collect(jail: Any, *files: Path, **options: Any) -> dict[str, dict[str, Any]
 def results(jail: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """Every attack's result, at the highest level that this machine offers."""
     return collect(jail, PUBLIC, RED, OWN)
+
+
+@pytest.fixture(scope="module")
+def reports(jail: Any) -> dict[str, dict[str, Any]]:
+    """What `rltf feedback` makes of the programs of which the corpus says more than a verdict."""
+    return collect(jail, RED, driver="reports.py")
 
 
 def allowed(expect: str, result: dict[str, Any]) -> bool:
@@ -57,6 +63,21 @@ def allowed(expect: str, result: dict[str, Any]) -> bool:
 def test_attack(item: dict[str, Any], results: dict[str, dict[str, Any]]) -> None:
     result = results[item["id"]]
     assert allowed(item["expect"], result), (item["why"], item["expect"], result)
+
+
+@pytest.mark.skipif(not RED.is_file(), reason="the corpus does not lie beside the checkout")
+def test_what_the_corpus_says_of_line_findings_blame_penalty_and_time_holds(reports: dict[str, dict[str, Any]]) -> None:
+    """CPU time counts for `maxwall`, because the machine may be busy. Programs that talk come in their order."""
+    assert len(reports) >= 12
+    for item in ITEMS:
+        if (report := reports.get(item["id"])) is None:
+            continue
+        assert allowed(item["expect"], report), (item["expect"], report)
+        assert report["line"] == item.get("line", report["line"]), report
+        assert set(item.get("want", ())) <= set(report["codes"]), report
+        assert item.get("blame") in (None, *report["blame"]), report
+        assert "fine" not in item or report["fine"] < 0, report
+        assert report["seconds"] <= item.get("maxwall", 60.0), report
 
 
 def test_an_ordinary_container_is_as_safe(jail: Any) -> None:

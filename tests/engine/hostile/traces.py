@@ -100,6 +100,7 @@ print(left, file=sys.stderr)
     "a refusal's bytes": "# coding: markererer\n",
     "a status": "import os; os._exit(133)",
     "a signal": "import os, signal; os.kill(os.getpid(), signal.SIGUSR2)",
+    "a stop": "import time; time.sleep(1e6)",
     "kernel objects": """
 import ctypes, os
 libc = ctypes.CDLL(None, use_errno=True)
@@ -117,7 +118,7 @@ threads = [threading.Thread(target=int) for _ in range(60)]
 READER = (
     LOCKS
     + """
-import builtins, gc, json, resource, signal, sys, threading
+import builtins, gc, json, re, resource, signal, sys, threading
 seen = {}
 null = os.open('/dev/null', os.O_RDWR)
 for name, fd in (('null', null), ('2', 2), ('library', os.open(os.__file__, os.O_RDONLY))):
@@ -154,6 +155,17 @@ libc.mincore.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p]
 vector = ctypes.create_string_buffer(1)
 mapped = [page for page in pages if libc.mincore(page, 4096, vector) == 0]
 memory = b''.join(ctypes.string_at(page, 4096) for page in mapped)
+frame, seen['frames'] = sys._getframe(), []
+def told(value):
+    return re.sub('0x[0-9a-f]+', '', repr(value))
+while frame is not None:
+    if 'serve_task' in frame.f_code.co_name:
+        for name, value in sorted(frame.f_locals.items()):
+            parts = [getattr(value, part, None) for part in dir(value) if part[:2] != '__' and type(value).__module__[:6] == 'engine']
+            seen['frames'].append([frame.f_code.co_name, name, told(value), sorted(map(told, parts))])
+    frame = frame.f_back
+gc.unfreeze()
+seen['objects'] = sorted(type(thing).__name__ for thing in gc.get_objects() if type(thing).__module__[:14] == 'engine.sandbox')
 wanted = b'rererekram'[::-1]
 seen['memory'] = memory.count(wanted)
 seen['enough memory'] = len(memory) > 1 << 20

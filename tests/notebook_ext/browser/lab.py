@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from pathlib import Path
@@ -42,20 +43,16 @@ class Lab:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.token = secrets.token_hex(8)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.url = f"http://127.0.0.1:{free.getsockname()[1]}"
-        port = self.url.rsplit(":", 1)[1]
-        homes = {
-            name: str(folder / name.lower())
-            for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
-        }
+        self.url = ""
+        self.runtime = tempfile.TemporaryDirectory(prefix="lab-")  # a socket's path has at most 107 bytes
+        homes = {name: str(folder / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR")}
+        homes |= {"JUPYTER_RUNTIME_DIR": self.runtime.name}
         settings = folder / "settings"
         settings.mkdir(parents=True)
         (settings / "overrides.json").write_text(
             '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}'
         )
-        options = ["--allow-root", "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"]
+        options = ["--allow-root", "--no-browser", "--ip=127.0.0.1", "--port=0", "--KernelManager.transport=ipc"]
         options += [
             f"--IdentityProvider.token={self.token}",
             f"--ServerApp.root_dir={folder}",
@@ -69,10 +66,12 @@ class Lab:
         )
 
     def wait(self) -> None:
+        written = Path(self.runtime.name) / f"jpserver-{self.process.pid}.json"  # names the port that was taken
         while True:
             try:
+                self.url = json.loads(written.read_text())["url"].rstrip("/")
                 urllib.request.urlopen(f"{self.url}/api?token={self.token}").close()
-            except OSError:
+            except (OSError, ValueError):
                 assert self.process.poll() is None, (self.folder / "lab.log").read_text()
                 time.sleep(0.1)
             else:
@@ -82,6 +81,7 @@ class Lab:
         self.process.terminate()
         self.process.wait()
         self.log.close()
+        self.runtime.cleanup()
 
     def write(self, name: str, *cells: str) -> Path:
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])

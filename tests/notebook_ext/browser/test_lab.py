@@ -8,9 +8,9 @@ import pytest
 
 from tests.notebook_ext.made_run import make_run, record, reports
 from tests.notebook_ext.test_real_trainer import SHORT, wait_until
-from training import Run, TrainConfig, launch
+from training import Run
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 AXE = Path(__file__).parents[1] / "js" / "node_modules" / "axe-core" / "axe.min.js"
 SHOW = "from notebook_ext import TrainingView\nview = TrainingView({!r})\nview"
@@ -70,13 +70,21 @@ def test_a_live_run_can_be_watched_paused_resumed_and_stopped_and_its_frozen_out
     frame.locator(".rltf .segment[data-token='0']").first.wait_for()
 
 
-def test_a_real_trainer_holds_still_goes_on_and_leaves_a_checkpoint_when_told_so_from_jupyterlab(
-    lab, page, tmp_path, monkeypatch
-):
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    run = launch(TrainConfig.load(overrides={**SHORT, "run.folder": str(tmp_path), "run.name": "real"}))
-    wait_until(lambda: len(run.samples()) >= 8)
-    show_run(lab, page, "real", run.path)
+LAUNCH = """
+from notebook_ext import TrainingView
+from training import TrainConfig, launch
+run = launch(TrainConfig.load(overrides={!r}))
+TrainingView(run)
+"""
+
+
+def test_a_run_that_a_notebook_launches_is_steered_there_and_goes_on_when_its_kernel_restarts(lab, page, tmp_path):
+    settings = {**SHORT, "run.folder": str(tmp_path), "run.name": "real", "run.threads": "1"}
+    lab.write("real", LAUNCH.format(settings))
+    lab.open(page, "real")
+    lab.run_all(page)
+    page.wait_for_selector(".rltf .row.selected")
+    run = Run(tmp_path / "real")
     button(page, "Pause").click()
     page.wait_for_selector(".rltf .status[data-state=paused]")
     still = len(run.metrics())
@@ -84,16 +92,6 @@ def test_a_real_trainer_holds_still_goes_on_and_leaves_a_checkpoint_when_told_so
     assert len(run.metrics()) == still
     button(page, "Resume").click()
     wait_until(lambda: len(run.metrics()) > still)
-    button(page, "Stop").click()
-    page.frame_locator("iframe[title=rltf]").locator(".rltf .status[data-state=stopped]").wait_for()
-    assert run.wait() == 130  # interrupted, with a checkpoint written
-    assert (run.path / "checkpoints" / f"step-{run.state['step']}").is_dir()
-
-
-def test_a_kernel_that_restarts_is_said_to_be_gone_and_the_run_goes_on(lab, page, paced_run):
-    folder = paced_run("restarted", 2000)
-    show_run(lab, page, "restarted", folder)
-    wait_for_steps(page, 2)
     page.evaluate("() => { jupyterapp.shell.currentWidget.sessionContext.restartKernel() }")
     page.wait_for_selector(".rltf .notice:has-text('restarted or shut down')")
     assert "gone" in page.locator(".rltf .status").inner_text()
@@ -102,8 +100,12 @@ def test_a_kernel_that_restarts_is_said_to_be_gone_and_the_run_goes_on(lab, page
         assert button(page, name).is_disabled()
     page.locator(".rltf .row").nth(2).click()  # throws nothing
     assert page.errors == []
-    before = Run(folder).samples()[-1]["step"]
-    wait_until(lambda: Run(folder).samples()[-1]["step"] > before)
+    page.evaluate("async () => { await jupyterapp.shell.currentWidget.sessionContext.session.kernel.info }")
+    before = run.samples()[-1]["step"]
+    wait_until(lambda: run.samples()[-1]["step"] > before)
+    run.send("stop")
+    wait_until(lambda: run.state["state"] == "stopped")
+    wait_until((run.path / "checkpoints" / f"step-{run.state['step']}").is_dir)
 
 
 def test_a_notebook_saved_while_live_shows_the_run_when_it_is_opened_without_its_kernel(lab, page, paced_run):
@@ -233,6 +235,7 @@ def test_a_users_own_blocking_loop_is_shown_while_it_blocks_and_stops_between_tw
     assert page.locator(".jp-InputPrompt").first.inner_text() == "[*]:"
     Run(tmp_path / "own").send("stop")  # as the side panel does: it goes to the run, not to the kernel
     page.evaluate("window.ran")
+    assert Run(tmp_path / "own").state["state"] == "stopped"
     frame = page.frame_locator("iframe[title=rltf]")
     frame.locator(".rltf .status[data-state=stopped]").wait_for()
     assert page.errors == []

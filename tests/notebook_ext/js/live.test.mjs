@@ -209,6 +209,14 @@ test("a batch takes no row, no scroll place and no opened part from under the re
   assert.equal(box.scrollTop, 108 * 44 + 7);
   assert.equal(top(), before);
   assert.ok(element.isConnected);
+  box.scrollTop = 0; // at the top too, once a sample was chosen there
+  box.dispatchEvent(new window.Event("scroll"));
+  const chosen = el.querySelector(".row").dataset.seq;
+  el.querySelector(".row").click();
+  news(3, { samples: makeSamples(216).slice(208) });
+  await painted();
+  assert.equal(box.scrollTop, 8 * 44);
+  assert.equal(el.querySelector(".row.selected").dataset.seq, chosen);
 });
 
 test("the history of a problem is drawn anew only when there is news of that problem", async () => {
@@ -287,4 +295,21 @@ test("an edited program is judged by the kernel, compared with the sample, and l
   button.click();
   await painted();
   assert.match(el.querySelector(".code").textContent, /x = 1/);
+});
+
+test("a run that cannot be read says why until it can be", async () => {
+  const model = fakeModel({ name: "mine" });
+  const el = document.createElement("div");
+  document.body.replaceChildren(el);
+  view.render({ model, el });
+  await painted();
+  const me = model.sent[0].view;
+  const say = async (run) => {
+    model.receive({ kind: "batch", to: me, batch: 1, heard: 1, run: { step: 1, ...run } });
+    await painted();
+    return [el.querySelector(".status").dataset.state, el.querySelector(".notice").textContent];
+  };
+  assert.deepEqual(await say({ state: "running" }), ["running", ""]);
+  assert.deepEqual(await say({ state: "unreadable", failure: "run.db: cannot be read" }), ["unreadable", "run.db: cannot be read"]);
+  assert.deepEqual(await say({ state: "running" }), ["running", ""]);
 });

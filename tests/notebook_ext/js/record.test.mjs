@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { addsUp, covering, decodeBytes, provenance, scaleOf, segmentLines, tokenCsv } from "../../../training/page/js/record.js";
+import { addsUp, covering, decodeBytes, provenance, scaleOf, segmentLines, shareOf, tokenCsv, whyMoved } from "../../../training/page/js/record.js";
 import { makeRecord } from "./setup.mjs";
 
 const joined = (record) => segmentLines(record).flat().map((segment) => segment.text).join("");
@@ -76,6 +76,19 @@ test("one symmetric scale for all rewards, its own for log-probabilities", () =>
   assert.equal(scaleOf(record, "fine"), 0.9);
   assert.equal(scaleOf(record, "reward"), 0.9);
   assert.equal(scaleOf(record, "logprob"), 0.5);
+});
+
+test("a token's share of the advantage is that of its size, and unknown where no token carries any", () => {
+  const record = makeRecord("a b");
+  record.tokens[0].advantage = -0.6;
+  assert.equal(shareOf(record, 0), 0.6);
+  record.tokens.forEach((token) => { token.advantage = 0; });
+  assert.equal(shareOf(record, 0), null);
+});
+
+test("why an advantage was moved is said of the tokens in the range alone", () => {
+  const record = makeRecord("a b", [], { moves: [[1, 2, "at fault"]] });
+  assert.deepEqual([0, 1, 2].map((token) => whyMoved(record, token)), ["", "at fault", ""]);
 });
 
 test("the CSV of tokens has a row each, quotes what needs it and holds no formulas", () => {

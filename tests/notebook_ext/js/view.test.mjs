@@ -89,11 +89,16 @@ test("what the learner puts on each token shows first; what most tokens share st
   record.tokens[4].advantage = -2;
   record.tokens[6].advantage = 0;
   record.unexecuted = [[6, 7]];
+  record.moves = [[4, 5, "at fault with a certainty of 1.00"]];
   const { find, all, el } = await show({ record });
   assert.equal(find("[data-component=advantage]").getAttribute("aria-pressed"), "true");
   assert.deepEqual(all(".segment.negative").map((part) => part.textContent), ["bb"]);
   assert.equal(all(".gutter.shared.negative").length, 2);
   assert.match(find(".scale").textContent, /−0.2 on 83% of tokens/);
+  find("[data-token='4']").click();
+  await painted();
+  assert.match(find(".token .facts").textContent, /share of it50%/);
+  assert.match(find(".why-moved").textContent, /^Credit: at fault with a certainty of 1.00$/);
   find("[data-token='6']").click();
   await painted();
   assert.match(find(".why-zero").textContent, /No test executed this token's line/);
@@ -256,6 +261,27 @@ test("a sample whose record is not in the page keeps its program, verdict and te
   await painted();
   await painted();
   assert.equal(all("table.compare tr.same").length, 2);
+  assert.match(find("table.compare").textContent, /mean reward [+−]\d/);
+  assert.deepEqual(all("table.compare .amount").map((cell) => cell.textContent), ["", "", "", ""]);
+  assert.match(find(".inspector").textContent, /This file keeps no tokens of this sample/);
+});
+
+test("beside a compared line stands its mean beyond what every token got, which does not grow with the line's length", async () => {
+  const samples = makeSamples(2);
+  const records = { 1: makeRecord("long = a + b + c + d + e + f\nbad\n"), 2: makeRecord("bad\n") };
+  records[1].tokens.forEach((token) => (token.reward = token.text === "bad" ? -3.9 : -0.9));
+  const { find, all } = await show(page(samples, records));
+  press(find(".listbox"), "c");
+  all(".row")[1].click();
+  await painted();
+  await painted();
+  find("[data-page=program]").click();
+  await painted();
+  find("[data-component=reward]").click();
+  find("[data-page=compare]").click();
+  await painted();
+  assert.match(find("table.compare thead").textContent, /every token −0.9, beside a line: its mean beyond that/);
+  assert.deepEqual(all("table.compare .amount").map((cell) => cell.textContent).filter(Boolean), ["−1.5"]); // (−3 + 0) / 2
 });
 
 test("hostile text everywhere makes no element and runs nothing", async () => {

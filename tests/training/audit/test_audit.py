@@ -119,10 +119,12 @@ SPOILT = {
     Kind.CUT_TEST: apps("b", "print(len(input().split()))", ["1 2\n", "1 2 3 4 ...\n"], ["2\n", "100\n"]),
     Kind.CARRIAGE_RETURN: apps("c", "import sys; print(repr(sys.stdin.read(1)))", ["\r\n", "a"], ["''\n", "'a'\n"]),
     Kind.SEVERAL_ANSWERS: apps("d", "print(1)", ["1\n"], ["1\n"], prompt="If there are several, print any of them."),
+    Kind.BROKEN_CHECKER: apps("k", ECHOED, ["1\n"], ["1"], checker="def check(a, b, c): return c.index('x') > 0"),
     Kind.MISSING_PACKAGE: mbpp("e", "import nosuchpackage\ndef f(x): return x", "assert f(1) == 1", "assert f(2) == 2"),
     Kind.INEXACT: mbpp("f", "def f(x): return x * 11 / 3", "assert f(1) == 3.666667", "assert f(3) == 11"),
     Kind.ORDER: mbpp("g", "def f(a, b): return tuple(set(a) & set(b))", "assert f((3, 1, 2), (1, 3)) == (3, 1)"),
 }
+UNLOADABLE = apps("l", ECHOED, ["1\n"], ["1\n"], checker="import nosuchpackage\ndef check(a, b, c): return True")
 TEXT_ORDER = mbpp(
     "h",
     "def f(a, b): return tuple(set(a) & set(b))",
@@ -138,13 +140,15 @@ BIG = mbpp(
 
 def test_the_cause_is_named_where_a_data_set_is_at_fault():
     with Auditor(AuditSettings(runs=2, mutants=2)) as auditor:
-        problems = [*SPOILT.values(), TEXT_ORDER, BIG]
+        problems = [*SPOILT.values(), UNLOADABLE, TEXT_ORDER, BIG]
         found = [kinds(audit) for audit in auditor.audit(problems)]
     for kind, of_problem in zip(SPOILT, found, strict=False):
         assert kind in {each for each, _ in of_problem}, (kind, of_problem)
         assert Kind.WRONG_REFERENCE not in {each for each, _ in of_problem}, (kind, of_problem)
     assert (Kind.CONTRADICTION, True) in found[0]
-    assert (Kind.MISSING_PACKAGE, True) in found[4]
+    assert (Kind.BROKEN_CHECKER, True) in found[4]
+    assert (Kind.MISSING_PACKAGE, True) in found[5]
+    assert (Kind.BROKEN_CHECKER, True) in found[8]
     assert (Kind.ORDER, True) in found[-2]
     assert (Kind.INEXACT, True) in found[-1]
 
@@ -154,6 +158,11 @@ def test_right_tests_have_no_cause():
     assert findings_about_tests(SOUND, {}) == []
     text = replace(SOUND, prompt="Find any... if there are multiple spaces, print the first. Print a company.")
     assert findings_about_tests(text, {}) == []
+    several = SPOILT[Kind.SEVERAL_ANSWERS]
+    assert findings_about_tests(several, {}) != []
+    assert findings_about_tests(replace(several, checker="tokens"), {}) == []
+    split = replace(SPOILT[Kind.CONTRADICTION], checker="tokens")
+    assert causes_in_tests(split) == {}  # two of several right answers
 
 
 def test_every_shape_reads_back_as_it_was_written():
@@ -165,13 +174,14 @@ def test_every_shape_reads_back_as_it_was_written():
         "prelude": "import re",
         "time_limit": 2.0,
     }
+    checked = {"id": "k", "inputs": ["1\n"], "outputs": ["1 2"], "checker": "unordered_values"}
     human = {"task_id": "H", "prompt": "def f(x):\n", "entry_point": "f", "test": "def check(c):\n    assert c(1)\n"}
     several = {"id": "s", "test_list": ["assert f(1)"], "solutions": ["def f(x): return 1", "def f(x): return 2"]}
-    for data in (call, human, several):
+    for data in (call, checked, human, several):
         problem = parse_problem(data)
         again = parse_problem(problem_record(problem))
-        assert (again.tests, again.references, again.prelude, again.entry_point, again.time_limit) == (
-            problem.tests, problem.references, problem.prelude, problem.entry_point, problem.time_limit
+        assert (again.tests, again.references, again.prelude, again.entry_point, again.time_limit, again.checker) == (
+            problem.tests, problem.references, problem.prelude, problem.entry_point, problem.time_limit, problem.checker
         )  # fmt: skip
     with pytest.raises(ValueError, match="mixed"):
         problem_record(Problem("m", (*SOUND.tests, CallTest((1,), 1))))

@@ -53,7 +53,18 @@ class Stub:
         self.base = self.model
         self.tokenizer, self.name = policy.tokenizer, name
         self.version, self.loads = "default", 0
-        self.adapter = ""
+        self.adapters: dict[str, Any] = {}
+        self.dropped: list[str] = []
+        self.stale_head: torch.Tensor | None = None
+        """The output head that it keeps whatever it loads, as vLLM on CPUs does where embeddings are tied."""
+        self.longest = 2048
+        self.key = ""
+        self.config: dict[str, Any] = {
+            "model_config": {"logprobs_mode": "raw_logprobs"},
+            "load_config": {"load_format": "auto"},
+            "lora_config": {"max_lora_rank": 16},
+        }
+        """What `/server_info` says; None: the server is not in development mode."""
         self.asked: list[dict[str, Any]] = []
         self.loaded: list[Path] = []
         self.tokens = self.busy = self.most_busy = 0
@@ -87,18 +98,21 @@ class Stub:
                     raise RefusedError(503, "sick")
                 return {}
             case "/v1/models", None:
-                return {"data": [{"id": self.name, "root": self.name, "max_model_len": 2048}]}
+                return {"data": [{"id": self.name, "root": self.name, "max_model_len": self.longest}]}
+            case "/server_info", None if self.config:
+                return {"vllm_config": self.config, "vllm_env": {}}
             case "/tokenize", {"prompt": text, "add_special_tokens": special}:
                 return {"tokens": self.tokenizer(text, add_special_tokens=special)["input_ids"]}
             case "/inference/v1/generate", {"token_ids": ids, "sampling_params": sampling}:
                 self.asked.append(body)
-                if body.get("model", self.name) not in (self.name, self.adapter):
+                model = self.adapters.get(body.get("model"), self.model)
+                if body.get("model", self.name) not in (self.name, *self.adapters):
                     raise RefusedError(404, f"The model `{body['model']}` does not exist.")
                 with self.lock:
                     self.busy += 1
                     self.most_busy = max(self.busy, self.most_busy)
                 try:
-                    return self.generate(ids, sampling)
+                    return self.generate(model, ids, sampling)
                 finally:
                     with self.lock:
                         self.busy -= 1
@@ -112,11 +126,21 @@ class Stub:
             case "/collective_rpc", {"method": "reload_weights", "kwargs": {"weights_path": folder}}:
                 self.load(Path(folder))
                 return {"results": [None]}
-            case "/v1/load_lora_adapter", {"lora_name": name, "lora_path": folder, "load_inplace": True}:
+            case "/v1/load_lora_adapter", {"lora_name": name, "lora_path": folder, **rest} if not rest:
                 from training.models.adapters import apply_adapter
 
-                self.must_be_paused(Path(folder))
-                self.model, self.adapter = apply_adapter(copy.deepcopy(self.base), Path(folder)).eval(), name
+                if name in self.adapters:
+                    raise RefusedError(400, f"The lora adapter '{name}' has already been loaded.")
+                if not Path(folder).is_dir():
+                    raise RefusedError(404, f"No adapter found for {folder}")
+                self.loaded.append(Path(folder))
+                self.adapters[name] = apply_adapter(copy.deepcopy(self.base), Path(folder)).eval()
+                return {}
+            case "/v1/unload_lora_adapter", {"lora_name": name}:
+                if name not in self.adapters:
+                    raise RefusedError(404, f"The lora adapter '{name}' cannot be found.")
+                del self.adapters[name]
+                self.dropped.append(name)
                 return {}
             case "/reset_prefix_cache", _:
                 self.loads += 1  # caches are made anew
@@ -143,8 +167,9 @@ class Stub:
             raise RefusedError(500, f"missing {missing}, unexpected {unexpected}")
 
     @torch.inference_mode()
-    def generate(self, prompt: list[int], sampling: dict[str, Any]) -> dict[str, Any]:
-        """Token by token; weights change between tokens at most."""
+    def generate(self, model: Any, prompt: list[int], sampling: dict[str, Any]) -> dict[str, Any]:
+        """Token by token; weights change between tokens at most. A window that is too small shortens the completion."""
+        most = min(sampling["max_tokens"], self.longest - len(prompt))
         if unknown := set(sampling) - KNOWN:
             raise RefusedError(400, f"unknown sampling parameters {unknown}")
         if sampling["stop"] and not sampling["detokenize"]:
@@ -156,7 +181,7 @@ class Stub:
         scores: list[dict[str, Any]] = []
         names: list[str] = []
         cache, cached, reason = None, -1, "length"
-        while len(ids) < sampling["max_tokens"]:
+        while len(ids) < most:
             self.before_token(self)
             self.running.wait()
             with self.lock:
@@ -167,10 +192,11 @@ class Stub:
                 if cached != self.loads:
                     cache, cached = None, self.loads
                 fed = [*prompt, *ids] if cache is None else ids[-1:]
-                states, cache = run_body(self.model, torch.tensor([fed]), cache=cache, use_cache=True)
+                states, cache = run_body(model, torch.tensor([fed]), cache=cache, use_cache=True)
                 name = self.version
                 self.tokens += 1
-            logits = run_head(self.model, states)[0, -1]
+            logits = run_head(model, states) if self.stale_head is None else states @ self.stale_head.T
+            logits = logits[0, -1]
             token = _draw(logits, sampling, generator)
             ids.append(token)
             names.append(name)
@@ -226,6 +252,8 @@ class _Handler(BaseHTTPRequestHandler):
         if stub.dead:
             raise ConnectionAbortedError
         try:
+            if stub.key and self.headers["Authorization"] != f"Bearer {stub.key}" and self.path.startswith("/v1"):
+                raise RefusedError(401, "Unauthorized")
             right = stub.answer(self.path, body)
             status, sent = stub.fault(self.path, right) or (200, json.dumps(right).encode())
         except RefusedError as refused:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.training.vllm.stub import drawn, requests
 from training.errors import ServerError
-from training.samplers.vllm.sampler import VllmSampler
+from training.samplers.servers.sampler import ServerSampler
 
 
 def changed(**fields):
@@ -37,12 +37,12 @@ MALFORMED = {
     "ids that are text": (changed(token_ids=lambda c: ["a"]), r"token_ids\[0\]"),
     "no tokens": (changed(token_ids=lambda c: []), r"len\(token_ids\) is 0"),
     "too many tokens": (changed(token_ids=lambda c: [1] * 99), r"len\(token_ids\) is 99; must be 1 to 5 "),
-    "fewer scores": (changed(logprobs=lambda c: {"content": []}), r"len\(logprobs.content\) is 0; must be \d"),
-    "scores of other ids": (changed(token_ids=lambda c: [i ^ 1 for i in c["token_ids"]]), r"content\[0\].token_id"),
+    "fewer scores": (changed(logprobs=lambda c: {"content": []}), r"len\(logprobs\) is 0; must be \d"),
+    "scores of other ids": (changed(token_ids=lambda c: [i ^ 1 for i in c["token_ids"]]), r"logprobs\[0\].token_id"),
     "NaN": (changed(logprobs=scored(math.nan)), "cannot be read: JSON is malformed"),
     "null": (changed(logprobs=scored(None)), r"Expected `float`, got `null`.*content.*logprob"),
-    "what vLLM sends for NaN": (changed(logprobs=scored(-9999.0)), r"content\[0\].logprob is -9999"),
-    "logits": (changed(logprobs=scored(3.5)), r"content\[0\].logprob is 3.5; .*raw_logprobs"),
+    "what vLLM sends for NaN": (changed(logprobs=scored(-9999.0)), r"logprobs\[0\] is -9999"),
+    "logits": (changed(logprobs=scored(3.5)), r"logprobs\[0\] is 3.5; .*raw_logprobs"),
     "no scores": (changed(logprobs=lambda c: None), r"Expected `object`, got `null` - at `\$.choices\[0\].logprobs`"),
     "aborted": (changed(finish_reason=lambda c: "abort"), "finish_reason is 'abort'; must be stop or length"),
     "other weights": (
@@ -73,7 +73,7 @@ def test_what_a_server_answers_is_checked(policy, stubs, connect, kind):
     servers.push(0)
     stubs[0].fault = fault
     with pytest.raises(ServerError, match=message) as caught:
-        drawn(VllmSampler(servers, policy, 5), requests(policy, problems=1, samples=1))
+        drawn(ServerSampler(servers, policy, 5), requests(policy, problems=1, samples=1))
     assert stubs[0].url in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -86,5 +86,5 @@ def test_a_server_that_takes_too_long_is_given_up(policy, stubs, connect):
     with pytest.raises(
         ServerError, match=f"no vLLM server is left: {stubs[0].url}: /inference/v1/generate: no answer in 10 s"
     ):
-        drawn(VllmSampler(servers, policy, 1), requests(policy, problems=1, samples=1))
+        drawn(ServerSampler(servers, policy, 1), requests(policy, problems=1, samples=1))
     given_up.set()

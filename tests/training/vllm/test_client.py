@@ -14,12 +14,12 @@ from safetensors.torch import load_file
 
 from tests.training.vllm.stub import Stub, drawn, requests
 from training.algorithms.loss import Loss
-from training.config import ConfigError, OptimizerSection, TrainConfig
+from training.config import OptimizerSection
 from training.errors import ServerError
 from training.learners.local import LocalLearner
 from training.models.batching import sequence_logprobs
 from training.records import WeightedSequence
-from training.samplers.vllm.sampler import VllmSampler
+from training.samplers.servers.sampler import ServerSampler
 
 
 def move(policy, by=0.2):
@@ -38,15 +38,18 @@ def under(policy, rollout):
 
 def test_servers_sample_from_the_weights_that_were_pushed_last(policy, stubs, connect, tmp_path):
     servers = connect(*stubs)
-    sampler = VllmSampler(servers, policy, 6)
+    sampler = ServerSampler(servers, policy, 6)
     for version in (3, 4):
         servers.push(version)
         for rollout in drawn(sampler, requests(policy)).values():
             assert rollout.policy_version == version
             assert under(policy, rollout) == pytest.approx(rollout.logprobs, abs=1e-4)
         move(policy)
-    assert [[path.name for path in stub.loaded] for stub in stubs] == [["version-3", "version-4"]] * 2
-    assert [path.name for path in (tmp_path / "served").iterdir()] == ["version-4"]
+    pushed = [f"{servers.label}3", f"{servers.label}4"]
+    assert [[path.name for path in stub.loaded] for stub in stubs] == [pushed] * 2
+    assert [path.name for path in (tmp_path / "served").iterdir()] == pushed[1:]
+    servers.close()
+    assert not (tmp_path / "served").exists()
 
 
 @pytest.mark.parametrize("tied", [False, True])
@@ -54,14 +57,13 @@ def test_weights_have_the_type_that_is_computed_in(policy, connect, tied):
     config = type(policy.model.config).from_dict({**policy.model.config.to_dict(), "tie_word_embeddings": tied})
     section = policy.section.model_copy(update={"dtype": "bfloat16"})
     stub = Stub(replace(policy, model=type(policy.model)(config)))
-    servers = connect(stub)
-    servers._policy = replace(policy, model=type(policy.model)(config), section=section)
-    servers.push(1)
+    ours = replace(policy, model=type(policy.model)(config), section=section)
+    connect(stub, policy=ours).push(1)
     found = load_file(stub.loaded[0] / "model.safetensors")
     assert {tensor.dtype for tensor in found.values()} == {torch.bfloat16}
     assert ("lm_head.weight" in found) is not tied
-    ours, theirs = servers._policy.model.state_dict(), stub.model.state_dict()
-    assert all(torch.equal(ours[name].bfloat16().float(), theirs[name]) for name in ours)
+    pushed, loaded = ours.model.state_dict(), stub.model.state_dict()
+    assert all(torch.equal(pushed[name].bfloat16().float(), loaded[name]) for name in pushed)
     stub.die()
 
 
@@ -81,44 +83,82 @@ def test_a_caller_that_waits_for_samples_is_asked_meanwhile_whether_to_go_on(pol
     servers.push(0)
     held = threading.Event()
     stubs[0].before_token = lambda stub: held.wait()
-    batches = VllmSampler(servers, policy, 2).sample(requests(policy))
+    batches = ServerSampler(servers, policy, 2).sample(requests(policy))
     assert next(batches) == []
     held.set()
     assert len([each for batch in batches for each in batch]) == 4
 
 
-def test_an_adapter_alone_is_pushed_where_only_it_is_trained(policy, connect):
-    pytest.importorskip("peft")
-    from training.models.adapters import new_adapter
+def test_an_adapter_alone_is_pushed_under_a_name_of_its_own_for_each_version(adapted, connect):
+    policy, stub = adapted
+    servers = connect(stub, policy=policy)
+    sampler = ServerSampler(servers, policy, 6)
+    for version in (1, 2):
+        sampler.follow(version)
+        assert not list(stub.loaded[-1].glob("model*"))
+        for rollout in drawn(sampler, requests(policy)).values():
+            assert rollout.policy_version == version
+            assert under(policy, rollout) == pytest.approx(rollout.logprobs, abs=1e-4)
+        move(policy)
+    names = [f"{servers.label}1", f"{servers.label}2"]
+    assert list(dict.fromkeys(body["model"] for body in stub.asked)) == names
+    assert stub.dropped == names[:1]
+    assert [each.name for each in stub.loaded[-1].parent.iterdir()] == names[1:]
+    servers.close()
+    assert stub.dropped == names  # a server is left as it was found
 
-    stub = Stub(policy)
-    stub.base = copy.deepcopy(policy.model)  # served as it was before training; an adapter comes on top
-    section = policy.section.model_copy(update={"lora_rank": 2})
-    adapted = replace(policy, model=new_adapter(policy.model, section).eval(), section=section)
-    with torch.no_grad():
-        for parameter in adapted.trained:
-            parameter.normal_(std=0.3, generator=torch.Generator().manual_seed(1))
-    servers = connect(stub)
-    servers._policy = adapted
+
+def hold_each(stub, requests, pushed):
+    """Hold each request, which has a thread of its own, after four tokens. Returns what waits for all of them."""
+    begun: dict[int, int] = {}
+
+    def hold(_):
+        begun[threading.get_ident()] = begun.get(threading.get_ident(), 0) + 1
+        if begun[threading.get_ident()] > 4:
+            pushed.wait()
+
+    def all_begun():
+        while sum(tokens > 4 for tokens in begun.copy().values()) < requests:
+            time.sleep(0.01)
+
+    stub.before_token = hold
+    return all_begun
+
+
+def test_requests_in_flight_keep_the_adapter_that_they_began_with_until_their_end(adapted, connect):
+    policy, stub = adapted
+    servers = connect(stub, policy=policy)
+    sampler, wanted = ServerSampler(servers, policy, 12), requests(policy, samples=1)
+    sampler.follow(0)
+    pushed = threading.Event()
+    all_begun = hold_each(stub, 2, pushed)
+    sampler.ahead(wanted)
+    all_begun()
+    old = copy.deepcopy(policy)
+    move(policy)
     servers.push(1)
-    (folder,) = stub.loaded
-    assert not list(folder.glob("model*"))
-    for rollout in drawn(VllmSampler(servers, adapted, 6), requests(adapted)).values():
-        assert under(adapted, rollout) == pytest.approx(rollout.logprobs, abs=1e-4)
-    assert {body["model"] for body in stub.asked} == {"rltf"}
-    stub.die()
+    assert stub.dropped == []
+    assert len(list(stub.loaded[0].parent.iterdir())) == 2
+    pushed.set()
+    rollouts = list(drawn(sampler, wanted).values())
+    assert [rollout.policy_version for rollout in rollouts] == [0, 0]
+    assert sampler.metrics(1, rollouts)["sampler/crossed"] == 0
+    for rollout in rollouts:
+        assert under(old, rollout) == pytest.approx(rollout.logprobs, abs=1e-4)
+    while not stub.dropped:  # it is dropped beside the answer
+        time.sleep(0.01)
+    assert stub.dropped == [f"{servers.label}0"]
 
 
 def test_samples_whose_weights_change_on_the_way_are_counted_and_have_the_older_version(policy, stubs, connect):
     servers = connect(stubs[0])
-    sampler = VllmSampler(servers, policy, 12)
+    sampler = ServerSampler(servers, policy, 12)
     servers.push(0)
     pushed = threading.Event()
-    stubs[0].before_token = lambda stub: stub.tokens < 8 or pushed.wait()
+    all_begun = hold_each(stubs[0], 2, pushed)
     wanted = requests(policy, samples=1)
     sampler.ahead(wanted)
-    while stubs[0].tokens < 8:
-        time.sleep(0.01)
+    all_begun()
     move(policy)
     servers.push(1)
     pushed.set()
@@ -136,7 +176,7 @@ def test_samples_whose_weights_change_on_the_way_are_counted_and_have_the_older_
 def test_a_sample_that_lags_is_weighted_by_the_clipped_ratio_to_the_policy_that_wrote_it(policy, stubs, connect):
     servers = connect(stubs[0])
     servers.push(0)
-    rollouts = list(drawn(VllmSampler(servers, policy, 8), requests(policy)).values())
+    rollouts = list(drawn(ServerSampler(servers, policy, 8), requests(policy)).values())
     sequences = [
         WeightedSequence(
             each.prompt_ids,
@@ -175,7 +215,7 @@ def test_requests_are_spread_over_the_servers_and_each_has_at_most_so_many(polic
     servers.push(0)
     for stub in stubs:
         stub.before_token = lambda stub: time.sleep(0.01)
-    assert len(drawn(VllmSampler(servers, policy, 4), requests(policy, problems=6))) == 12
+    assert len(drawn(ServerSampler(servers, policy, 4), requests(policy, problems=6))) == 12
     assert all(stub.asked for stub in stubs)
     assert [stub.most_busy for stub in stubs] == [2, 2]
 
@@ -184,7 +224,7 @@ def test_a_server_that_dies_leaves_its_requests_to_the_others_and_they_end_the_s
     told = []
     servers = connect(*stubs, tell=told.append)
     servers.push(0)
-    sampler, wanted = VllmSampler(servers, policy, 10), requests(policy, problems=4)
+    sampler, wanted = ServerSampler(servers, policy, 10), requests(policy, problems=4)
     undisturbed = drawn(sampler, wanted)
 
     def dies(stub):
@@ -209,7 +249,7 @@ def test_a_lost_server_is_asked_again_once_it_takes_new_weights(policy, stubs, c
     told = []
     servers = connect(*stubs, tell=told.append)
     servers.push(0)
-    sampler = VllmSampler(servers, policy, 4)
+    sampler = ServerSampler(servers, policy, 4)
     stubs[0].sick = True
     stubs[0].fault = lambda path, answer: (500, b"engine is dead") if "generate" in path else None
     assert len(drawn(sampler, requests(policy))) == 4
@@ -220,53 +260,57 @@ def test_a_lost_server_is_asked_again_once_it_takes_new_weights(policy, stubs, c
     assert servers.counts()["sampler/servers"] == 2
     assert told[1:] == [f"vLLM server {stubs[0].url} is back"]
     assert {each.policy_version for each in drawn(sampler, requests(policy)).values()} == {2}
-    assert stubs[0].loaded[-1].name == "version-2"
+    assert stubs[0].loaded[-1].name == f"{servers.label}2"
 
 
-def test_servers_of_another_model_or_tokenizer_are_refused_in_one_line(policy, stubs, connect):
-    stubs[0].name = "somebody/else"
-    with pytest.raises(ConfigError, match=f"sampler.servers: {stubs[0].url} serves 'somebody/else', not model.name"):
-        connect(*stubs)
-    stubs[0].name = stubs[1].name
-    stubs[1].fault = lambda path, answer: (200, b'{"tokens": [1, 2]}') if path == "/tokenize" else None
-    with pytest.raises(ConfigError, match=f"{stubs[1].url} has another tokenizer"):
-        connect(*stubs)
-    stubs[1].die()
-    with pytest.raises(ConfigError, match=f"sampler.servers: {stubs[1].url}: /v1/models: ClientConnectorError"):
-        connect(*stubs)
-
-
-@pytest.mark.parametrize("path", ["/pause", "/collective_rpc", "/reset_prefix_cache", "/update_weight_version"])
-def test_weights_that_a_server_does_not_take_are_told_of_in_one_line(policy, stubs, connect, path):
+def test_a_server_that_keeps_an_old_output_head_is_found_by_its_log_probabilities(policy, stubs, connect):
     servers = connect(*stubs)
-    stubs[1].fault = lambda asked, answer: (404, b"Not Found") if asked.startswith(path) else None
-    with pytest.raises(ServerError, match=f"new weights: {stubs[1].url}{path}.*HTTP 404.*development mode") as caught:
-        servers.push(1)
+    sampler = ServerSampler(servers, policy, 4)
+    sampler.follow(0)
+    assert sampler.metrics(0, [])["sampler/disagreement"] < 1e-4
+    stubs[1].stale_head = policy.model.get_output_embeddings().weight.detach().clone()
+    sampler.follow(0)
+    move(policy)
+    said = f"vLLM server {stubs[1].url} does not sample from the learner's weights: after version 1 was pushed, "
+    with pytest.raises(ServerError, match=said + r".* differ .* by 0\.\d+ on average .* allowed are 0.001 ") as caught:
+        sampler.follow(1)
     assert "\n" not in str(caught.value)
+
+
+def test_a_push_that_changes_nothing_is_found(policy, stubs, connect):
+    sampler = ServerSampler(connect(stubs[0]), policy, 4)
+    sampler.follow(0)
+    stubs[0].load = lambda folder: None
+    move(policy, by=0.05)
+    with pytest.raises(ServerError, match="after version 1 was pushed"):
+        sampler.follow(1)
+
+
+def test_an_adapter_that_changes_nothing_is_found(adapted, connect, monkeypatch):
+    policy, stub = adapted
+    sampler = ServerSampler(connect(stub, policy=policy), policy, 4)
+    monkeypatch.setattr("training.models.adapters.apply_adapter", lambda model, folder: model)
+    with pytest.raises(ServerError, match="does not sample from the learner's weights: after version 1 was pushed"):
+        sampler.follow(1)
+
+
+def test_requests_in_flight_are_taken_off_a_server_that_does_not_take_new_weights(policy, stubs, connect):
+    servers = connect(*stubs)
+    sampler, wanted = ServerSampler(servers, policy, 4), requests(policy)
+    sampler.follow(0)
+    before, held = stubs[0].tokens, threading.Event()
+    stubs[0].before_token = lambda stub: stub.tokens < before + 2 or held.wait()
+    sampler.ahead(wanted)
+    while stubs[0].tokens < before + 2:
+        time.sleep(0.01)
+    stubs[0].fault = lambda path, answer: (500, b"Worker failed") if path == "/collective_rpc" else None
+    servers.push(1)  # the first server is paused for good
+    assert len(drawn(sampler, wanted)) == 4
+    assert sampler.metrics(1, [])["sampler/servers"] == 1
+    held.set()
 
 
 def test_a_cache_that_is_not_forgotten_is_an_error(policy, stubs, connect):
     stubs[0].fault = lambda path, answer: (200, b'{"success": false}') if "cache" in path else None
     with pytest.raises(ServerError, match=f"{stubs[0].url}/reset_prefix_cache.*success is false"):
         connect(stubs[0]).push(1)
-
-
-@pytest.mark.parametrize(
-    ("keys", "message"),
-    [
-        ({"backend": "vllm"}, "sampler.servers: .*needs one or more"),
-        ({"servers": "http://a:8000"}, "sampler.servers: .*no other has any"),
-        ({"backend": "vllm", "servers": "a:8000"}, r"sampler.servers.0: 'a:8000' is not allowed; .*http://host:8000"),
-        ({"ahead": "true"}, "sampler.ahead: only servers .* not backend 'transformers'"),
-    ],
-)
-def test_settings_that_do_not_fit_are_named(keys, message):
-    with pytest.raises(ConfigError, match=message):
-        TrainConfig.load(overrides={f"sampler.{name}": value for name, value in keys.items()})
-
-
-def test_sampling_ahead_needs_the_ratio():
-    given = {"sampler.backend": "vllm", "sampler.servers": "http://a:1,http://b:2/", "sampler.ahead": True}
-    assert TrainConfig.load(overrides=given).sampler.servers == ("http://a:1", "http://b:2/")
-    with pytest.raises(ConfigError, match="an older policy's samples need the ratio"):
-        TrainConfig.load(overrides={**given, "objective.algorithm": "rltf_paper"})

@@ -14,6 +14,8 @@ from training.cli import main
 from training.config import ModelSection
 from training.models.policy import load_policy
 
+pytestmark = pytest.mark.slow
+
 SMALL = {
     "data.limit": 12,
     "data.held_out_limit": 2,
@@ -71,10 +73,10 @@ def test_a_run_is_the_same_on_any_servers_and_after_the_last_of_them_died(tmp_pa
     assert metric(run, "sampler/lag") == {1: 0, 2: 0, 3: 0}
     assert metric(run, "sampler/servers") == {1: 2, 2: 2, 3: 2}
     assert all(stub.asked for stub in stubs)
-    assert [path.name for path in stubs[0].loaded] == [f"version-{step}" for step in range(4)]
+    assert [path.name.rpartition("-")[2] for path in stubs[0].loaded] == ["0", "1", "2", "3"]
 
     def dies(stub):
-        stub.dead = stub.version.endswith("/2")
+        stub.dead = stub.version.endswith("-2")
 
     mortal = Stub(served_policy)
     mortal.before_token = dies
@@ -83,7 +85,8 @@ def test_a_run_is_the_same_on_any_servers_and_after_the_last_of_them_died(tmp_pa
     said = capsys.readouterr().err.splitlines()[-1]
     assert f"no vLLM server is left: {mortal.url}" in said
     assert f"go on with --resume from {tmp_path}/died/checkpoints/step-2" in said
-    assert train(tmp_path, "died", stubs[:1], "--evaluation.every", "0", "--resume") == 0
+    resume = ["train", "--run", "died", "--run.folder", str(tmp_path), "--resume"]
+    assert main([*resume, "--sampler.servers", stubs[0].url]) == 0  # the rest is as the run has it
     assert weights(tmp_path / "died") == weights(run)
     mortal.die()
 
@@ -103,6 +106,33 @@ def test_servers_of_another_model_end_the_command_before_it_begins(tmp_path, stu
     assert said == [
         f"rltf train: sampler.servers: {stubs[0].url} serves 'somebody/else', not model.name 'embedded:short'"
     ]
+    assert not (tmp_path / "refused").exists()
+
+
+def test_a_run_whose_server_keeps_an_old_output_head_is_refused_or_stopped(tmp_path, stubs, served_policy, capsys):
+    head = served_policy.model.get_output_embeddings().weight.detach().clone()
+    stubs[1].stale_head = head * 1.1
+    assert train(tmp_path, "refused", stubs) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert f"rltf train: sampler.servers: vLLM server {stubs[1].url} does not sample from the learner's" in said[0]
+    assert not (tmp_path / "refused").exists()
+
+    stubs[1].stale_head = head  # right until the weights change
+    assert train(tmp_path, "stopped", stubs, "--evaluation.every", "0") == 1
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert f"vLLM server {stubs[1].url} does not sample from the learner's weights: after version 1" in said
+    assert "go on with --resume from" in said
+    assert main(["train", "--run", "stopped", "--run.folder", str(tmp_path), "--resume"]) == 2
+    assert "learner's weights: after version 1 was pushed" in capsys.readouterr().err
+
+
+def test_a_window_that_is_too_small_is_told_of_before_the_run(tmp_path, stubs, capsys):
+    stubs[0].longest = 40
+    assert train(tmp_path, "refused", stubs) == 2
+    said = capsys.readouterr().err
+    assert "a completion of 24 do not fit into the 40 that the servers take" in said
+    assert not (tmp_path / "refused").exists()
 
 
 def test_an_evaluation_samples_on_servers_and_finds_what_this_process_does(tmp_path, stubs, capsys):
@@ -111,7 +141,7 @@ def test_an_evaluation_samples_on_servers_and_finds_what_this_process_does(tmp_p
     assert main([*words, "--out", str(tmp_path / "here")]) == 0
     servers = ",".join(stub.url for stub in stubs)
     assert main([*words, "--out", str(tmp_path / "there"), "--servers", servers]) == 0
-    assert sum(len(stub.asked) for stub in stubs) == 3
+    assert sum(body["sampling_params"]["temperature"] == 0 for stub in stubs for body in stub.asked) == 3
     here, there = (
         [json.loads(line)["program"] for line in (tmp_path / name / "samples.jsonl").read_text().splitlines()]
         for name in ("here", "there")

@@ -178,7 +178,7 @@ def _weakest(starts: list[Future[Start]]) -> Isolation:
             " if others reserve the cluster's CPUs, give a smaller number"
         )
     found = []
-    for start in (each.result() for each in starts):
+    for start in (future.result() for future in starts):
         if start.isolation is None:
             raise SandboxError(f"feedback.backend 'ray': node {start.node}: {start.refusal}")
         found.append(start.isolation)

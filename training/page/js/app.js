@@ -29,7 +29,7 @@ export function mount(root, source) {
   const unsubscribe = store.subscribe((state) => {
     [...parts, ...main].forEach((part) => part.paint(state));
   });
-  const theme = followTheme(view, source.theme);
+  const theme = followTheme(view, source.theme, () => store.update({}));
   const undo = [unsubscribe, followRecord(store, source), followSearch(store, source), followLink(store, source), curves?.close, theme.stop, onResize(view, () => [theme.look(), store.update({})])];
   connection = source.connect?.(store) ?? null;
   view.addEventListener("keydown", (event) => viewKey({ store, source, view, help, list }, event));
@@ -91,11 +91,14 @@ function followRecord(store, source) {
   });
 }
 
-/** Accents follow the host's theme: read off the colour its text has, whoever set it. */
-function followTheme(view, theme) {
+/** Accents follow the host's theme: read off the colour its text has, whoever set it. `changed` draws anew what is drawn on a canvas. */
+function followTheme(view, theme, changed) {
   const look = () => {
     const [red, green, blue] = (getComputedStyle(view).color.match(/[\d.]+/g) ?? [0, 0, 0]).map(Number);
-    view.dataset.dark = String(theme ? theme === "dark" : 0.299 * red + 0.587 * green + 0.114 * blue > 140);
+    const dark = String(theme ? theme === "dark" : 0.299 * red + 0.587 * green + 0.114 * blue > 140);
+    if (view.dataset.dark === dark) return;
+    view.dataset.dark = dark;
+    changed();
   };
   if (theme) view.dataset.theme = theme;
   look();

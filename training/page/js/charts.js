@@ -46,7 +46,7 @@ function toolbar(store) {
     const id = `own-${list.reduce((most, each) => Math.max(most, Number(each.id.slice(4)) || 0), 0) + 1}`;
     if (name) set({ list: [...list, { id, title: name, names: [name] }] });
   };
-  let known = "";
+  let known = null;
   const paint = ({ charts, metrics }) => {
     const names = [...metrics.keys()].sort();
     if (known !== names.join()) {

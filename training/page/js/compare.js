@@ -1,4 +1,4 @@
-// Two samples side by side: lines aligned, each with its heat, and what each line's tokens got in sum.
+// Two samples side by side: lines aligned, each with its heat, and what its tokens got on average beyond what the whole program got.
 // Not here: choosing them (a sample is pinned, another is chosen).
 
 import { drawLine } from "./lines.js";
@@ -40,7 +40,7 @@ export function sideBySide(pinned, record, component) {
     const same = equal(pair);
     return h("tr", { class: same ? "same" : "differs" }, cells(sides[0], left, same ? "" : "−"), cells(sides[1], right, same ? "" : "+"));
   });
-  const heads = [pinned, record].map((each) => h("th", { scope: "col", colspan: 2 }, inline(label(each)), h("div", { class: "why" }, `${each.verdict}, mean reward ${number(meanReward(each), { sign: true, digits: 2 })}`)));
+  const heads = [pinned, record].map((each) => h("th", { scope: "col", colspan: 2 }, inline(label(each)), h("div", { class: "why" }, `${each.verdict}, mean reward ${number(meanReward(each), { sign: true, digits: 2 })}`, sharedText(each, component))));
   return [pinned.problem_id === record.problem_id ? null : h("p", { class: "said" }, "two different problems"), h("table", { class: "compare" }, h("thead", {}, h("tr", {}, heads)), h("tbody", {}, rows))];
 }
 
@@ -48,19 +48,27 @@ function label(record) {
   return `${record.problem_id}, step ${record.step ?? "–"}, sample ${record.sample ?? "–"}`;
 }
 
-function side(record, component, largest) {
-  const lines = segmentLines(record);
-  const sums = lines.map((segments) => {
-    const tokens = new Set(segments.map((segment) => segment.token).filter((token) => token >= 0));
-    return [...tokens].reduce((sum, token) => sum + (tokenValue(record.tokens[token], component) ?? 0), 0);
-  });
-  return { lines, sums, record, all: findings(record), component, largest, uniform: uniformOf(record, component), texts: lines.map((segments) => segments.map((segment) => segment.text).join("").replace(/\n$/, "")) };
+/** What the numbers beside the lines leave out. */
+function sharedText(record, component) {
+  const uniform = uniformOf(record, component);
+  return uniform && `; every token ${number(uniform.value, { sign: true, digits: 2 })}, beside a line: its mean beyond that`;
 }
 
-function cells({ lines, sums, ...drawing }, line, sign) {
+function side(record, component, largest) {
+  const lines = segmentLines(record);
+  const uniform = uniformOf(record, component);
+  const means = lines.map((segments) => {
+    const tokens = [...new Set(segments.map((segment) => segment.token).filter((token) => token >= 0))];
+    const beyond = tokens.reduce((sum, token) => sum + (tokenValue(record.tokens[token], component) ?? 0) - (uniform?.value ?? 0), 0);
+    return tokens.length ? beyond / tokens.length : null; // a sum would grow with the line's length
+  });
+  return { lines, means, record, all: findings(record), component, largest, uniform, texts: lines.map((segments) => segments.map((segment) => segment.text).join("").replace(/\n$/, "")) };
+}
+
+function cells({ lines, means, ...drawing }, line, sign) {
   if (line === null) return [h("td", { class: "absent", colspan: 2 })];
   return [
     h("td", { class: "line-code" }, h("span", { class: "sign" }, sign || " "), drawLine(lines[line], drawing).parts),
-    h("td", { class: "amount" }, number(sums[line], { sign: true, digits: 2 })),
+    h("td", { class: "amount" }, means[line] === null || Math.abs(means[line]) < 0.005 ? "" : number(means[line], { sign: true, digits: 2 })),
   ];
 }

@@ -59,10 +59,10 @@ function leave(store) {
   store.update({ record: store.get().original, original: null, token: null });
 }
 
-/** Mean over a record's tokens of their total reward. */
+/** Mean over a record's tokens of their total reward; as the list has it where the record has none. */
 export function meanReward(record) {
   const tokens = record.tokens ?? [];
-  return tokens.length ? tokens.reduce((sum, token) => sum + token.reward, 0) / tokens.length : null;
+  return tokens.length ? tokens.reduce((sum, token) => sum + token.reward, 0) / tokens.length : (record.reward ?? null);
 }
 
 function comparison(before, after) {

@@ -3,7 +3,7 @@
 
 import { h, inline, percent, replace } from "./dom.js";
 
-const GLYPHS = { gone: "✗", running: "●", evaluating: "◐", paused: "❚❚", finished: "✓", stopped: "■", failed: "✗", starting: "…", connecting: "…" };
+const GLYPHS = { gone: "✗", running: "●", evaluating: "◐", paused: "❚❚", finished: "✓", stopped: "■", failed: "✗", unreadable: "?", starting: "…", connecting: "…" };
 
 /** The header panel. */
 export function header(store, source, ask) {
@@ -28,8 +28,8 @@ export function header(store, source, ask) {
     replace(result, heldOut(state), state.unfinite ? ` ⚠ ${state.unfinite} metric values are not finite (NaN or infinite)` : null);
     follow.setAttribute("aria-pressed", String(state.follow));
     buttons?.paint(state);
-    notice.hidden = !state.notice;
-    replace(notice, state.notice);
+    notice.hidden = !(run.failure || state.notice);
+    replace(notice, run.failure ? inline(run.failure) : state.notice);
   };
   return { element, paint };
 }

@@ -2,8 +2,8 @@
 // then all of the sample's diagnostics.
 // Not here: the program's text (code) or its tests (tests).
 
-import { h, inline, number, replace } from "./dom.js";
-import { addsUp, componentsOf, covering, findings, provenance, scaleOf, shownComponent, tokenValue, whyZero } from "./record.js";
+import { h, inline, number, percent, replace } from "./dom.js";
+import { addsUp, componentsOf, covering, findings, provenance, scaleOf, shareOf, shownComponent, tokenValue, whyMoved, whyZero } from "./record.js";
 
 /** The inspector panel. */
 export function inspector(store) {
@@ -40,14 +40,15 @@ function tokenView({ record, token }) {
   if (!record) return null;
   const entry = record.tokens?.[token];
   if (!entry) {
-    const what = record.tokens?.length ? "Click a token, or move with the arrow keys, to see what its reward is made of." : "No tokens: this program was not sampled by a model.";
+    const what = record.tokens?.length ? "Click a token, or move with the arrow keys, to see what its reward is made of." : record.bare ? "This file keeps no tokens of this sample." : "No tokens: this program was not sampled by a model.";
     return [h("h2", {}, "Token"), h("p", { class: "empty" }, what)];
   }
   return [
     h("h2", {}, `Token ${token + 1} of ${record.tokens.length}`),
     h("div", { class: "token-text" }, entry.text ? inline(entry.text) : "(no text: a special token)"),
-    h("dl", { class: "facts" }, fact("id", entry.id ?? "–"), fact("bytes", `${entry.start_byte}–${entry.end_byte}`), fact("log-prob", number(entry.logprob)), fact("advantage", number(entry.advantage, { sign: true })), baselineFacts(record)),
+    h("dl", { class: "facts" }, fact("id", entry.id ?? "–"), fact("bytes", `${entry.start_byte}–${entry.end_byte}`), fact("log-prob", number(entry.logprob)), fact("advantage", number(entry.advantage, { sign: true })), fact("share of it", percent(shareOf(record, token))), baselineFacts(record)),
     whyZero(record, token) ? h("p", { class: "why-zero" }, `Advantage 0: ${whyZero(record, token)}`) : null,
+    whyMoved(record, token) ? h("p", { class: "why-moved" }, `Credit: ${inline(whyMoved(record, token))}`) : null,
     partsView(record, token),
     coveringView(record, token),
   ];

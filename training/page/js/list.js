@@ -33,7 +33,7 @@ export function sampleList(store) {
   const paint = (state) => {
     const changed = !painted || ["samples", "filters", "sort", "weights", "found"].some((key) => painted[key] !== state[key]);
     if (changed) {
-      const anchor = topRow(view);
+      const anchor = topRow(view, state.follow || painted?.filters !== state.filters);
       view.shown = sortSamples(reweighed(filterSamples(state.samples, state.filters, state.found), state.weights), state.sort);
       view.largest = view.shown.reduce((most, sample) => Math.max(most, Math.abs(sample.reward)), 1e-9);
       controls.paint(state);
@@ -61,9 +61,9 @@ export function choose(store, seq) {
   store.update({ selected: seq, follow: false });
 }
 
-/** What one reads: the first row in sight, unless the list stands at its top, where new rows should appear. */
-function topRow({ box, shown }) {
-  if (!box.scrollTop) return null;
+/** What one reads: the first row in sight, unless the list stands at its top and what is new should `appear` there. */
+function topRow({ box, shown }, appear) {
+  if (!box.scrollTop && appear) return null;
   const place = Math.floor(box.scrollTop / ROW);
   return shown[place] ? { seq: shown[place].seq, above: box.scrollTop - place * ROW } : null;
 }

@@ -73,6 +73,18 @@ export function whyZero(record, token) {
   return "Its reward equals its baseline, or the algorithm gives the credit to other tokens.";
 }
 
+/** A token's share of all advantage that the sample's tokens carry, 0..1; null where none is known. */
+export function shareOf(record, token) {
+  const sizes = record.tokens.map((each) => Math.abs(tokenValue(each, "advantage") ?? 0));
+  const all = sizes.reduce((sum, size) => sum + size, 0);
+  return all ? sizes[token] / all : null;
+}
+
+/** Why the algorithm moved a token's advantage, in words; "" where it did not. */
+export function whyMoved(record, token) {
+  return (record.moves ?? []).find(([first, last]) => first <= token && token < last)?.[2] ?? "";
+}
+
 /** The program's bytes: exact where the record carries them, else those of its text. */
 export function programBytes(record) {
   if (record.program_b64) return Uint8Array.from(atob(record.program_b64), (character) => character.charCodeAt(0));

@@ -32,13 +32,13 @@ const TEST_VERDICTS = { p: "passed", f: "failed", e: "error", i: "infra" };
 /** What a page keeps of every sample: program, verdict, tests; no tokens. */
 function bareRecord(sample) {
   if (!sample) throw new Error("This file has no such sample.");
-  const { problem_id, step, sample: number, verdict, pass_ratio, error_type, program } = sample;
+  const { problem_id, step, sample: number, verdict, reward, pass_ratio, error_type, program } = sample;
   const tests = [...(sample.tests ?? "")].map((letter) => ({ verdict: TEST_VERDICTS[letter] ?? "error" }));
   const diagnostics = sample.marks.map((mark) => {
     const [letter, source, code] = mark.split(" ");
     return { category: CATEGORIES[letter], source, code, message: "", strength: null, line: null };
   });
-  return { bare: true, problem_id, step, sample: number, verdict, pass_ratio, error: error_type ? { kind: "error", type: error_type } : null, tests, program: program ?? "", diagnostics, tokens: [] };
+  return { bare: true, problem_id, step, sample: number, verdict, reward, pass_ratio, error: error_type ? { kind: "error", type: error_type } : null, tests, program: program ?? "", diagnostics, tokens: [] };
 }
 
 /** Another run as the store keeps it, from its metric rows. */

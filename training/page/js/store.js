@@ -77,7 +77,7 @@ export function withBatch(state, batch) {
     notes,
     about: batch.about ?? state.about,
     siblings: batch.siblings ?? state.siblings,
-    run: batch.run ? { ...state.run, ...batch.run, step: newestStep(state, batch) } : state.run,
+    run: batch.run ? { ...state.run, failure: null, ...batch.run, step: newestStep(state, batch) } : state.run,
     metrics: batch.metrics?.length ? addMetrics(state.metrics, batch.metrics.filter((row) => row[2] !== null)) : state.metrics,
     unfinite: state.unfinite + (batch.metrics ?? []).filter((row) => row[2] === null).length,
     samples: excess > 0 ? samples.slice(excess) : samples,

@@ -34,7 +34,7 @@ function table(record, { column, way }, order, choose) {
   const columns = componentsOf(record).filter(({ key }) => record.tokens.some((token) => tokenValue(token, key) !== null));
   const places = record.tokens.map((_, place) => place);
   if (column !== null) places.sort((left, right) => way * ((tokenValue(record.tokens[left], column) ?? 0) - (tokenValue(record.tokens[right], column) ?? 0)));
-  const head = h("tr", {}, h("th", { scope: "col" }, "#"), h("th", { scope: "col" }, "text"), h("th", { scope: "col" }, "id"),
+  const head = h("tr", {}, h("th", { scope: "col" }, "#"), h("th", { scope: "col", class: "piece" }, "text"), h("th", { scope: "col" }, "id"),
     columns.map(({ key, label }) => h("th", { scope: "col", "aria-sort": key === column ? (way > 0 ? "ascending" : "descending") : "none" }, h("button", { type: "button", class: "quiet", onclick: () => order(key) }, inline(label)))));
   const rows = places.slice(0, MOST_ROWS).map((place) => {
     const token = record.tokens[place];

@@ -14,7 +14,7 @@ export function testsView(record) {
     h("h2", {}, `Tests (${passed} of ${tests.length} passed)`),
     failing.slice(0, MOST).map((test) =>
       h("details", { class: "test", open: test === failing[0] }, h("summary", {}, `✗ test ${test.position + 1}: ${inline(test.verdict)}`),
-        ["input", "expected", "actual"].filter((key) => test[key] !== undefined && test[key] !== null).map((key) => [h("div", { class: "label" }, key), h("div", { class: "value" }, visible(test[key]) || "(nothing)")]))),
+        ["input", "expected", "actual", "note"].filter((key) => test[key] !== undefined && test[key] !== null).map((key) => [h("div", { class: "label" }, key), h("div", { class: "value" }, visible(test[key]) || "(nothing)")]))),
     failing.length > MOST ? h("p", { class: "empty" }, `and ${failing.length - MOST} more failing tests`) : null,
   ];
 }

@@ -8,32 +8,32 @@ from engine import (
     ErrorKind,
     Execution,
     Output,
-    Problem,
     ProgramError,
     StdinTest,
+    TestResult,
     Verdict,
-    outputs_match,
-    values_match,
 )
 from training.quality.amplify.shapes import Given
 
+_NOT_RUN = "not run (our own failure)"
 
-def disagreement(problem: Problem, outputs: Sequence[Output]) -> str:
-    """Say why the references' outputs for one input give no test. The text is empty if they give one."""
-    if any(output.infra_reason for output in outputs):
-        return "not run (our own failure)"
-    errors = [output.error for output in outputs if output.error is not None]
+
+def unanswered(output: Output) -> str:
+    """Say why a reference's output for one input gives no test. The text is empty if it gives one."""
+    if output.infra_reason:
+        return _NOT_RUN
+    return f"a reference ends with {output.error.kind}" if output.error is not None else ""
+
+
+def disagreement(results: Sequence[TestResult]) -> str:
+    """Say why results of all references on one test show that it is none. The text is empty if all passed."""
+    if any(result.verdict is Verdict.INFRA for result in results):
+        return _NOT_RUN
+    errors = [result.error for result in results if result.error is not None]
     if errors:
         return f"a reference ends with {errors[0].kind}"
-    first = outputs[0].value
-    for output in outputs[1:]:
-        if isinstance(first, str) and isinstance(problem.tests[0], StdinTest):
-            same = outputs_match(first, str(output.value), problem.comparison)
-        else:
-            same = values_match(first, output.value, problem.comparison) and type(first) is type(output.value)
-        if not same:
-            return "the references disagree, or one with itself"
-    return ""
+    agree = all(result.verdict is Verdict.PASSED for result in results)
+    return "" if agree else "the references disagree, or one with itself"
 
 
 def passed(execution: Execution, index: int) -> bool:

@@ -15,11 +15,13 @@ from __future__ import annotations
 import ast
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from random import Random
 from types import TracebackType
+from typing import TypeVar
 
 from engine import (
     CallTest,
@@ -28,9 +30,10 @@ from engine import (
     Problem,
     StdinTest,
     Test,
+    TestResult,
     Verdict,
 )
-from training.quality.amplify.agreement import catches, disagreement, given_up, key_of, passed
+from training.quality.amplify.agreement import catches, disagreement, given_up, key_of, passed, unanswered
 from training.quality.amplify.arguments import Calls
 from training.quality.amplify.proposals import inputs_in
 from training.quality.amplify.records import Added, Amplified, AmplifySettings, Candidate, Suspect
@@ -40,6 +43,8 @@ from training.quality.amplify.stdin import Inputs
 from training.quality.audit.bench import Bench, hurried, reseeded
 from training.quality.audit.mutants import Mutant
 from training.quality.audit.reading import ReadingError
+
+_Answer = TypeVar("_Answer", bound=Output | TestResult)
 
 OUR_FAILURE = "our own failure"
 _CALLS_OF_A_TEXT = 50
@@ -133,12 +138,12 @@ class Amplifier:
         added, caught = self._chosen(problem, tests, suspects, references, rejected)
         return replace(
             before,
-            problem=replace(problem, tests=(*problem.tests, *(each.test for each in added))),
+            problem=replace(problem, tests=(*problem.tests, *(addition.test for addition in added))),
             added=tuple(added),
             candidates=len(candidates),
             rejected=tuple(sorted(rejected.items())),
-            caught_after=before.caught_before + sum(each.mutant for each in caught),
-            programs_caught=sum(not each.mutant for each in caught),
+            caught_after=before.caught_before + sum(suspect.mutant for suspect in caught),
+            programs_caught=sum(not suspect.mutant for suspect in caught),
         )
 
     def _right_references(self, problem: Problem) -> tuple[list[str], float]:
@@ -146,9 +151,9 @@ class Amplifier:
         slowest = 0.0
         for source in problem.references:
             executions = self.bench.repeat(source, problem, 2)
-            if all(each.verdict is Verdict.PASSED for each in executions):
+            if all(execution.verdict is Verdict.PASSED for execution in executions):
                 right.append(source)
-                slowest = max(slowest, *(test.seconds for each in executions for test in each.tests))
+                slowest = max(slowest, *(test.seconds for execution in executions for test in execution.tests))
         if slowest > _TOO_SLOW:
             raise LeftOutError("its reference takes more than a second for a test")
         if not right:
@@ -160,19 +165,20 @@ class Amplifier:
     ) -> list[Suspect]:
         """Collect the programs that the old tests let pass."""
         suspects = [
-            Suspect(each.program, f"{each.operator} in line {each.line}: {each.change}", True) for each in mutants
+            Suspect(mutant.program, f"{mutant.operator} in line {mutant.line}: {mutant.change}", True)
+            for mutant in mutants
         ]
         suspects += [
             Suspect(program, f"program {index}", False) for index, program in enumerate(dict.fromkeys(programs))
         ]
-        executions = self.bench.judge([each.program for each in suspects], hurried(problem, slowest))
-        return [each for each, done in zip(suspects, executions, strict=True) if done.verdict is Verdict.PASSED]
+        executions = self.bench.judge([suspect.program for suspect in suspects], hurried(problem, slowest))
+        return [suspect for suspect, done in zip(suspects, executions, strict=True) if done.verdict is Verdict.PASSED]
 
     def _candidates(self, problem: Problem, given: Sequence[Given], texts: Sequence[str]) -> list[Candidate]:
         """Propose new inputs, smallest first."""
         chance = Random(f"{self._settings.seed}:{problem.id}")
         found: list[Candidate] = []
-        stdins = [each.stdin for each in given if isinstance(each, StdinTest)]
+        stdins = [test.stdin for test in given if isinstance(test, StdinTest)]
         if stdins:
             inputs = Inputs(stdins)
             if not inputs.understood:
@@ -181,22 +187,22 @@ class Amplifier:
             proposed = islice(inputs.propose(chance), self._settings.candidates)
             found += [Candidate(StdinTest(text, ""), "grammar") for text in proposed]
         else:
-            calls = Calls([each.args for each in given if isinstance(each, CallTest)])
+            calls = Calls([test.args for test in given if isinstance(test, CallTest)])
             said = self._calls_in(texts, called(problem))
-            found += [Candidate(CallTest(each, None), "model") for each in said if calls.admits(each)]
+            found += [Candidate(CallTest(arguments, None), "model") for arguments in said if calls.admits(arguments)]
             drawn = islice(calls.propose(chance), self._settings.candidates)
-            found += [Candidate(CallTest(each, None), "mutation") for each in drawn]
-        known = {key_of(each) for each in given}
-        unique = {key: each for each in reversed(found) if (key := key_of(each.given)) not in known}
+            found += [Candidate(CallTest(arguments, None), "mutation") for arguments in drawn]
+        known = {key_of(test) for test in given}
+        unique = {key: candidate for candidate in reversed(found) if (key := key_of(candidate.given)) not in known}
         if not unique:
             raise LeftOutError("no new input like those of its tests was found")
-        return sorted(unique.values(), key=lambda each: len(key_of(each.given)))
+        return sorted(unique.values(), key=lambda candidate: len(key_of(candidate.given)))
 
     def _calls_in(self, texts: Sequence[str], name: str) -> list[tuple[object, ...]]:
         found: list[tuple[object, ...]] = []
         for text in texts:
             try:
-                found += [ast.literal_eval(each) for each in self.bench.reader.calls(text, name, _CALLS_OF_A_TEXT)]
+                found += [ast.literal_eval(call) for call in self.bench.reader.calls(text, name, _CALLS_OF_A_TEXT)]
             except (ReadingError, ValueError, SyntaxError, RecursionError):
                 continue
         return found
@@ -210,36 +216,57 @@ class Amplifier:
         slowest: float,
         rejected: Counter[str],
     ) -> list[tuple[Candidate, Test]]:
-        """Make tests with outputs that all references agree on, whatever the seed."""
+        """Make tests of the first reference's outputs, and keep those that all references pass, whatever the seed.
+
+        So outputs are compared by the judge, and never here.
+        """
         limit = max(_SLOWEST, 10 * slowest)
-        asked = replace(problem, tests=tuple(each.given for each in candidates), time_limit=limit)
-        answers = [self._outputs(source, reseeded(asked, run), run) for source in references for run in (0, 1)]
-        columns = zip(*answers, strict=True)
-        expected: list[object] = [each.expected for each in given]
-        found = []
-        for candidate, outputs in zip(candidates, columns, strict=True):
-            if reason := disagreement(problem, outputs) or (
-                "an answer of a kind that no test expects" if unusual(expected, outputs[0].value) else ""
+        asked = replace(problem, tests=tuple(candidate.given for candidate in candidates), time_limit=limit)
+        expected: list[object] = [test.expected for test in given]
+        made = []
+        for candidate, output in zip(candidates, self._outputs(references[0], asked), strict=True):
+            if reason := unanswered(output) or (
+                "an answer of a kind that no test expects" if unusual(expected, output.value) else ""
             ):
                 rejected[reason] += 1
                 continue
             try:
-                found.append((candidate, as_test(problem, candidate.given, outputs[0].value)))
+                made.append((candidate, as_test(problem, candidate.given, output.value)))
             except LeftOutError as error:
                 rejected[str(error)] += 1
-        return found
+        if not made:
+            return []
+        finished = replace(asked, tests=tuple(test for _, test in made))
+        results = [
+            self._in_parts(partial(self._results, source, run), finished) for source in references for run in (0, 1)
+        ]
+        reasons = [disagreement(outcomes) for outcomes in zip(*results, strict=True)]
+        rejected.update(filter(None, reasons))
+        return [pair for pair, reason in zip(made, reasons, strict=True) if not reason]
 
-    def _outputs(self, reference: str, asked: Problem, run: int) -> list[Output]:
-        """Collect a reference's answers to all inputs, and go on after the first ones that time out."""
-        found: list[Output] = []
+    def _outputs(self, reference: str, asked: Problem) -> list[Output]:
+        """Collect a reference's answers to all inputs."""
+        source = reference.encode(errors="surrogatepass")
+        return self._in_parts(lambda part: self.bench.judges[0].outputs(source, part).result(), asked)
+
+    def _results(self, reference: str, run: int, problem: Problem) -> Sequence[TestResult]:
+        """Judge a reference on all tests."""
+        source = reference.encode(errors="surrogatepass")
+        execution = self.bench.judges[run].submit(source, reseeded(problem, run)).result()
+        lost = TestResult(execution.verdict, 0.0, execution.error)
+        return execution.tests or [lost] * len(problem.tests)
+
+    def _in_parts(self, ask: Callable[[Problem], Sequence[_Answer]], asked: Problem) -> list[_Answer]:
+        """Ask about all tests, and again about what was given up after the first ones that time out."""
+        found: list[_Answer] = []
+        answers: Sequence[_Answer] = ()
         for _ in range(_TIMEOUTS):
-            rest = replace(asked, tests=asked.tests[len(found) :])
-            outputs = self.bench.judges[run].outputs(reference.encode(errors="surrogatepass"), rest).result()
-            ran = [each for each in outputs if not given_up(each.error)]
+            answers = ask(replace(asked, tests=asked.tests[len(found) :]))
+            ran = [answer for answer in answers if not given_up(answer.error)]
             found += ran
             if len(found) == len(asked.tests):
                 return found
-        return [*found, *outputs[len(ran) :]]
+        return [*found, *answers[len(ran) :]]
 
     def _chosen(
         self,
@@ -254,11 +281,11 @@ class Amplifier:
             return [], set()
         asked = replace(problem, tests=tuple(test for _, test in tests))
         own = [self.bench.judge([source], asked)[0] for source in references]
-        sound = [i for i in range(len(tests)) if all(passed(each, i) for each in own)]
+        sound = [i for i in range(len(tests)) if all(passed(execution, i) for execution in own)]
         if len(sound) < len(tests):
             rejected["a reference fails the finished test"] += len(tests) - len(sound)
-        slowest = max((test.seconds for each in own for test in each.tests), default=0.0)
-        executions = self.bench.judge([each.program for each in suspects], hurried(asked, slowest))
+        slowest = max((test.seconds for execution in own for test in execution.tests), default=0.0)
+        executions = self.bench.judge([suspect.program for suspect in suspects], hurried(asked, slowest))
         caught_by = [
             frozenset(which for which, execution in enumerate(executions) if catches(execution, i)) for i in sound
         ]
@@ -269,5 +296,5 @@ class Amplifier:
             candidate, test = tests[sound[index]]
             named = [suspects[which] for which in sorted(caught_by[index])]
             caught.update(named)
-            added.append(Added(test, candidate.origin, len(references), tuple(each.name for each in named)))
+            added.append(Added(test, candidate.origin, len(references), tuple(suspect.name for suspect in named)))
         return added, caught

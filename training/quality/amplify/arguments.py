@@ -22,15 +22,15 @@ class Calls:
 
     def __init__(self, examples: Sequence[tuple[Any, ...]]) -> None:
         """Learn from the calls that have the most common number of arguments."""
-        arities = [len(each) for each in examples]
+        arities = [len(example) for example in examples]
         self.arity = max(sorted(set(arities)), key=arities.count)
-        examples = [each for each in examples if len(each) == self.arity]
+        examples = [example for example in examples if len(example) == self.arity]
         self._groups = [(group, self._learn(group)) for group in _grouped(examples)]
         self._relations = learn_relations(examples)
-        self._seen = {repr(each) for each in examples}
+        self._seen = {repr(example) for example in examples}
 
     def _learn(self, examples: Sequence[tuple[Any, ...]]) -> list[Domain]:
-        return [learn([each[place] for each in examples]) for place in range(self.arity)]
+        return [learn([example[place] for example in examples]) for place in range(self.arity)]
 
     def admits(self, arguments: tuple[Any, ...]) -> bool:
         """Say whether a call looks like the examples."""
@@ -85,16 +85,16 @@ def _grouped(examples: Sequence[tuple[Any, ...]]) -> list[list[tuple[Any, ...]]]
     """Group the examples by their nested types. Those with empty containers go to the first group that may fit."""
     groups: dict[object, list[tuple[Any, ...]]] = {}
     unclear = []
-    for each in examples:
-        types = _types(each)
+    for example in examples:
+        types = _types(example)
         if types is None:
-            unclear.append(each)
+            unclear.append(example)
         else:
-            groups.setdefault(types, []).append(each)
-    for each in unclear:
-        outer = [type(value) for value in each]
+            groups.setdefault(types, []).append(example)
+    for example in unclear:
+        outer = [type(value) for value in example]
         fitting = [group for group in groups.values() if [type(value) for value in group[0]] == outer]
-        (fitting[0] if fitting else groups.setdefault(str(outer), [])).append(each)
+        (fitting[0] if fitting else groups.setdefault(str(outer), [])).append(example)
     return list(groups.values())
 
 

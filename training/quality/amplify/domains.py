@@ -70,7 +70,7 @@ def _learn_items(kind: type, values: Sequence[Any]) -> Domain:
 def _is_record(kind: type, values: Sequence[Any]) -> bool:
     """Say whether places have types of their own, or are few and always as many, as in tuples."""
     types = [{type(value[i]) for value in values} for i in range(len(values[0]))]
-    return any(each != types[0] for each in types) or (kind is tuple and len(values) >= 4 and len(values[0]) <= 3)
+    return any(kinds != types[0] for kinds in types) or (kind is tuple and len(values) >= 4 and len(values[0]) <= 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,9 +239,9 @@ class Dicts:
 
     @classmethod
     def of(cls, values: Sequence[dict[Any, Any]]) -> Dicts:
-        keys = [key for each in values for key in each]
-        lengths = [len(each) for each in values]
-        items = [item for each in values for item in each.values()]
+        keys = [key for value in values for key in value]
+        lengths = [len(mapping) for mapping in values]
+        items = [item for mapping in values for item in mapping.values()]
         return cls(learn(keys), learn(items), min(*lengths, 1), max(lengths))
 
     def draw(self, chance: Random, size: float) -> dict[Any, Any]:

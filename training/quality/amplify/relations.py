@@ -28,7 +28,7 @@ def learn_relations(examples: Sequence[Sequence[Any]]) -> tuple[Relation, ...]:
     found: list[Relation] = []
     for first, second in permutations(range(min(map(len, examples))), 2):
         for kind, (holds, _) in _KINDS.items():
-            if all(holds(each[first], each[second]) for each in examples):
+            if all(holds(example[first], example[second]) for example in examples):
                 found.append(Relation(kind, first, second))
                 break
     return tuple(found)
@@ -41,7 +41,9 @@ def repaired(arguments: list[Any], relations: Sequence[Relation]) -> list[Any] |
             holds, repair = _KINDS[relation.kind]
             if not holds(arguments[relation.first], arguments[relation.second]):
                 arguments[relation.first] = repair(arguments[relation.first], arguments[relation.second])
-    kept = all(_KINDS[each.kind][0](arguments[each.first], arguments[each.second]) for each in relations)
+    kept = all(
+        _KINDS[relation.kind][0](arguments[relation.first], arguments[relation.second]) for relation in relations
+    )
     return arguments if kept else None
 
 

@@ -21,34 +21,34 @@ def amplified_record(result: Amplified) -> dict[str, object]:
     """Write the problem as a record. `provenance` has null for each old test and the origin of each new one."""
     old = len(result.problem.tests) - len(result.added)
     provenance: list[object] = [None] * old
-    for each in result.added:
-        named = list(each.catches[:_NAMED])
+    for test in result.added:
+        named = list(test.catches[:_NAMED])
         provenance.append(
-            {"origin": each.origin, "references": each.references, "catches": len(each.catches), "first": named}
+            {"origin": test.origin, "references": test.references, "catches": len(test.catches), "first": named}
         )
     return {**problem_record(result.problem), "provenance": provenance}
 
 
 def summary(results: Sequence[Amplified], seconds: float) -> dict[str, Any]:
     """Count over all problems, with the time it took."""
-    tried = [each for each in results if not each.left_out]
+    tried = [result for result in results if not result.left_out]
     rejected: Counter[str] = Counter()
-    for each in tried:
-        rejected.update(dict(each.rejected))
-    added = sum(len(each.added) for each in results)
+    for result in tried:
+        rejected.update(dict(result.rejected))
+    added = sum(len(result.added) for result in results)
     return {
         "problems": len(results),
-        "left_out": dict(Counter(each.left_out for each in results if each.left_out)),
-        "problems_with_new_tests": sum(bool(each.added) for each in results),
-        "tests_before": sum(len(each.problem.tests) for each in results) - added,
+        "left_out": dict(Counter(result.left_out for result in results if result.left_out)),
+        "problems_with_new_tests": sum(bool(result.added) for result in results),
+        "tests_before": sum(len(result.problem.tests) for result in results) - added,
         "tests_added": added,
-        "inputs_tried": sum(each.candidates for each in tried),
+        "inputs_tried": sum(result.candidates for result in tried),
         "inputs_rejected": dict(rejected),
-        "mutants": sum(each.mutants for each in tried),
-        "mutants_caught_before": sum(each.caught_before for each in tried),
-        "mutants_caught_after": sum(each.caught_after for each in tried),
-        "programs": sum(each.programs for each in tried),
-        "programs_caught": sum(each.programs_caught for each in tried),
+        "mutants": sum(result.mutants for result in tried),
+        "mutants_caught_before": sum(result.caught_before for result in tried),
+        "mutants_caught_after": sum(result.caught_after for result in tried),
+        "programs": sum(result.programs for result in tried),
+        "programs_caught": sum(result.programs_caught for result in tried),
         "seconds": seconds,
         "seconds_per_1000_problems": 1000 * seconds / len(results) if results else 0.0,
     }

@@ -60,7 +60,7 @@ class Whole:
 
     def vary(self, value: int, chance: Random) -> int:
         near = [value + step for step in (-2, -1, 1, 2)] + [value // 2, value * 2, -value, 0, 1]
-        allowed = [each for each in near if self.low <= each <= self.high and each != value]
+        allowed = [number for number in near if self.low <= number <= self.high and number != value]
         return chance.choice(allowed) if allowed else self.draw(chance, 0.5)
 
     def admits(self, value: Any) -> bool:
@@ -164,7 +164,7 @@ def _pattern(values: Sequence[str]) -> tuple[tuple[str, int, int, int], ...]:
     pieces: list[tuple[str, int, int, int]] = []
     for index, fixed in enumerate(shape.split("0")):
         if index:
-            group = [each[index - 1] for each in numbers]
+            group = [row[index - 1] for row in numbers]
             width = len(group[0]) if len(set(map(len, group))) == 1 else 1
             pieces.append(("", min(map(int, group)), max(map(int, group)), width))
         if fixed:

@@ -123,7 +123,7 @@ def unusual(expected: Sequence[object], output: object) -> bool:
     Such kinds are another type, or a negative or empty value (`-1`, `""`, `[]`) where no test expects one.
     """
     wrapped = [value[0] for value in expected if isinstance(value, list) and len(value) == 1]  # APPS wraps results
-    alike = [each for each in (*expected, *wrapped) if _kind(each) == _kind(output)]
+    alike = [answer for answer in (*expected, *wrapped) if _kind(answer) == _kind(output)]
     return not alike or (_is_no_answer(output) and not any(map(_is_no_answer, alike)))
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from engine import Execution, Limits, Problem, Verdict
+from engine.messages import UNLOADABLE
 from training.quality.audit.bench import Bench, hurried
 from training.quality.audit.causes import cause_of_failure, causes_in_tests, findings_about_tests
 from training.quality.audit.duplicates import Likeness, duplicates, overlap
@@ -122,12 +123,14 @@ class Auditor:
 
     def _passing(self, programs: dict[str, str], problem: Problem) -> list[str]:
         executions = self._bench.judge([*programs.values()], problem)
-        return [name for name, each in zip(programs, executions, strict=True) if each.verdict is Verdict.PASSED]
+        return [
+            name for name, execution in zip(programs, executions, strict=True) if execution.verdict is Verdict.PASSED
+        ]
 
     def _mutants(
         self, problem: Problem, references: Sequence[ReferenceAudit], findings: list[Finding]
     ) -> list[JudgedMutant]:
-        source = next((problem.references[each.index] for each in references if each.right), None)
+        source = next((problem.references[reference.index] for reference in references if reference.right), None)
         if source is None:
             return []
         try:
@@ -141,7 +144,7 @@ class Auditor:
         if not judged:
             findings.append(Finding(Kind.NO_MUTANTS, "nothing in it that could be changed", drop=False))
             return []
-        caught = sum(each.caught for each in judged)
+        caught = sum(mutant.caught for mutant in judged)
         if len(judged) >= _ENOUGH_MUTANTS and caught < self._settings.min_score * len(judged):
             findings.append(Finding(Kind.WEAK_TESTS, f"{caught} of {len(judged)} mutants caught", drop=True))
         return judged
@@ -157,7 +160,7 @@ class Auditor:
 
 
 def _slowest(references: Sequence[ReferenceAudit]) -> float | None:
-    return max((each.seconds for each in references if each.right), default=None)
+    return max((reference.seconds for reference in references if reference.right), default=None)
 
 
 def _likenesses(alike: Likeness | None, leaked: Likeness | None) -> list[Finding]:
@@ -174,14 +177,16 @@ def _reference(
     index: int, executions: Sequence[Execution], problem: Problem, causes: dict[int, Kind]
 ) -> ReferenceAudit:
     outcomes = {tuple(test.verdict for test in execution.tests) for execution in executions}
-    first = next((each for each in executions if each.verdict is not Verdict.PASSED), executions[0])
+    first = next((execution for execution in executions if execution.verdict is not Verdict.PASSED), executions[0])
     return ReferenceAudit(
         index,
         tuple(str(execution.verdict) for execution in executions),
         max((test.seconds for execution in executions for test in execution.tests), default=0.0),
-        len(outcomes) > 1 and all(each.verdict is not Verdict.INFRA for each in executions),
+        len(outcomes) > 1 and all(execution.verdict is not Verdict.INFRA for execution in executions),
         _why(first),
-        cause_of_failure(problem, first.tests, causes),
+        Kind.BROKEN_CHECKER
+        if first.infra_reason.startswith(UNLOADABLE)
+        else cause_of_failure(problem, first.tests, causes),
     )
 
 
@@ -195,28 +200,31 @@ def _why(execution: Execution) -> str:
 
 
 def reference_findings(references: Sequence[ReferenceAudit], slow_seconds: float) -> list[Finding]:
-    """What is wrong with the references, all runs considered."""
+    """Say what is wrong with the references, all runs considered."""
     if not references:
         return [Finding(Kind.NO_REFERENCE, "", drop=False)]
     findings = []
-    infra = [each for each in references if "infra" in each.verdicts]
-    right = [each for each in references if each.right]
-    flaky = [each for each in references if each.flaky]
-    wrong = [each for each in references if not each.right and not each.flaky and each not in infra]
-    slow = [each for each in references if each.right and each.seconds > slow_seconds]
+    infra = [reference for reference in references if "infra" in reference.verdicts]
+    right = [reference for reference in references if reference.right]
+    flaky = [reference for reference in references if reference.flaky]
+    wrong = [
+        reference for reference in references if not reference.right and not reference.flaky and reference not in infra
+    ]
+    slow = [reference for reference in references if reference.right and reference.seconds > slow_seconds]
     if infra:
-        findings.append(Finding(Kind.NOT_JUDGED, _listed(infra), drop=False))
+        broken = all(reference.cause is Kind.BROKEN_CHECKER for reference in infra)
+        findings.append(Finding(Kind.BROKEN_CHECKER if broken else Kind.NOT_JUDGED, _listed(infra), drop=broken))
     drop = not infra and (not right or len(right) < len(wrong))
-    for cause in dict.fromkeys(each.cause for each in wrong):
-        alike = [each for each in wrong if each.cause is cause]
+    for cause in dict.fromkeys(reference.cause for reference in wrong):
+        alike = [reference for reference in wrong if reference.cause is cause]
         detail = f"{len(alike)} of {len(references)}: {_listed(alike)}"
         findings.append(Finding(cause or Kind.WRONG_REFERENCE, detail, drop))
     if flaky:
         drop = not infra and not right
-        kind = Kind.ORDER if all(each.cause is Kind.ORDER for each in flaky) else Kind.FLAKY_REFERENCE
+        kind = Kind.ORDER if all(reference.cause is Kind.ORDER for reference in flaky) else Kind.FLAKY_REFERENCE
         findings.append(Finding(kind, f"{len(flaky)} of {len(references)}: {_listed(flaky)}", drop))
     if slow:
-        times = ", ".join(f"{each.index}: {each.seconds:.2f} s" for each in slow[:3])
+        times = ", ".join(f"{reference.index}: {reference.seconds:.2f} s" for reference in slow[:3])
         findings.append(
             Finding(Kind.SLOW_REFERENCE, f"{len(slow)} of {len(references)}: reference {times}", drop=False)
         )
@@ -224,5 +232,5 @@ def reference_findings(references: Sequence[ReferenceAudit], slow_seconds: float
 
 
 def _listed(references: Sequence[ReferenceAudit]) -> str:
-    named = "; ".join(f"reference {each.index}: {each.why}" for each in references[:3])
+    named = "; ".join(f"reference {reference.index}: {reference.why}" for reference in references[:3])
     return named + ("; ..." if len(references) > 3 else "")

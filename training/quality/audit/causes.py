@@ -31,7 +31,7 @@ _SHOWN = 3
 
 
 def causes_in_tests(problem: Problem) -> dict[int, Kind]:
-    """Index of a test -> what is wrong with it whatever a program answers; the first cause of each."""
+    """Index of a test -> what is wrong with it whatever a program answers. The first cause of each."""
     found: dict[int, Kind] = {}
     answers: defaultdict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for index, test in enumerate(problem.tests):
@@ -42,31 +42,33 @@ def causes_in_tests(problem: Problem) -> dict[int, Kind]:
         elif isinstance(test, StdinTest) and "\r" in given + test.expected:
             found[index] = Kind.CARRIAGE_RETURN
     for by_answer in answers.values():
-        if len(by_answer) > 1:
+        if len(by_answer) > 1 and not problem.checker:
             found |= {index: Kind.CONTRADICTION for indices in by_answer.values() for index in indices}
     return found
 
 
 def findings_about_tests(problem: Problem, causes: dict[int, Kind]) -> list[Finding]:
-    """What is wrong with the tests and the text of a problem, whatever its references do."""
+    """Say what is wrong with the tests and the text of a problem, whatever its references do."""
     findings = []
     for kind in (Kind.CONTRADICTION, Kind.CUT_TEST, Kind.CARRIAGE_RETURN):
         if indices := [index for index, cause in causes.items() if cause is kind]:
             findings.append(Finding(kind, _listed(sorted(indices)), drop=kind is Kind.CONTRADICTION))
     several = _SEVERAL.search(problem.prompt)
-    if several and not getattr(problem, "checker", None):
+    if several and not problem.checker:
         findings.append(Finding(Kind.SEVERAL_ANSWERS, f"its text says {several.group()!r}", drop=False))
     return findings
 
 
 def cause_of_failure(problem: Problem, results: Sequence[TestResult], causes: dict[int, Kind]) -> Kind | None:
-    """Why a reference fails its tests, where every test that it fails has a cause; the first one's."""
+    """Say why a reference fails its tests, where every test that it fails has a cause. It is the first one's."""
     failed = [(index, result) for index, result in enumerate(results) if result.verdict != "passed"]
     found = [causes.get(index) or _cause(problem.tests[index], result) for index, result in failed]
     return found[0] if found and all(found) else None
 
 
 def _cause(test: Test, result: TestResult) -> Kind | None:
+    if result.note:
+        return Kind.BROKEN_CHECKER
     if result.error is not None:
         return Kind.MISSING_PACKAGE if result.error.type in _MISSING else None
     expected = _expected(test)
@@ -81,7 +83,7 @@ def _cause(test: Test, result: TestResult) -> Kind | None:
 
 
 def _same_numbers(expected: object, actual: object) -> bool:
-    """Whether two values are the same but for how exactly their numbers are written."""
+    """Say whether two values are the same but for how exactly their numbers are written."""
     if isinstance(expected, list | tuple) and isinstance(actual, list | tuple):
         return len(expected) == len(actual) > 0 and all(map(_same_numbers, expected, actual))
     if isinstance(expected, str) and isinstance(actual, str):
@@ -91,7 +93,7 @@ def _same_numbers(expected: object, actual: object) -> bool:
 
 
 def _same_elements(expected: object, actual: object) -> bool:
-    """Whether two sequences hold the same in another order."""
+    """Say whether two sequences hold the same in another order."""
     sequences = isinstance(expected, list | tuple) and isinstance(actual, list | tuple)
     return sequences and sorted(map(repr, expected)) == sorted(map(repr, actual))  # type: ignore[call-overload]
 
@@ -104,7 +106,7 @@ def _expected(test: Test) -> object:
 
 
 def _value(text: str) -> object:
-    """A value written as a literal; None where it is none, or was cut for display."""
+    """Read a value written as a literal. None where it is none, or was cut for display."""
     try:
         return ast.literal_eval(text.strip())
     except (ValueError, SyntaxError, MemoryError, RecursionError):
@@ -112,7 +114,7 @@ def _value(text: str) -> object:
 
 
 def _texts(test: Test) -> tuple[str, str]:
-    """What a test gives and what it expects, as texts that are the same where the values are."""
+    """Write what a test gives and what it expects, as texts that are the same where the values are."""
     if isinstance(test, StdinTest):
         return test.stdin, " ".join(test.expected.split())
     if isinstance(test, CallTest):

@@ -64,9 +64,9 @@ def _alike(
     problems: Sequence[Problem], others: Sequence[Problem], threshold: float, *, within: bool
 ) -> Iterator[tuple[int, Likeness]]:
     prompts = _similar(
-        [_triples(each.prompt) for each in problems], [_triples(each.prompt) for each in others], threshold
+        [_triples(problem.prompt) for problem in problems], [_triples(problem.prompt) for problem in others], threshold
     )
-    tests = _similar([_tests(each) for each in problems], [_tests(each) for each in others], threshold)
+    tests = _similar([_tests(problem) for problem in problems], [_tests(problem) for problem in others], threshold)
     for index, other in sorted({*prompts, *tests}):
         if not within or other < index:
             pair = (index, other)
@@ -98,7 +98,7 @@ def _similar(
     left: Sequence[frozenset[str]], right: Sequence[frozenset[str]], threshold: float
 ) -> dict[tuple[int, int], float]:
     """Yield all pairs of a set on the left and one on the right whose Jaccard similarity is at least `threshold`."""
-    frequency = Counter(item for sets in (left, right) for each in sets for item in each)
+    frequency = Counter(item for sets in (left, right) for tokens in sets for item in tokens)
 
     def rare_first(items: frozenset[str]) -> list[str]:
         ordered = sorted(items, key=lambda item: (frequency[item], item))

@@ -17,6 +17,7 @@ class Kind(StrEnum):
     CUT_TEST = "cut-test"
     CARRIAGE_RETURN = "carriage-return"
     SEVERAL_ANSWERS = "several-answers"
+    BROKEN_CHECKER = "broken-checker"
     MISSING_PACKAGE = "missing-package"
     INEXACT = "inexact-number"
     ORDER = "order-of-elements"
@@ -41,6 +42,7 @@ MEANINGS = {
     Kind.CUT_TEST: "an input or an expected output ends in an ellipsis: it was cut",
     Kind.CARRIAGE_RETURN: "an input or an expected output has carriage returns",
     Kind.SEVERAL_ANSWERS: "its text allows several right answers and it has no checker: right programs fail",
+    Kind.BROKEN_CHECKER: "its checker cannot be loaded, or fails on what a reference answers",
     Kind.MISSING_PACKAGE: "a reference needs a package that the sandbox lacks",
     Kind.INEXACT: "an expected number differs from the reference's in its last digits only",
     Kind.ORDER: "the reference gives the expected elements in another order: of a set, or of no matter",
@@ -82,7 +84,7 @@ class ReferenceAudit:
     flaky: bool
     """Whether two runs differ in the verdict on a test."""
     why: str = ""
-    """The first error, or how many tests failed; empty if it passed."""
+    """The first error, or how many tests failed. Empty if it passed."""
     cause: Kind | None = None
     """What is wrong with the tests that it fails, where that is known."""
 
@@ -116,8 +118,8 @@ class ProblemAudit:
 
     @property
     def score(self) -> float | None:
-        """Share of the mutants that the tests catch, 0..1; None where there are none."""
-        return sum(each.caught for each in self.mutants) / len(self.mutants) if self.mutants else None
+        """Share of the mutants that the tests catch, 0..1. None where there are none."""
+        return sum(mutant.caught for mutant in self.mutants) / len(self.mutants) if self.mutants else None
 
     @property
     def dropped(self) -> bool:

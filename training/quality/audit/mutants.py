@@ -102,8 +102,8 @@ def _is_main_guard(node: cst.If) -> bool:
 def _in_turn(found: list[tuple[str, int, Change]], chance: random.Random) -> Iterator[tuple[str, int, Change]]:
     """Take one change of each operator in turn, shuffled within, so that no operator crowds out the rest."""
     by_operator: dict[str, list[tuple[str, int, Change]]] = defaultdict(list)
-    for each in found:
-        by_operator[each[0]].append(each)
+    for change in found:
+        by_operator[change[0]].append(change)
     queues = [by_operator[name] for name in sorted(by_operator)]
     for queue in queues:
         chance.shuffle(queue)

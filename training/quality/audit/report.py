@@ -18,10 +18,10 @@ from training.run.rendering import visible
 
 def summary(audits: Sequence[ProblemAudit], seconds: float) -> dict[str, object]:
     """Compute counts, the mutation score over all problems, and the duration."""
-    mutants = [each for audit in audits for each in audit.mutants]
+    mutants = [mutant for audit in audits for mutant in audit.mutants]
     by_operator = {
-        name: [each.caught for each in mutants if each.mutant.operator == name]
-        for name in sorted({each.mutant.operator for each in mutants})
+        name: [trial.caught for trial in mutants if trial.mutant.operator == name]
+        for name in sorted({trial.mutant.operator for trial in mutants})
     }
     scores = [audit.score for audit in audits if audit.score is not None]
     return {
@@ -29,9 +29,9 @@ def summary(audits: Sequence[ProblemAudit], seconds: float) -> dict[str, object]
         "kept": sum(not audit.dropped for audit in audits),
         "dropped": sum(audit.dropped for audit in audits),
         "references": sum(len(audit.references) for audit in audits),
-        "references_right": sum(each.right for audit in audits for each in audit.references),
+        "references_right": sum(reference.right for audit in audits for reference in audit.references),
         "mutants": len(mutants),
-        "mutants_caught": sum(each.caught for each in mutants),
+        "mutants_caught": sum(trial.caught for trial in mutants),
         "mean_score": sum(scores) / len(scores) if scores else None,
         "by_operator": {name: [sum(caught), len(caught)] for name, caught in by_operator.items()},
         "findings": {
@@ -47,8 +47,8 @@ def summary(audits: Sequence[ProblemAudit], seconds: float) -> dict[str, object]
 
 
 def to_json(audit: ProblemAudit) -> dict[str, object]:
-    """One problem's audit; of the mutants, those that the tests let pass are listed."""
-    survivors = [each.mutant for each in audit.mutants if not each.caught]
+    """Write one problem's audit. Of the mutants, those that the tests let pass are listed."""
+    survivors = [mutant.mutant for mutant in audit.mutants if not mutant.caught]
     return {
         "id": audit.id,
         "dropped": audit.dropped,
@@ -68,7 +68,11 @@ def filtered(problems: Sequence[Problem], audits: Sequence[ProblemAudit]) -> lis
     kept = []
     for problem, audit in zip(problems, audits, strict=True):
         if not audit.dropped:
-            bad = {each.index for each in audit.references if not each.right and "infra" not in each.verdicts}
+            bad = {
+                reference.index
+                for reference in audit.references
+                if not reference.right and "infra" not in reference.verdicts
+            }
             good = tuple(source for index, source in enumerate(problem.references) if index not in bad)
             kept.append(replace(problem, references=good))
     return kept
@@ -79,9 +83,9 @@ def render(audits: Sequence[ProblemAudit], seconds: float, shown: int) -> Render
     figures = summary(audits, seconds)
     findings = Table("finding", "problems", "dropped", "what it means", show_edge=False)
     for kind in Kind:
-        found = [(audit, each) for audit in audits for each in audit.findings if each.kind is kind]
+        found = [(audit, finding) for audit in audits for finding in audit.findings if finding.kind is kind]
         if found:
-            dropped = sum(each.drop for _, each in found)
+            dropped = sum(finding.drop for _, finding in found)
             findings.add_row(kind.value, str(len(found)), str(dropped or ""), MEANINGS[kind])
     named = Table("problem", "finding", "detail", show_edge=False)
     for audit, finding in _chosen(audits, shown):

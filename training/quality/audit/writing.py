@@ -1,7 +1,7 @@
 """Write problems as lines of JSON in the public shapes, which `parse_problem` reads again.
 
-Assertions are written as in MBPP, inputs and calls as in APPS. Prelude, comparison and public tests have fields of
-their own that `parse_problem` knows. Fields of the original record that a `Problem` does not hold are lost.
+Assertions are written as in MBPP, inputs and calls as in APPS. Prelude, checker, comparison and public tests have
+fields of their own that `parse_problem` knows. Fields of the original record that a `Problem` does not hold are lost.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ def problem_record(problem: Problem) -> dict[str, object]:
         "prelude": problem.prelude,
         "difficulty": problem.difficulty,
         "source": problem.source,
+        "checker": problem.checker,
         "comparison": "" if problem.comparison is ComparisonRule.STRICT else problem.comparison.value,
         "time_limit": problem.time_limit,
     }

@@ -1,1 +1,1 @@
-"""Sample on vLLM servers over HTTP. vllm itself is not imported, and docs/scaling.md says how to start servers."""
+"""Sample on vLLM servers. vllm itself is not imported, and docs/scaling.md says how to start servers."""
