@@ -58,7 +58,7 @@ class Lab:
             f"--ServerApp.root_dir={folder}",
             f"--LabApp.app_settings_dir={settings}",
         ]
-        options += ["--LabApp.expose_app_in_browser=True"]
+        options += [f"--{app}.expose_app_in_browser=True" for app in ("LabApp", "JupyterNotebookApp")]
         self.log = (folder / "lab.log").open("wb")
         environment = {**os.environ, **homes, "PYTHONPATH": str(ROOT), **installed(folder / "prefix")}
         self.process = subprocess.Popen(
@@ -92,7 +92,11 @@ class Lab:
 
     def open(self, page, name: str) -> None:
         """Open a notebook in Lab and wait for its kernel."""
-        page.goto(f"{self.url}/lab/workspaces/{name}/tree/{name}.ipynb?token={self.token}&reset")
+        self.visit(page, f"lab/workspaces/{name}/tree/{name}.ipynb", "&reset")
+
+    def visit(self, page, path: str, query: str = "") -> None:
+        """Open a page that shows a notebook, and wait for its kernel: a cell that runs before it asks for one in a dialog."""
+        page.goto(f"{self.url}/{path}?token={self.token}{query}")
         page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel")
         page.evaluate(
             "async () => { await jupyterapp.restored; const {sessionContext} = jupyterapp.shell.currentWidget; await sessionContext.ready; await sessionContext.session.kernel.info }"

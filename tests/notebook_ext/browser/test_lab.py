@@ -259,12 +259,7 @@ def test_hostile_programs_do_nothing_in_the_browser(page, tmp_path):
 
 def test_notebook_7_shows_the_view_too(lab, page, paced_run):
     lab.write("seven", SHOW.format(str(paced_run("seven", 20_000))))
-    page.goto(f"{lab.url}/notebooks/seven.ipynb?token={lab.token}")
-    page.wait_for_selector(".jp-Notebook .cm-content")
-    page.wait_for_selector(".jp-NotebookKernelStatus, .jp-Notebook-ExecutionIndicator[data-status=idle]")
-    while not page.locator(".rltf").count():  # the first key may come before there is a kernel
-        page.locator(".jp-Notebook .cm-content").first.click()
-        page.keyboard.press("Shift+Enter")
-        page.wait_for_timeout(2000)
+    lab.visit(page, "notebooks/seven.ipynb")
+    lab.run_all(page)
     page.wait_for_selector(".rltf .row.selected")
     wait_for_steps(page, 2)
