@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import torch.distributed
+
+from tests.commands import fork
 
 ENGINES = {
     "data parallel": {},
@@ -36,8 +35,6 @@ def start(
     count: int = 2,
 ):
     """`count` processes doing `work(*arguments)` as a launcher would start them; what they print goes to `log`."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["training.loop", "training.minicode", "training.sharded_learner", "pytest"])
     # As torchrun does, the launcher holds the store, so its port is bound before anybody is told of it.
     _STORES.append(torch.distributed.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False))
     processes = []
@@ -45,9 +42,7 @@ def start(
         environment = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count}
         environment |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": _STORES[-1].port, **ENGINES[engine]}
         environment |= {"TORCHELASTIC_USE_AGENT_STORE": True}
-        process = context.Process(target=_as_launched, args=(environment, log, work, arguments))
-        process.start()
-        processes.append(process)
+        processes.append(fork(work, arguments, log, log, {name: str(value) for name, value in environment.items()}))
     return processes
 
 
@@ -60,12 +55,3 @@ def ended(processes, seconds: float = 900) -> list[int]:
             process.kill()
     assert all(process.exitcode is not None for process in processes), "a process was still running"
     return [process.exitcode for process in processes]
-
-
-def _as_launched(environment: dict[str, object], log: Path, work: Callable[..., None], arguments) -> None:
-    os.environ.update({name: str(value) for name, value in environment.items()})
-    for stream, number in ((sys.stdout, 1), (sys.stderr, 2)):
-        stream.flush()
-        with log.open("ab") as file:
-            os.dup2(file.fileno(), number)
-    work(*arguments)

@@ -1,18 +1,15 @@
 """The command line's contract: what it accepts, what it says, how it exits."""
 
+import resource
 import subprocess
 import sys
 
 import pytest
 
+from tests.commands import rltf
 from training.config import keys
 
 pytestmark = pytest.mark.slow
-
-
-def rltf(*arguments, cwd):
-    command = [sys.executable, "-m", "training", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
 
 
 @pytest.fixture
@@ -46,7 +43,7 @@ def test_help_of_train_documents_every_key_with_its_default(here):
 )
 def test_bad_input_exits_with_2_and_one_clear_line(here, arguments, part):
     done = rltf(*arguments, cwd=here)
-    assert done.returncode == 2
+    assert done.status == 2
     (line,) = done.stderr.splitlines()
     assert part in line
     assert "Traceback" not in done.stderr
@@ -57,6 +54,10 @@ def test_the_module_of_the_command_runs_the_command(here):
     done = subprocess.run(command, capture_output=True, text=True, cwd=here, check=False)
     assert done.returncode == 2
     assert "nonsense" in done.stderr
+
+
+def few_files():
+    resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
 
 
 @pytest.mark.parametrize(
@@ -72,10 +73,7 @@ def test_the_module_of_the_command_runs_the_command(here):
 def test_too_few_file_descriptors_are_one_line(tmp_path, here, arguments):
     (tmp_path / "p.py").write_text("print(1)")
     (tmp_path / "p.json").write_text('{"inputs": ["3"], "outputs": ["9"]}')
-    code = "import resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40)); "
-    code += f"sys.path.insert(0, {str(here)!r}); from training.cli import main; sys.exit(main(sys.argv[1:]))"
-    command = [sys.executable, "-c", code, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
-    assert done.returncode in (1, 2)
+    done = rltf(*arguments, cwd=tmp_path, prepare=few_files)
+    assert done.status in (1, 2)
     (line,) = done.stderr.splitlines()
     assert "`ulimit -n` allows 40" in line

@@ -14,6 +14,7 @@ import psutil
 import pytest
 from safetensors.torch import load_file
 
+from tests.commands import rltf, start_rltf
 from training.config import TrainConfig
 from training.errors import RunError
 from training.run import Run, launch
@@ -50,7 +51,7 @@ def train(config: TrainConfig, **options):
 
 def command(folder: Path, name: str, *more: str) -> list[str]:
     settings = [word for key, value in SMALL.items() for word in (f"--{key}", str(value))]
-    return [sys.executable, "-m", "training", "train", "--run", name, "--run.folder", str(folder), *settings, *more]
+    return ["train", "--run", name, "--run.folder", str(folder), *settings, *more]
 
 
 def wait_for(condition):
@@ -70,10 +71,8 @@ def same(left, right) -> bool:
 def finished(tmp_path_factory):
     """A run of four steps from the command line."""
     folder = tmp_path_factory.mktemp("runs")
-    done = subprocess.run(
-        command(folder, "whole", "--training.steps", "4"), capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    done = rltf(*command(folder, "whole", "--training.steps", "4"))
+    assert done.status == 0, done.stderr
     return folder / "whole", done.stdout
 
 
@@ -176,31 +175,23 @@ def test_an_evaluation_that_was_stopped_is_made_up_for_and_none_is_made_twice(tm
 
 def test_a_killed_run_goes_on_to_its_end_with_the_same_weights(finished, tmp_path):
     path = tmp_path / "killed"
-    with subprocess.Popen(command(tmp_path, "killed", "--training.steps", "4"), stdout=subprocess.DEVNULL) as process:
+    with start_rltf(*command(tmp_path, "killed", "--training.steps", "4")) as process:
         wait_for(lambda: any(row["step"] == 3 for row in Run(path).metrics()))
-        process.kill()
+        process.send(signal.SIGKILL)
     assert not (path / "summary.json").exists()
-    done = subprocess.run(
-        [sys.executable, "-m", "training", "train", "--run", "killed", "--run.folder", str(tmp_path), "--resume"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    done = rltf("train", "--run", "killed", "--run.folder", tmp_path, "--resume")
+    assert done.status == 0, done.stderr
     assert json.loads((path / "summary.json").read_text())["steps"] == 4
     assert same(weights(path, 4), weights(finished[0], 4))
 
 
 def test_ctrl_c_writes_a_checkpoint_and_says_how_to_go_on(tmp_path):
-    with subprocess.Popen(
-        command(tmp_path, "cut", "--training.steps", "500"), stdout=subprocess.PIPE, text=True
-    ) as process:
+    with start_rltf(*command(tmp_path, "cut", "--training.steps", "500")) as process:
         wait_for(lambda: any(row["step"] >= 1 for row in Run(tmp_path / "cut").metrics()))
-        process.send_signal(signal.SIGINT)
-        output, _ = process.communicate()
-    assert process.returncode == 130
-    assert "--run cut" in output
-    assert "--resume" in output
+        process.send(signal.SIGINT)
+    assert process.status == 130
+    assert "--run cut" in process.stdout
+    assert "--resume" in process.stdout
     assert Run(tmp_path / "cut").state["state"] == "stopped"
     assert list((tmp_path / "cut" / "checkpoints").glob("step-*/model.safetensors"))
 
@@ -252,7 +243,8 @@ def left_running(words):
 def test_nothing_of_a_run_is_left_running(tmp_path):
     leaving = "import subprocess; subprocess.Popen(['sleep', '1000'], start_new_session=True, stdout=-3, stderr=-3)"
     assert left_running([sys.executable, "-c", leaving]) == ["sleep"]  # so that the next line can fail
-    assert left_running(command(tmp_path, "whole", "--training.steps", "1")) == []
+    python = [sys.executable, "-m", "training"]
+    assert left_running([*python, *command(tmp_path, "whole", "--training.steps", "1")]) == []
 
 
 @pytest.mark.parametrize("wrong", [("--model.prompt_format", "{nothing}"), ("--optimizer.eight_bit", "true")])

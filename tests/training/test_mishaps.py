@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.commands import Command, start_rltf
 from training.run import Run
 
 pytestmark = pytest.mark.slow
@@ -30,10 +31,13 @@ SETTINGS = {
 }
 
 
+PYTHON = (sys.executable, "-m", "training")
+
+
 def command(folder: Path, *more: str, steps: int = 500) -> list[str]:
     settings = [word for key, value in SETTINGS.items() for word in (f"--{key}", str(value))]
     where = ["--run", "r", "--run.folder", str(folder), "--training.steps", str(steps)]
-    return [sys.executable, "-m", "training", "train", *where, *settings, *more]
+    return ["train", *where, *settings, *more]
 
 
 def mounted(folder: Path, options: str, *command: str) -> list[str]:
@@ -48,14 +52,14 @@ def can_mount(tmp_path):
         pytest.skip("this machine lets nobody mount a small file system (unshare)")
 
 
-def wait_for_step(path: Path, process: subprocess.Popen, step: int = 2) -> None:
+def wait_for_step(path: Path, process: Command, step: int = 2) -> None:
     while not any(row["step"] >= step for row in Run(path).metrics()):
-        assert process.poll() is None, process.stderr.read()
+        assert process.status is None, process.stderr
         time.sleep(0.05)
 
 
-def started(folder: Path, *more: str) -> subprocess.Popen:
-    process = subprocess.Popen(command(folder, *more), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+def started(folder: Path, *more: str) -> Command:
+    process = start_rltf(*command(folder, *more))
     wait_for_step(folder / "r", process)
     return process
 
@@ -65,7 +69,9 @@ def test_a_full_disk_ends_the_run_with_a_clear_line_and_an_earlier_checkpoint(tm
     small = tmp_path / "small"
     small.mkdir()
     script = '"$@"; status=$?; cp -r "$KEPT_FROM" "$KEPT"; exit $status'
-    run = mounted(small, "size=14m", "sh", "-c", script, "sh", *command(small, "--training.keep_checkpoints", "50"))
+    run = mounted(
+        small, "size=14m", "sh", "-c", script, "sh", *PYTHON, *command(small, "--training.keep_checkpoints", "50")
+    )
     environment = {**os.environ, "KEPT_FROM": str(small / "r"), "KEPT": str(keep)}
     done = subprocess.run(run, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stderr
@@ -79,7 +85,9 @@ def test_a_full_disk_ends_the_run_with_a_clear_line_and_an_earlier_checkpoint(tm
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path, can_mount):
-    done = subprocess.run(mounted(tmp_path, "ro", *command(tmp_path)), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        mounted(tmp_path, "ro", *PYTHON, *command(tmp_path)), capture_output=True, text=True, check=False
+    )
     assert done.returncode in (1, 2)
     (line,) = done.stderr.strip().splitlines()
     assert line.startswith("rltf train: ")
@@ -91,9 +99,8 @@ def test_a_run_whose_folder_is_deleted_stops_and_says_so(tmp_path):
     with started(tmp_path) as process:
         while (tmp_path / "r").exists():  # the trainer writes into it meanwhile
             shutil.rmtree(tmp_path / "r", ignore_errors=True)
-        _, errors = process.communicate()
-    assert process.returncode == 1
-    (line,) = errors.strip().splitlines()
+    assert process.status == 1
+    (line,) = process.stderr.strip().splitlines()
     assert line.startswith(f"rltf train: {tmp_path / 'r'}")
     assert "the run's folder is gone" in line or "No such file" in line or "does not exist" in line
     assert not (tmp_path / "r").exists()
@@ -101,9 +108,8 @@ def test_a_run_whose_folder_is_deleted_stops_and_says_so(tmp_path):
 
 def test_a_request_to_terminate_leaves_a_checkpoint_and_exit_status_130(tmp_path):
     with started(tmp_path) as process:
-        process.send_signal(signal.SIGTERM)
-        process.communicate()
-    assert process.returncode == 130
+        process.send(signal.SIGTERM)
+    assert process.status == 130
     assert Run(tmp_path / "r").state["state"] == "stopped"
     assert list((tmp_path / "r" / "checkpoints").glob("step-*"))
 
@@ -111,13 +117,12 @@ def test_a_request_to_terminate_leaves_a_checkpoint_and_exit_status_130(tmp_path
 def test_workers_that_are_killed_are_replaced_and_the_run_goes_on(tmp_path):
     with started(tmp_path) as process:
         path = tmp_path / "r"
-        for child in psutil.Process(process.pid).children(recursive=True):
+        for child in psutil.Process(process.process.pid).children(recursive=True):
             child.kill()
         step = max(row["step"] for row in Run(path).metrics())
         wait_for_step(path, process, step + 3)
-        process.send_signal(signal.SIGTERM)
-        process.communicate()
-    assert process.returncode == 130
+        process.send(signal.SIGTERM)
+    assert process.status == 130
 
 
 def test_a_clock_that_jumps_changes_no_duration_and_no_result(tmp_path, monkeypatch):

@@ -6,12 +6,11 @@ They are the four recipes of CONTRIBUTING.md, as they stand there.
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.commands import rltf
 from training.cli import main
 from training.run import Run
 
@@ -46,9 +45,8 @@ def folder(tmp_path_factory):
     )
     settings = [word for key, value in SETTINGS.items() for word in (f"--{key}", str(value))]
     (path / "run.toml").write_text('[objective]\nalgorithm = "mine:PassesOnly"\npasses = 2.0\n')
-    command = [sys.executable, "-m", "training", "train", "run.toml", *settings]
-    done = subprocess.run(command, cwd=path, capture_output=True, text=True, timeout=250, check=False)
-    assert done.returncode == 0, done.stderr
+    done = rltf("train", "run.toml", *settings, cwd=path)
+    assert done.status == 0, done.stderr
     return path
 
 
