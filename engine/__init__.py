@@ -7,6 +7,7 @@ from engine.analysis import Analyser, AnalysisLimits
 from engine.comparison import outputs_match, values_match
 from engine.engine import Engine
 from engine.fields import PROMPT_FIELDS, REFERENCE_FIELDS, ProblemError
+from engine.grammar import are_python
 from engine.judge import Judge
 from engine.limits import Limits
 from engine.outputs import Output
@@ -66,6 +67,7 @@ __all__ = [
     "Test",
     "TestResult",
     "Verdict",
+    "are_python",
     "outputs_match",
     "parse_problem",
     "values_match",

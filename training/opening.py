@@ -20,6 +20,7 @@ from training.learners import open_learner
 from training.models.lengths import fitting, has_room, limited, positions
 from training.models.performance import Performance
 from training.models.policy import Policy, load_policy
+from training.problems import with_python_references
 from training.ranks import Ranks
 from training.records import Experience
 from training.repairs import Repairs
@@ -105,6 +106,7 @@ def open_parts(
     fitted = partial(fitting, policy, tell=tell, rows=config.sampler.rows)
     drawn, evaluated = config.sampler.samples_per_problem, (config.evaluation.samples_per_problem, 1)  # 1 is greedy
     fit = ranks.together(lambda: fitted(problems, data=f"data.train {config.data.train}", samples=(drawn,)))
+    fit = ranks.together(lambda: with_python_references(config, fit, tell))
     taught = ranks.together(lambda: _taught(config, policy, fit, tell))
     judged = ranks.together(lambda: fitted(held_out, data=f"data.held_out {config.data.held_out}", samples=evaluated))
     learner = ranks.together(lambda: open_learner(config.optimizer, policy, config.training.steps, ranks))

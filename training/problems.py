@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from engine import REFERENCE_FIELDS, Problem
+from engine import REFERENCE_FIELDS, Problem, are_python
 from training.config import TrainConfig
 from training.data import DataError, LoadReport, load_problems
 
@@ -59,6 +60,33 @@ def _check_references(config: TrainConfig, problems: list[Problem], tell: Callab
     if without:
         what = "are never learned from" if alone else "have no part in the supervised loss"
         tell(f"data.train {config.data.train}: {without} of {len(problems)} problems have no reference and {what}")
+
+
+def with_python_references(
+    config: TrainConfig, problems: Sequence[Problem], tell: Callable[[str], None]
+) -> list[Problem]:
+    """Drop references that are not Python 3, which nobody should learn. APPS has some in Python 2 and in C++.
+
+    Raises:
+        DataError: none is left, and the algorithm learns from nothing else.
+    """
+    references = [reference for problem in problems for reference in problem.references]
+    python = dict(zip(references, are_python(references), strict=True))
+    kept = [replace(problem, references=tuple(filter(python.get, problem.references))) for problem in problems]
+    foreign = [problem.id for problem in problems if not all(map(python.get, problem.references))]
+    if foreign:
+        data = f"data.train {config.data.train!r}"
+        lost = sum(not python[reference] for reference in references)
+        if lost == len(references) and not config.algorithm.samples:
+            raise DataError(
+                f"{data}: none of its {lost} reference solutions is Python 3, and {config.objective.algorithm!r}"
+                " learns from nothing else"
+            )
+        tell(
+            f"{data}: {lost} of {len(references)} reference solutions are left out: they are not Python 3, as one of"
+            f" problem {foreign[0]!r}"
+        )
+    return kept
 
 
 def _loaded(key: str, spec: str, limit: int, tell: Callable[[str], None]) -> list[Problem]:

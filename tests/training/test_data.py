@@ -315,3 +315,43 @@ def test_learning_from_references_alone_is_refused_where_there_are_none(tmp_path
     told: list[str] = []
     load_data(config, told.append)
     assert any("1 of 2 problems have no reference and are never learned from" in line for line in told)
+
+
+def test_references_that_are_not_python_3_are_left_out_and_counted(tmp_path, capsys):
+    from training.cli import main
+    from training.config import TrainConfig
+    from training.problems import with_python_references
+
+    texts = ["print(2)\n", "print 2\n", "int main() { return 0; }\n"]
+    tests = {"inputs": [""], "outputs": ["2"]}
+    records = [{"id": f"p{count}", "prompt": f"{count}.", **tests, "solutions": texts[:count]} for count in (1, 3)]
+    data = str(jsonl(tmp_path / "d.jsonl", *records))
+    assert main(["data", data]) == 0
+    assert "2 of 4 references are not Python 3 and are not taught, as one of problem 'p3'" in capsys.readouterr().out
+    config = TrainConfig.load(overrides={"objective.algorithm": "sft", "data.train": data})
+    told: list[str] = []
+    kept = with_python_references(config, load_problems(data), told.append)
+    assert [problem.references for problem in kept] == [(texts[0],)] * 2
+    assert told == [
+        f"data.train {data!r}: 2 of 4 reference solutions are left out: they are not Python 3, as one of problem 'p3'"
+    ]
+    foreign = load_problems([{**records[1], "solutions": texts[1:]}])
+    with pytest.raises(
+        DataError, match=r"none of its 2 reference solutions is Python 3, and 'sft' learns from nothing"
+    ):
+        with_python_references(config, foreign, told.append)
+    grpo = TrainConfig.load(overrides={"objective.algorithm": "grpo", "data.train": data})
+    assert with_python_references(grpo, foreign, told.append)[0].references == ()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("references", "status"), [(["print(2)\n", "print 2\n"], 0), (["print 2\n"], 2)])
+def test_a_run_teaches_no_reference_that_is_not_python_3(tmp_path, capsys, references, status):
+    from training.cli import main
+
+    data = jsonl(tmp_path / "d.jsonl", {"prompt": "Say 2.", "inputs": [""], "outputs": ["2"], "solutions": references})
+    words = ["train", "--run", "r", "--run.folder", str(tmp_path), "--data.train", str(data), "--training.steps", "1"]
+    words += ["--objective.algorithm", "sft", "--sampler.max_new_tokens", "8", "--data.held_out_limit", "1"]
+    assert main([*words, "--evaluation.every", "0", "--evaluation.samples_per_problem", "1"]) == status
+    assert "Python 3" in "".join(capsys.readouterr())
+    assert (tmp_path / "r").exists() == (status == 0)

@@ -91,6 +91,8 @@ def _described(test: Test, problem: Problem) -> str:
 
 def _sums(problems: list[Problem]) -> Iterator[str]:
     """Say what all problems add up to."""
+    from engine import are_python
+
     kinds = Counter(type(problem.tests[0]).__name__ for problem in problems)
     names = {"StdinTest": "by standard input", "CallTest": "by calls", "AssertTest": "by assertions"}
     parts = [f"{count} judged {names[kind]}" for kind, count in kinds.items()]
@@ -98,3 +100,10 @@ def _sums(problems: list[Problem]) -> Iterator[str]:
     checked = sum(bool(problem.checker) for problem in problems)
     more = f", {checked} with a checker" if checked else ""
     yield f"\n{len(problems)} problems: {', '.join(parts)}; {taught} with references{more}"
+    references = [(problem.id, reference) for problem in problems for reference in problem.references]
+    python = are_python([reference for _, reference in references])
+    if foreign := [identity for (identity, _), readable in zip(references, python, strict=True) if not readable]:
+        yield (
+            f"{len(foreign)} of {len(references)} references are not Python 3 and are not taught, as one of problem"
+            f" {foreign[0]!r}"
+        )
