@@ -3,6 +3,7 @@
 import json
 import re
 import sqlite3
+from html import escape
 from pathlib import Path
 
 import nbformat
@@ -240,6 +241,39 @@ def test_an_address_names_a_sample(page, tmp_path):
     page.locator(".rltf .listbox").press("ArrowDown")
     page.wait_for_timeout(200)
     assert page.evaluate("location.hash") == "#seq=" + page.locator(".rltf .row.selected").get_attribute("data-seq")
+
+
+def test_a_report_in_a_frame_of_a_host_has_no_address_and_misses_none(page, pages, tmp_path):
+    whole = escape((pages / "run.html").read_text())
+    (tmp_path / "host.html").write_text(f'<iframe sandbox="allow-scripts" srcdoc="{whole}"></iframe>')
+    page.goto((tmp_path / "host.html").as_uri())
+    frame = page.frame_locator("iframe")
+    frame.locator(".rltf .row").nth(2).dispatch_event("click")
+    frame.locator(".rltf .row.selected[aria-posinset='3']").wait_for(state="attached")
+    frame.get_by_role("button", name="Copy program").wait_for(state="attached")
+    assert frame.get_by_role("button", name="Copy link").count() == 0
+    assert page.errors == []
+
+
+CARD_OVER = """() => {
+  const card = document.querySelector('.rltf .card').getBoundingClientRect();
+  const over = text => text.right - 16 > card.left && text.left < card.right && text.bottom > card.top && text.top < card.bottom;
+  return [...document.querySelectorAll('.rltf .line .text')].map((text, line) => over(text.getBoundingClientRect()) ? line : null).filter(line => line !== null);
+}"""
+
+
+@pytest.mark.parametrize("width", [1400, 700])
+def test_the_card_of_a_token_stands_where_it_hides_least_and_never_over_the_line_that_is_read(page, pages, width):
+    page.set_viewport_size({"width": width, "height": 1000})
+    page.goto((pages / "sample.html").as_uri())
+    page.locator(".rltf .segment").first.wait_for()
+    lines = page.locator(".rltf .line:has(.segment:not(.chip))")
+    for line in range(lines.count()):
+        lines.nth(line).locator(".segment:not(.chip)").last.hover()
+        page.locator(".rltf .card").wait_for()
+        hidden = page.evaluate(CARD_OVER)
+        assert line not in hidden
+        assert hidden == [] or width < 1400, "there is room past the ends of the lines"
 
 
 def test_a_chart_zooms_by_dragging_filters_by_a_click_and_takes_any_metric(page, pages):

@@ -22,14 +22,23 @@ export function hoverCard(store, code) {
   return card;
 }
 
+/** Put the card below the token, beside its line, or above: where it hides least of the program, and never over the line itself. */
 function place(card, part) {
   const frame = card.parentElement.getBoundingClientRect();
   const token = part.getBoundingClientRect();
-  const left = Math.min(token.left - frame.left, Math.max(0, frame.width - card.offsetWidth - 8));
-  const below = token.bottom - frame.top + 4;
-  const top = below + card.offsetHeight > frame.height ? Math.max(0, token.top - frame.top - card.offsetHeight - 4) : below;
-  card.style.left = `${left}px`;
-  card.style.top = `${top}px`;
+  const { offsetWidth: width, offsetHeight: height } = card;
+  const texts = [...card.parentElement.querySelectorAll(".line .text")].map((text) => text.getBoundingClientRect());
+  const at = (top) => {
+    const lines = texts.filter((text) => text.bottom > top && text.top < top + height);
+    const end = lines.reduce((most, text) => Math.max(most, text.right), token.left);
+    const left = Math.max(frame.left, Math.min(end, frame.right - width - 8));
+    return { left, top, hidden: lines.reduce((sum, text) => sum + Math.max(0, text.right - left), 0), fits: top >= frame.top && top + height <= frame.bottom };
+  };
+  const [below, beside, above] = [token.bottom + 4, token.top, token.top - height - 4].map(at);
+  const places = [below, beside.hidden ? null : beside, above].filter((each) => each?.fits);
+  const best = places.reduce((least, each) => (each.hidden < least.hidden ? each : least), places[0] ?? below);
+  card.style.left = `${best.left - frame.left}px`;
+  card.style.top = `${best.top - frame.top}px`;
 }
 
 function cardParts(record, token, component) {

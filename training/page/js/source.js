@@ -15,7 +15,7 @@ export async function pageSource(data) {
     kind: "run",
     host: data.host ?? "page",
     theme: data.theme,
-    linked: (data.host ?? "page") === "page",
+    linked: (data.host ?? "page") === "page" && globalThis.location?.protocol !== "about:", // in a host's frame it has no address
     more: data.more,
     initial: { ...withBatch(EMPTY, { run: data.run, about: data.about, notes: data.notes, ...rows }), beside: (await besides).map(besideRun), notice: data.notice ?? "" },
     heldOut: data.held_out ? () => unpack(data.held_out) : null,
