@@ -11,7 +11,7 @@ function samplesOf(steps) {
   const kinds = { P: ["passed", ""], W: ["failed", ""], N: ["runtime", "NameError"], I: ["runtime", "IndexError"], S: ["syntax", "SyntaxError"], T: ["timeout", "TimeoutError"] };
   return steps.flatMap((letters, step) => [...letters].map((letter, sample) => ({ seq: step * 100 + sample, step: step + 1, problem_id: "p", sample, outcome: kinds[letter][0], error_type: kinds[letter][1], reward: 0 })));
 }
-const flow = (...steps) => flowOf(visitsOf(samplesOf(steps), "p"));
+const flow = (...steps) => flowOf(visitsOf(samplesOf(steps)));
 const rounded = (links) => links.map(({ from, to, share }) => [from, to, Number(share.toFixed(3))]);
 
 test("what a class loses goes to the classes that gain, by hand", () => {
@@ -47,24 +47,24 @@ test("hundreds of steps become a dozen columns that cover them all, many classes
   assert.equal(columns.length, 12);
   assert.deepEqual([columns[0].first, columns.at(-1).last], [1, 300]);
   const many = Array.from({ length: 30 }, (_, place) => ({ seq: place, step: 1, problem_id: "p", outcome: "runtime", error_type: `Error${place}`, reward: 0 }));
-  const { classes, columns: [only] } = flowOf(visitsOf(many, "p"));
+  const { classes, columns: [only] } = flowOf(visitsOf(many));
   assert.equal(classes.length, 7);
   assert.ok(Math.abs([...only.shares.values()].reduce((sum, share) => sum + share, 0) - 1) < 1e-9);
   assert.ok(only.shares.get("other errors") > 0.7);
 });
 
 test("the diagram says the same without colours: numbers in its nodes, a label, a legend and a table", () => {
-  const made = flowDiagram(visitsOf(samplesOf(["NNNS", "NPPW", "PPPP"]), "p"), 500);
+  const made = flowDiagram(visitsOf(samplesOf(["NNNS", "NPPW", "PPPP"])), 500);
   assert.match(made.querySelector("svg").getAttribute("aria-label"), /step 1 to step 3: passed 0% → 100%, wrong answer 0% → 0%, NameError 75% → 0%, SyntaxError 25% → 0%/);
   assert.deepEqual([...made.querySelectorAll(".flow-node text")].map((each) => each.textContent), ["3", "4", "1", "2", "3", "1"]);
   assert.deepEqual([...made.querySelectorAll(".legend .glyph")].map((each) => each.textContent), ["1", "2", "3", "4"]);
   assert.match(made.querySelector("table").textContent, /step 1 to step 2NameErrorpassed/);
-  assert.match(flowDiagram(visitsOf(samplesOf(["NN"]), "p"), 500).textContent, /NameError 100%/);
+  assert.match(flowDiagram(visitsOf(samplesOf(["NN"])), 500).textContent, /NameError 100%/);
 });
 
 test("an error's type is text, whatever a program made it", () => {
   const hostile = '<img src=x onerror="globalThis.owned=1">\u202e';
-  const made = flowDiagram(visitsOf([1, 2].map((step) => ({ seq: step, step, problem_id: "p", outcome: "runtime", error_type: `${hostile}${step}`, reward: 0 })), "p"), 500);
+  const made = flowDiagram(visitsOf([1, 2].map((step) => ({ seq: step, step, problem_id: "p", outcome: "runtime", error_type: `${hostile}${step}`, reward: 0 }))), 500);
   assert.equal(made.querySelector("img"), null);
   assert.ok(!made.textContent.includes("\u202e"));
 });

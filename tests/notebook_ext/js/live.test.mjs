@@ -219,21 +219,98 @@ test("a batch takes no row, no scroll place and no opened part from under the re
   assert.equal(el.querySelector(".row.selected").dataset.seq, chosen);
 });
 
-test("the history of a problem is drawn anew only when there is news of that problem", async () => {
-  const { news, el } = await show();
-  news(1, { samples: makeSamples(24) });
+test("news of a problem adds to its history and takes neither focus nor opened parts away", async () => {
+  const { news, me, sent, model, el } = await show();
+  const samples = makeSamples(40).map((sample) => ({ ...sample, step: Math.ceil(sample.seq / 20) }));
+  news(1, { samples });
   await painted();
   el.querySelector("[data-page=history]").click();
   el.querySelector(".row").click();
   await painted();
+  const change = el.querySelector(".visit button.quiet");
+  change.click();
+  for (const { seq } of sent("record")) model.receive({ kind: "record", to: me, seq, record: makeRecord(`x = ${seq}\n`) });
+  await painted();
+  el.querySelector(".flow-of-classes details").open = true;
+  change.focus();
+  news(2, { samples: makeSamples(80).slice(40).map((sample) => ({ ...sample, step: Math.ceil(sample.seq / 20) })) });
+  await painted();
+  assert.match(el.querySelector(".page-history h2").textContent, /at 4 steps/);
+  assert.deepEqual([...el.querySelectorAll(".visit .step")].map((step) => step.textContent), ["step 1", "step 2", "step 3", "step 4"]);
+  assert.equal(document.activeElement, change);
+  assert.equal(el.querySelectorAll(".diff").length, 1);
+  assert.ok(el.querySelector(".flow-of-classes details").open);
   const glyph = el.querySelector(".visit .badge");
-  const others = makeSamples(32).slice(24).filter((sample) => sample.problem_id !== "p/3");
-  news(2, { samples: others });
+  glyph.focus();
+  glyph.click(); // another sample of the same problem
   await painted();
-  assert.ok(glyph.isConnected);
-  news(3, { samples: [{ ...makeSamples(40).at(-1), problem_id: "p/3" }] });
+  assert.equal(document.activeElement, glyph);
+  assert.equal(glyph.getAttribute("aria-current"), "true");
+  assert.equal(el.querySelectorAll(".badge[aria-current]").length, 1);
+});
+
+test("what has the focus keeps it while news arrives: a problem, a sample of a group, the run's buttons", async () => {
+  const { news, model, me, el } = await show();
+  const clock = Date.now;
+  news(1, { samples: makeSamples(40), metrics: [[1, "reward/mean", 0]] });
+  model.receive({ kind: "about", to: me, about: { facts: [], config: { a: "1" }, command: "rltf train" }, siblings: [], notes: {} });
   await painted();
-  assert.ok(!glyph.isConnected);
+  el.querySelector("[data-page=problems]").click();
+  await painted();
+  const problem = () => [...el.querySelectorAll("table.problems tbody button")].find((button) => button.textContent === "p/3");
+  const [drawn, order] = [problem(), el.querySelector("table.problems thead button")];
+  drawn.focus();
+  Date.now = () => clock() + 60_000; // the table counts anew every two seconds
+  news(2, { samples: [{ ...makeSamples(41).at(-1), problem_id: "p/1" }] });
+  await painted();
+  assert.equal(document.activeElement, drawn, "a row of which there is no news stays");
+  Date.now = () => clock() + 120_000;
+  news(3, { samples: [{ ...makeSamples(42).at(-1), problem_id: "p/3" }] });
+  await painted();
+  Date.now = clock;
+  assert.notEqual(problem(), drawn);
+  assert.equal(document.activeElement, problem());
+  order.focus();
+  order.click();
+  assert.equal(document.activeElement, order);
+  el.querySelector("[data-page=group]").click();
+  el.querySelectorAll(".row")[3].click();
+  await painted();
+  const badge = el.querySelector("table.group tr:not(.selected) .badge");
+  badge.focus();
+  badge.click();
+  await painted();
+  assert.equal(document.activeElement.dataset.seq, badge.dataset.seq);
+  assert.equal(document.activeElement.getAttribute("aria-current"), "true");
+  el.querySelector("[data-page=about]").click();
+  await painted();
+  const copy = el.querySelector(".command button");
+  copy.focus();
+  news(4, { metrics: [[2, "reward/mean", 1]] });
+  await painted();
+  assert.equal(document.activeElement, copy);
+  assert.match(el.querySelector(".about-table").textContent, /0 → \+1/);
+});
+
+test("an older evaluation that is read stays when a newer one is there", async () => {
+  const { news, model, me, el } = await show();
+  const one = (step) => ({ step, problem_id: "a", sample: 0, drawn: "sampled", outcome: "failed", error_type: "", tests: "f", program: `x = ${step}` });
+  const evaluated = async (batch, ...steps) => {
+    news(batch, { metrics: [[steps.at(-1), "held_out/pass@1", 0.5]] });
+    await painted();
+    model.receive({ kind: "held_out", to: me, samples: steps.map(one) });
+    await painted();
+  };
+  el.querySelector("[data-page=held]").click();
+  await evaluated(1, 1, 2);
+  const steps = el.querySelector(".page-held select");
+  steps.value = "1";
+  steps.dispatchEvent(new window.Event("change"));
+  el.querySelector("table.held .badge").click();
+  await evaluated(2, 1, 2, 3);
+  assert.deepEqual([...steps.options].map((option) => option.value), ["3", "2", "1"]);
+  assert.equal(steps.value, "1");
+  assert.equal(el.querySelector(".held-program").textContent, "x = 1");
 });
 
 test("another run, a note and the run's own facts come from the kernel when asked for", async () => {

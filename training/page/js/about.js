@@ -5,14 +5,18 @@ import { copyText, h, inline, number, percent, replace } from "./dom.js";
 
 /** The run panel. */
 export function aboutPanel(store, source) {
-  const body = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "the run and its configuration" });
+  const facts = h("div", {});
+  const table = h("div", {}); // drawn anew with every step; what has buttons is not
+  const body = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "the run and its configuration" }, facts, table);
   const element = h("div", { class: "page-about" }, body);
   let painted = null;
   const paint = ({ about, beside, siblings, metrics, run }) => {
     const last = lastValues(metrics);
-    if (painted?.about === about && painted?.beside === beside && painted?.siblings === siblings && painted?.last === last) return;
+    const same = painted?.about === about && painted?.beside === beside && painted?.siblings === siblings;
+    if (same && painted.last === last) return;
     painted = { about, beside, siblings, last };
-    replace(body, about ? [factsOf(about), chooser(store, source, siblings, beside), comparisonOfRuns([{ name: run?.name ?? "this run", about, metrics }, ...beside])] : h("p", { class: "empty" }, "Nothing is written of how this run was made."));
+    if (!same) replace(facts, about ? [factsOf(about), chooser(store, source, siblings, beside)] : h("p", { class: "empty" }, "Nothing is written of how this run was made."));
+    replace(table, about ? comparisonOfRuns([{ name: run?.name ?? "this run", about, metrics }, ...beside]) : null);
   };
   return { element, paint };
 }

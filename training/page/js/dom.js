@@ -40,6 +40,20 @@ export function replace(element, ...children) {
   append(element, children);
 }
 
+/** A function that shows `[key, item]` pairs as children of `element`. A child stays while its item is the `same`, with its focus and what is open in it. */
+export function keyedChildren(element, draw, same) {
+  let known = new Map();
+  return (items) => {
+    const [held] = [...known.values()].filter((child) => child.element.contains(document.activeElement));
+    const focused = held && [...held.element.querySelectorAll("button")].indexOf(document.activeElement);
+    const fresh = new Map(items.map(([key, item]) => [key, known.has(key) && same(known.get(key).item, item) ? known.get(key) : { key, item, element: draw(item) }]));
+    for (const [key, child] of known) if (fresh.get(key) !== child) child.element.remove();
+    [...fresh.values()].forEach(({ element: child }, place) => element.children[place] !== child && element.insertBefore(child, element.children[place] ?? null));
+    known = fresh;
+    if (held && !element.contains(document.activeElement)) fresh.get(held.key)?.element.querySelectorAll("button")[focused]?.focus({ preventScroll: true }); // it was drawn anew, or moved
+  };
+}
+
 const HIDDEN = new RegExp(`[${INVISIBLE.map(([first, last]) => `\\u{${first.toString(16)}}-\\u{${last.toString(16)}}`).join("")}]`, "gu");
 
 /** Text in which nothing hides: characters that show as nothing or as blank, or that reorder others, are spelled out. */

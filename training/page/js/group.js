@@ -25,7 +25,9 @@ export function groupPanel(store, source) {
     if (same) return;
     painted = { group, record, component, selected };
     const current = () => painted.group === group && painted.record === record && painted.component === component;
+    const focused = body.contains(document.activeElement) && document.activeElement.dataset.seq;
     replace(body, group.length ? groupView({ store, source, group, selected, record, component, current }) : h("p", { class: "empty" }, "Choose a sample to see its group."));
+    if (focused) body.querySelector(`[data-seq="${focused}"]`)?.focus({ preventScroll: true });
   };
   return { element, paint };
 }
@@ -46,7 +48,7 @@ function groupView({ store, source, group, selected, record, component, current 
     credits.set(sample.seq, credit);
     const outcome = outcomeOf(sample);
     return h("tr", { class: sample.seq === selected ? "selected" : "", onclick: () => store.update({ selected: sample.seq, follow: false }) },
-      h("th", { scope: "row" }, h("button", { type: "button", class: `badge outcome-${sample.outcome}`, "aria-current": sample.seq === selected ? "true" : null, "aria-label": `sample ${sample.sample}: ${outcome.label}`, title: outcome.label }, outcome.glyph), ` #${sample.sample}`),
+      h("th", { scope: "row" }, h("button", { type: "button", class: `badge outcome-${sample.outcome}`, "data-seq": sample.seq, "aria-current": sample.seq === selected ? "true" : null, "aria-label": `sample ${sample.sample}: ${outcome.label}`, title: outcome.label }, outcome.glyph), ` #${sample.sample}`),
       h("td", {}, number(sample.reward, { sign: true, digits: 2, fixed: true })), h("td", {}, number(sample.advantage ?? null, { sign: true, digits: 2, fixed: true })), h("td", {}, sample.tokens ?? "–"),
       Array.from({ length: tests }, (_, place) => testCell((sample.tests ?? "")[place])), credit);
   });

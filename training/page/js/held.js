@@ -23,9 +23,11 @@ export function heldOutPanel(store, source) {
       return;
     }
     const evaluated = [...new Set(samples.map((sample) => sample.step))].sort((left, right) => right - left);
+    const reading = steps.selectedIndex > 0 && evaluated.includes(Number(steps.value)) ? steps.value : null;
     replace(steps, evaluated.map((step) => h("option", { value: step }, `step ${step}`)));
     steps.hidden = !evaluated.length;
-    draw();
+    if (reading === null) draw();
+    else steps.value = reading; // an older evaluation that somebody reads stays, with what is opened in it
   };
   const paint = ({ metrics }) => {
     const newest = metrics.get("held_out/pass@1")?.at(-1)?.[0] ?? -1;

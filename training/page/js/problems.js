@@ -1,7 +1,7 @@
 // All problems of the run as a table: how many of each one's samples pass now, at first, and over time.
 // Not here: one problem's programs (history, group).
 
-import { h, middleCut, number, percent, replace, svg } from "./dom.js";
+import { h, keyedChildren, middleCut, number, percent, replace, svg } from "./dom.js";
 
 const MOST_PROBLEMS = 300; // rows drawn; the others are found by sorting or typing
 const SPARK = { width: 90, height: 18, points: 24 };
@@ -44,7 +44,11 @@ const COLUMNS_OF_PROBLEMS = [
 export function problemsPanel(store) {
   const find = h("input", { type: "text", placeholder: "problem…", "aria-label": "find a problem", oninput: () => draw() });
   const said = h("span", { class: "said", role: "status" });
-  const body = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "table of problems" });
+  const heads = COLUMNS_OF_PROBLEMS.map(({ key, label }) => h("th", { scope: "col" }, h("button", { type: "button", class: "quiet", onclick: () => order(key) }, label)));
+  const list = h("tbody", {});
+  const body = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "table of problems" },
+    h("table", { class: "tokens problems" }, h("thead", {}, h("tr", {}, heads, h("th", { scope: "col" }, "over time"))), list));
+  const showRows = keyedChildren(list, (row) => problemRow(store, row), (left, right) => COLUMNS_OF_PROBLEMS.every(({ key }) => left[key] === right[key]));
   const element = h("div", { class: "page-problems" }, h("div", { class: "bar-line" }, find, said), body);
   let rows = [];
   let painted = null;
@@ -59,8 +63,8 @@ export function problemsPanel(store) {
     const kept = rows.filter((row) => row.problem.toLowerCase().includes(wanted));
     kept.sort((left, right) => sort.way * (left[sort.key] < right[sort.key] ? -1 : left[sort.key] > right[sort.key] ? 1 : 0) || (left.problem < right.problem ? -1 : 1));
     replace(said, `${kept.length} problems${kept.length > MOST_PROBLEMS ? `, the first ${MOST_PROBLEMS} in this order` : ""}`);
-    const head = h("tr", {}, COLUMNS_OF_PROBLEMS.map(({ key, label }) => h("th", { scope: "col", "aria-sort": key === sort.key ? (sort.way > 0 ? "ascending" : "descending") : "none" }, h("button", { type: "button", class: "quiet", onclick: () => order(key) }, label))), h("th", { scope: "col" }, "over time"));
-    replace(body, h("table", { class: "tokens problems" }, h("thead", {}, head), h("tbody", {}, kept.slice(0, MOST_PROBLEMS).map((row) => problemRow(store, row)))));
+    COLUMNS_OF_PROBLEMS.forEach(({ key }, place) => heads[place].setAttribute("aria-sort", key === sort.key ? (sort.way > 0 ? "ascending" : "descending") : "none"));
+    showRows(kept.slice(0, MOST_PROBLEMS).map((row) => [row.problem, row]));
   };
   const paint = ({ samples }) => {
     if (painted === samples || (painted && Date.now() - counted < SELDOM_COUNTED)) return;
