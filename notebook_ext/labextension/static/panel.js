@@ -26,6 +26,7 @@ export function element(tag, attributes = {}, ...children) {
 
 /** Draw the panel into `root`; `actions` are functions of a run: report, watch (null where notebooks cannot be made), command. */
 export function paintPanel(root, state, actions) {
+  if (root.querySelector("button:active")) return; // a press counts where it began: there will be news again
   const focused = root.contains(document.activeElement) ? document.activeElement.dataset.key : null;
   const list = element("ul", {}, ...state.runs.map((run) => runItem(run, actions)));
   const empty = state.looked && !state.failure && !state.runs.length

@@ -55,6 +55,22 @@ def test_the_running_job_is_in_the_status_bar_and_can_be_steered_and_watched(lab
     assert ours(page.errors) == []
 
 
+def test_a_press_on_a_button_of_the_panel_counts_though_news_comes_before_it_ends(lab, page, paced_run):
+    paced_run("pressed", 2000, folder=lab.folder / "runs")
+    open_lab(lab, page)
+    page.wait_for_selector(".jp-Launcher")  # until it is there the panel moves
+    run_command(page, "show-runs")
+    pause = page.locator(".rltf-panel").get_by_role("button", name="Pause pressed")
+    status = page.locator(".rltf-status button")
+    pause.hover()
+    page.mouse.down()
+    for _ in range(2):
+        said = status.inner_text()
+        page.wait_for_function("said => document.querySelector('.rltf-status').innerText !== said", arg=said)
+    page.mouse.up()
+    page.locator(".rltf-panel").get_by_role("button", name="Resume pressed").wait_for(timeout=30_000)
+
+
 def test_a_hostile_name_is_text_in_the_panel_and_its_report_opens_in_the_themes_colours(lab, page):
     make_run(lab.folder / "some" / "runs" / HOSTILE, steps=3)
     open_lab(lab, page, "JupyterLab Dark")
