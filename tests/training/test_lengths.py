@@ -68,6 +68,18 @@ def test_prompts_that_no_cut_makes_fit_are_left_out_by_name(folders):
     assert told == ["the data: left out: 2 prompts longer than 20 tokens however they are cut: short, long"]
 
 
+@pytest.mark.parametrize("section", [{"prompt_format": "{{prompt}}"}, {"prompt_format": "chat"}])
+def test_prompts_that_say_nothing_of_the_problem_are_refused(folders, section):
+    found, told = policy(folders["qwen2"], **section), []
+    found.tokenizer.chat_template = "You are helpful."
+    problems = [replace(SHORT, id=f"{number}", prompt=f"Add {number}.") for number in range(3)]
+    with pytest.raises(DataError, match=r"^the data: the prompts of all 3 problems are the same \d+ tokens.*must show"):
+        fitting(found, problems, "the data", told.append)
+    same = [replace(SHORT, id=f"{number}") for number in range(3)]
+    assert fitting(found, same, "the data", told.append) == same
+    assert len(fitting(policy(folders["qwen2"]), problems, "the data", told.append)) == 3
+
+
 def test_a_prompt_that_takes_more_memory_than_there_is_is_refused(folders):
     found = policy(folders["qwen2"])
     found.model.config.num_hidden_layers = 10**12  # whose keys and values no machine can hold

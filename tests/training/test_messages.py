@@ -71,6 +71,35 @@ def test_a_damaged_file_of_a_model_is_one_line(folder, tmp_path, capsys, damage)
         assert "damaged" in line or "cannot be loaded" in line
 
 
+@pytest.mark.parametrize("kept", [0.0, 0.5, 0.95])
+@pytest.mark.parametrize("family", ["gpt2", "qwen2", "codet5"])
+def test_merges_that_were_cut_do_not_become_another_tokenizer(tmp_path, family, kept):
+    spoiled = build(family, tmp_path / family)
+    load_policy(ModelSection(name=str(spoiled)))
+    content = (spoiled / "merges.txt").read_bytes()
+    (spoiled / "merges.txt").write_bytes(content[: content.rindex(b"\n", 0, int(len(content) * kept) + 20)])
+    with pytest.raises(PolicyError, match=r"its merges\.txt is damaged: \d+ of the \d+ longer pieces"):
+        load_policy(ModelSection(name=str(spoiled)))
+
+
+def test_weights_that_are_no_numbers_are_named(folder, tmp_path):
+    spoiled = tmp_path / "spoiled"
+    shutil.copytree(folder, spoiled)
+    weights = load_file(spoiled / "model.safetensors")
+    next(iter(weights.values())).fill_(float("nan"))
+    save_file(weights, spoiled / "model.safetensors", {"format": "pt"})
+    with pytest.raises(PolicyError, match="its weights are damaged: they give logits that are not numbers"):
+        load_policy(ModelSection(name=str(spoiled)))
+
+
+@pytest.mark.parametrize("template", ["{% for message in messages %}{{", "{{ raise_exception('no user') }}"])
+def test_a_chat_template_that_fails_is_one_line(tmp_path, capsys, template):
+    model = build("qwen2", tmp_path / "model")
+    settings = json.loads((model / "tokenizer_config.json").read_text())
+    (model / "tokenizer_config.json").write_text(json.dumps({**settings, "chat_template": template}))
+    assert "the chat template of" in refused(capsys, *evaluation(model))
+
+
 def test_weights_of_another_model_are_not_replaced_by_random_ones(folder, tmp_path):
     other = build("qwen2", tmp_path / "qwen2")
     shutil.copy(folder / "model.safetensors", other)

@@ -126,7 +126,7 @@ def check(model: Any) -> None:  # noqa: ANN401
     """Compare body and head with the whole model on a few tokens.
 
     Raises:
-        PolicyError: the model's logits differ from its head's output on its body's states.
+        PolicyError: the model's logits are no numbers, or differ from its head's output on its body's states.
     """
     inner = network(model)
     if inner.get_output_embeddings() is None:
@@ -142,5 +142,7 @@ def check(model: Any) -> None:  # noqa: ANN401
     else:
         whole = inner(input_ids=ids, use_cache=False).logits
         states, _ = run_body(model, ids, use_cache=False)
+    if torch.isnan(whole).any():
+        raise PolicyError("its weights are damaged: they give logits that are not numbers")
     if not torch.allclose(run_head(model, states), whole.float(), atol=1e-2, rtol=1e-2):
         raise PolicyError(f"{type(inner).__name__} does more to its logits than its head does: not supported")

@@ -91,7 +91,7 @@ def fitting(
         samples: Completions of a problem, for each way in which the set is sampled.
 
     Raises:
-        DataError: none of them fits.
+        DataError: none of them fits, or all prompts are the same although the problems are not.
         PolicyError: the batch with the longest prompt needs more memory than there is.
     """
     limit, leave_out = policy.section.max_prompt_tokens, policy.section.long_prompts == "leave_out"
@@ -99,8 +99,10 @@ def fitting(
     long: list[Problem] = []
     hopeless: list[Problem] = []
     lengths: list[int] = []
+    prompts: set[tuple[int, ...]] = set()
     for problem in problems:
-        tokens = len(encode_prompt(policy, problem))
+        prompt = encode_prompt(policy, problem)
+        tokens = len(prompt)
         if limit and tokens > limit:
             hopeless.append(problem)
             continue
@@ -110,6 +112,14 @@ def fitting(
                 continue
         fit.append(problem)
         lengths.append(tokens)
+        if len(prompts) <= 1:  # whether there are two is all that matters
+            prompts.add(prompt)
+    if len(prompts) == 1 and len({problem.prompt for problem in fit}) > 1:
+        raise DataError(
+            f"{data}: the prompts of all {len(fit)} problems are the same {lengths[0]} tokens, so they say nothing of"
+            f" the problem; model.prompt_format {policy.section.prompt_format!r} must show it, as '{{prompt}}' does, a"
+            f" chat template too, and model.max_prompt_tokens (here {limit or 'none'}) must leave something of it"
+        )
     if long:
         what = "left out" if leave_out else "cut at their end (model.long_prompts)"
         tell(f"{data}: {len(long)} prompts are longer than {limit} tokens and are {what}: {_names(long)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -137,8 +138,28 @@ def _check_folder(folder: Path) -> None:
             whole = False
         if not whole:
             raise PolicyError(f"model {str(folder)!r}: its {name} is damaged: it is no JSON object")
+    if {"vocab.json", "merges.txt"} <= names and "tokenizer.json" not in names:
+        _check_merges(folder)
 
 
+def _check_merges(folder: Path) -> None:
+    """Refuse merges that were cut. A tokenizer without them writes the same texts in more and shorter tokens."""
+    try:
+        lines = (folder / "merges.txt").read_text(encoding="utf-8").split("\n")
+        pieces = dict(json.loads((folder / "vocab.json").read_bytes()))
+    except (OSError, TypeError, ValueError):
+        return  # loading says what is wrong with it
+    merged = {piece for piece in pieces if len(piece) > 1 and not re.fullmatch(r"<.*>|\[.*\]", piece)}
+    lost = merged - {line.strip().replace(" ", "") for line in lines}
+    if len(lost) > _UNMERGED * len(merged):
+        raise PolicyError(
+            f"model {str(folder)!r}: its merges.txt is damaged: {len(lost)} of the {len(merged)} longer pieces in"
+            " vocab.json are made by none of its lines"
+        )
+
+
+_UNMERGED = 0.02
+"""Share of the longer pieces that a whole tokenizer may have beside those that merges make (`madeupword0001`)."""
 _OBJECTS = ("config.json", "generation_config.json", "tokenizer_config.json", "tokenizer.json", "adapter_config.json")
 _TOKENIZERS = ("tokenizer", "vocab", "spiece", "sentencepiece", "merges", "tekken")
 

@@ -22,7 +22,8 @@ def prompt_text(policy: Policy, problem: Problem) -> str:
     """Write the text that a policy reads for a problem, chat template included.
 
     Raises:
-        PolicyError: the format is malformed, or asks for a chat template that the tokenizer does not have.
+        PolicyError: the format is malformed, or asks for a chat template that the tokenizer does not have or that
+            fails.
     """
     how = policy.format
     text = how.text(problem)
@@ -33,7 +34,13 @@ def prompt_text(policy: Policy, problem: Problem) -> str:
             f"model.prompt_format {how.prompt!r}: the tokenizer of {policy.section.name!r} has no template"
         )
     message = [{"role": "user", "content": text}]
-    templated: str = policy.tokenizer.apply_chat_template(message, add_generation_prompt=True, tokenize=False)
+    try:
+        templated: str = policy.tokenizer.apply_chat_template(message, add_generation_prompt=True, tokenize=False)
+    except Exception as error:  # a template is a program, and may raise anything
+        raise PolicyError(
+            f"model.prompt_format {how.prompt!r}: the chat template of {policy.section.name!r} fails on a user's"
+            f" message: {' '.join(str(error).split())[:200]}"
+        ) from None
     return templated
 
 
