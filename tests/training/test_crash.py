@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.commands import LOADED
 from training.config import TrainConfig
 from training.run import Run
 
@@ -49,7 +50,7 @@ def train_quietly(folder: str, name: str) -> None:
 def starter():
     """Starts trainers from a process that has torch loaded: many starts in seconds instead of minutes."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["training.loop", "training.minicode"])
+    context.set_forkserver_preload(LOADED)
     return context.Process
 
 
