@@ -99,6 +99,7 @@ def test_a_run_that_a_notebook_launches_is_steered_there_and_goes_on_when_its_ke
     for name in ("Pause", "Stop"):
         assert button(page, name).is_disabled()
     page.locator(".rltf .row").nth(2).click()  # throws nothing
+    page.wait_for_selector(".rltf .heading:has-text('not loaded before')")
     assert page.errors == []
     page.evaluate("async () => { await jupyterapp.shell.currentWidget.sessionContext.session.kernel.info }")
     before = run.samples()[-1]["step"]
@@ -198,9 +199,13 @@ def test_a_kernel_busy_with_a_cell_still_shows_the_run_and_says_that_clicks_wait
     lab.run_all(page, wait=False)
     page.wait_for_selector(".rltf .notice:has-text('clicks wait')")
     page.wait_for_selector(".rltf .row.selected")
+    page.locator(".rltf .listbox").press("ArrowDown")
+    shown = "document.querySelector('.rltf .page-program')"
+    page.wait_for_function(f"getComputedStyle({shown}).opacity < 1")  # it is the program of another sample
     seen.touch()
     page.evaluate("window.ran")
     page.wait_for_function("document.querySelector('.rltf .notice').hidden")
+    page.wait_for_function(f"getComputedStyle({shown}).opacity == 1")
 
 
 OWN_LOOP = """

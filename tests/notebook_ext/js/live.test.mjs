@@ -182,6 +182,27 @@ test("a kernel that is restarted is said to be gone, with the way on; buttons do
   assert.ok([...el.querySelectorAll(".commands button")].every((button) => button.disabled));
 });
 
+test("of a sample that is chosen once the kernel is gone no other one's program is shown", async () => {
+  for (const tells of [true, false]) {
+    const { model, me, news, el } = await show();
+    news(1, { samples: makeSamples(3) });
+    model.receive({ kind: "record", to: me, seq: 3, record: makeRecord("newest = 1") });
+    await painted();
+    el.querySelectorAll(".row")[1].click(); // asked for, and never answered
+    await painted();
+    if (tells) model.die();
+    else model.live = false;
+    el.querySelectorAll(".row")[2].click();
+    await painted();
+    assert.equal(el.querySelector(".row.selected").dataset.seq, "1");
+    assert.match(el.querySelector(".heading").textContent, /kernel is gone.*not loaded before/);
+    assert.doesNotMatch(el.querySelector(".code").textContent, /newest/);
+    el.querySelectorAll(".row")[0].click(); // this one was loaded
+    await painted();
+    assert.match(el.querySelector(".code").textContent, /newest/);
+  }
+});
+
 test("a click that finds the kernel gone says so too, and is not pending for ever", async () => {
   const { model, news, el } = await show();
   news(1);

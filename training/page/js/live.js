@@ -10,6 +10,7 @@ const KEPT_RECORDS = 200;
 const MOST_LAG = 4; // batches: over a second
 const BUSY = "This run is a loop in this notebook's own kernel: clicks wait for the kernel, until the cell has ended; the newest sample is shown meanwhile. To stop it, interrupt the kernel.";
 const GONE = "The kernel that this view talked to is gone: it was restarted or shut down. What you see is the run as it was then.";
+const LOST = "The kernel is gone, and this was not loaded before. Run the cell again to see it.";
 const SILENT = "The kernel does not answer: clicks wait until it is free. If they stay unanswered, reload the page, or call run.send(\"pause\") or run.send(\"stop\").";
 
 /** Data that a kernel sends; `timer` is `setTimeout` but in tests. */
@@ -20,12 +21,14 @@ export function liveSource(model, { name, loop = false, timer = setTimeout } = {
   const waiting = new Map();
   let say = () => {};
   let gone = () => {};
+  let lost = false;
   const send = (message) => {
     try {
       model.send({ view, ...message });
     } catch {
       gone(); // there is no comm any more: the kernel was restarted, or shut down
     }
+    if (lost) refuse();
   };
 
   function record(seq) {
@@ -56,6 +59,14 @@ export function liveSource(model, { name, loop = false, timer = setTimeout } = {
     asked.delete(`${kind} ${key}`);
     if (failure) waiting?.reject(new Error(failure));
     else waiting?.resolve(value);
+  };
+
+  /** Nobody answers any more: what was asked for is refused, so that no older answer stands in its place. */
+  const refuse = () => {
+    const open = [...waiting.values()].flat().concat([...asked.values()]);
+    waiting.clear();
+    asked.clear();
+    for (const { reject } of open) reject(new Error(LOST));
   };
 
   let answerSearch = () => {};
@@ -99,6 +110,8 @@ export function liveSource(model, { name, loop = false, timer = setTimeout } = {
     gone = () => {
       if (!alive) return;
       alive = false;
+      lost = true;
+      refuse();
       const { run, about } = store.get();
       const ended = ["finished", "stopped", "failed"].includes(run?.state);
       store.update({ asked: null, askedId: null, run: ended ? run : { ...run, state: "gone" }, notice: `${GONE} TrainingView(${JSON.stringify(about?.path ?? name)}) shows the run as it is now; run.send(...) and the side panel steer it.` });
