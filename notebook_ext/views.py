@@ -36,8 +36,9 @@ else:
 KEEP_FIRST = 10.0
 """Seconds before the run as it is then is kept in the notebook for the first time."""
 KEEP_EVERY = 120.0
+"""Maximum number of seconds between two times. They grow up to it: a young run changes most."""
 KEEP_SHARE = 30.0
-"""Between two times lie at least so many seconds, and so many times what one takes: a thirtieth of a core at most."""
+"""Between two times lies at least so many times what one takes: a thirtieth of a core at most."""
 
 
 class SampleView(_View):
@@ -213,7 +214,7 @@ class TrainingView(_View):
             with self._keeping:
                 if not self._closed.is_set():
                     kept.update({"text/html": html, "text/plain": repr(self)}, raw=True)
-            pause = max(KEEP_EVERY, KEEP_SHARE * (time.monotonic() - began))
+            pause = next_pause(pause, time.monotonic() - began)
 
     def _ipython_display_(self) -> None:
         if self._freeze_at_end and self.run.state.get("state") in ENDED:
@@ -278,6 +279,11 @@ class LoopView(TrainingView):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._recorder.__exit__(kind, error, trace)
+
+
+def next_pause(pause: float, took: float) -> float:
+    """Return the seconds until a run is kept again, from the last pause and the seconds that keeping it took."""
+    return max(min(2 * pause, KEEP_EVERY), KEEP_SHARE * took)
 
 
 def show(data: Mapping[str, Any], metadata: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - IPython's handle, untyped

@@ -10,6 +10,7 @@ import pytest
 from feedback import COMPONENTS
 from notebook_ext import SampleView, TrainingView
 from notebook_ext.frozen import frozen_run, frozen_sample
+from notebook_ext.views import KEEP_FIRST, next_pause
 from tests.notebook_ext import kernel
 from tests.notebook_ext.made_run import make_run, record, reports
 from training import Run
@@ -78,6 +79,14 @@ def test_a_frozen_output_is_sandboxed_and_says_the_same_as_text(tmp_path):
     assert "held-out pass@1" in page.text
     assert "[L pylint E0602]" in page.text or "[L runtime" in page.text
     assert len(frozen_run(run)) < 2_000_000
+
+
+def test_a_young_run_is_kept_often_and_no_run_takes_more_than_a_thirtieth_of_a_core():
+    pauses = [KEEP_FIRST]
+    for _ in range(5):
+        pauses.append(next_pause(pauses[-1], took=0.1))
+    assert pauses == [10, 20, 40, 80, 120, 120]
+    assert next_pause(10, took=20) == 600
 
 
 def test_hostile_text_stays_text_in_a_frozen_sample():
