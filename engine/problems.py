@@ -8,6 +8,7 @@ import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from keyword import iskeyword
 from typing import cast
 
 from engine.assertions import checked
@@ -147,6 +148,8 @@ def _apps(data: Mapping[str, object]) -> Problem:
     if not inputs:
         raise ProblemError("inputs", "is empty: a problem needs at least one test")
     name = text_of(data, "fn_name") or None
+    if name and (not name.isidentifier() or iskeyword(name)):
+        raise ProblemError("fn_name", f"must be the name of a function, is {name!r}")
     tests: list[Test] = []
     for index, (given, expected) in enumerate(zip(inputs, outputs, strict=True)):
         if name is None:

@@ -355,3 +355,24 @@ def test_a_run_teaches_no_reference_that_is_not_python_3(tmp_path, capsys, refer
     assert main([*words, "--evaluation.every", "0", "--evaluation.samples_per_problem", "1"]) == status
     assert "Python 3" in "".join(capsys.readouterr())
     assert (tmp_path / "r").exists() == (status == 0)
+
+
+@pytest.mark.parametrize("name", ["answer", "completion", "response", "target_code", "solution_code", "gold"])
+def test_a_field_that_may_hold_references_and_is_not_read_is_named(tmp_path, capsys, name):
+    from training.cli import main
+
+    record = {"prompt": "Say 2.", "inputs": [""], "outputs": ["2"], "starter_code": "x = 1", "level": "hard"}
+    data = jsonl(tmp_path / "d.jsonl", {**record, "id": 1, name: "print(2)"}, {**record, "id": 2, name: ["print(2)"]})
+    assert main(["data", str(data)]) == 0
+    said = capsys.readouterr().out
+    assert f"problems without a reference that have fields which are not read: {name} (2); references are read" in said
+    for other in ({**record, "code": "print(2)", name: "print(2)"}, {**record, name: 2}, {**record, name: " "}, record):
+        jsonl(data, other)
+        assert main(["data", str(data)]) == 0
+        assert "not read" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["f g", "f(2)", "2f", "class", "Solution.f"])
+def test_a_function_that_no_program_can_define_is_refused(name):
+    with pytest.raises(DataError, match=r"field `fn_name`: must be the name of a function, is"):
+        load_problems([{"prompt": "Double.", "fn_name": name, "inputs": [[1]], "outputs": [2]}])

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from engine import REFERENCE_FIELDS
 from training.data.rows import Malformed
 
 _KEPT = 100
@@ -32,6 +33,8 @@ class LoadReport:
     """Where the newest record stands."""
     elsewhere: int = 0
     """Records of another split or difficulty than the one that is asked for."""
+    unread: Counter[str] = field(default_factory=Counter)
+    """Fields of problems without a reference that may hold one and are not read."""
     without_text: int = 0
     """Problems taken although they have no text."""
 
@@ -58,6 +61,12 @@ class LoadReport:
         """Return lines for the user. There are none where all records became problems."""
         for what, count in self.left_out.items():
             yield f"left out: {count} {what}"
+        if self.unread:
+            fields = ", ".join(f"{name} ({count})" for name, count in self.unread.items())
+            yield (
+                f"problems without a reference that have fields which are not read: {fields}; references are read from"
+                f" {', '.join(REFERENCE_FIELDS)}"
+            )
         if self.without_text:
             yield f"problems without a text for a model to read: {self.without_text}"
         if self.malformed:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine import PROMPT_FIELDS, Problem, ProblemError
+from engine import PROMPT_FIELDS, REFERENCE_FIELDS, Problem, ProblemError
 from engine.fields import is_blank
 from training import minicode
 from training.data import livecodebench, shapes
@@ -29,6 +29,11 @@ FORMS = (
     " python:PACKAGE.MODULE:NAME, or FILE of public shapes"
     f" ({', '.join(SUFFIXES)})"
 )
+_LIKE_REFERENCE = re.compile(
+    r"^(?!.*(incorrect|wrong|bug|starter|test|input|setup))"
+    r".*(answer|code|completion|gold|ground_truth|program|reference|response|solution|target)"
+)
+"""Names of fields that may hold references."""
 _OPTIONS = {
     "mbpp": tuple(shapes.MBPP_SPLITS),
     "apps": shapes.APPS_DIFFICULTIES,
@@ -84,6 +89,7 @@ def load_problems(
     if report is not None:
         report.problems += stream.report.problems
         report.left_out.update(stream.report.left_out)
+        report.unread.update(stream.report.unread)
         report.without_text += stream.report.without_text
         report.malformed += stream.report.malformed
         report.examples += stream.report.examples
@@ -195,8 +201,21 @@ def _adapted(rows: Iterable[Row | Malformed], shape: str, option: str, report: L
             if problem is None:
                 report.elsewhere += 1
                 continue
+            if not problem.references:
+                report.unread.update(_like_references(row.data))
             if not is_blank(problem.prompt) or report.takes_without_text(row.where, _no_text(row.data)):
                 yield problem
+
+
+def _like_references(data: Mapping[str, object]) -> list[str]:
+    """List the fields whose name says that they hold a reference although they are not read as one."""
+    named = (name for name in data if _LIKE_REFERENCE.search(str(name)) and name not in REFERENCE_FIELDS)
+    texts = ((name, [value] if isinstance(value := data[name], str) else value) for name in named)
+    return [name for name, value in texts if isinstance(value, list) and any(map(_is_text, value))]
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and not is_blank(value)
 
 
 def _no_text(data: Mapping[str, object]) -> str:
