@@ -66,6 +66,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, tuple[P
             (folder / origin.name).symlink_to(origin)
     tests = [str(ROOT / "tests" / "engine" / name) for name in MODULES]
     started = {}
+    environment = {**os.environ, "PYTEST_ADDOPTS": ""}  # what is borrowed knows not all options, and has no metadata
     for version in VERSIONS:
         python = interpreter(version) if version != THIS else None
         if python is not None:
@@ -76,7 +77,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, tuple[P
             output = folder / f"{version}.txt"
             with output.open("wb") as file:
                 command = [python, "-B", "-c", BOOT, str(folder), str(ROOT), str(packages), *tests]
-                process = subprocess.Popen(command, stdout=file, stderr=file, cwd=folder, start_new_session=True)
+                process = subprocess.Popen(
+                    command, stdout=file, stderr=file, cwd=folder, env=environment, start_new_session=True
+                )
             started[version] = (output, process)
     yield started
     for _, process in started.values():
