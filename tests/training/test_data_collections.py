@@ -301,6 +301,20 @@ def test_what_cannot_be_used_is_left_out_and_counted(record, why):
             },
             "call several functions: add, sub",
         ),
+        (verl(json.dumps(STDIN), prompt=[{"role": "user", "content": None}]), "no text for the model"),
+        (verl(json.dumps(STDIN), prompt=[{"role": "user", "content": 7}]), "field `prompt`: must be a text, or a list"),
+        (
+            verl(json.dumps(STDIN), prompt=[{"role": "user", "content": [{"type": "image", "image": "x.png"}]}]),
+            "field `prompt`: has a part that is no text (image)",
+        ),
+        (
+            {
+                **RECORDS["CodeContests"][0],
+                "public_tests": {"input": ["1 2\n", "3 4\n"], "output": ["3\n"]},
+                "private_tests": {"input": ["5 6\n"], "output": ["7\n", "11\n"]},
+            },
+            "field `public_tests`: has 1 outputs for 2 inputs",
+        ),
         ({**verl("x"), "reward_model": {"style": "rule"}}, "reward_model.ground_truth"),
         ({**RECORDS["LeetCodeDataset"][0], "test": "def check(candidate):\n    candidate(1)\n"}, "checks nothing"),
     ],
@@ -309,6 +323,12 @@ def test_what_is_malformed_is_named(record, why):
     with pytest.raises(DataError, match="record 1") as refused:
         load_problems([record], for_model=True)
     assert why in str(refused.value)
+
+
+def test_a_message_of_several_parts_is_read_as_its_texts():
+    parts = [{"type": "text", "text": "Add two"}, {"type": "text", "text": "numbers."}]
+    (problem,) = load_problems([verl(json.dumps(STDIN), prompt=[{"role": "user", "content": parts}])])
+    assert problem.prompt == "Add two\nnumbers."
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,20 @@ def _user_text(messages: object) -> str:
         return messages or ""
     if not isinstance(messages, list) or not all(isinstance(message, Mapping) for message in messages):
         raise ProblemError("prompt", "must be a text, or a list of messages with `role` and `content`")
-    return "\n\n".join(str(message.get("content", "")) for message in messages if message.get("role") == "user")
+    return "\n\n".join(_content(message.get("content")) for message in messages if message.get("role") == "user")
+
+
+def _content(content: object) -> str:
+    """Read what a message says: a text, or parts of type `text`."""
+    if isinstance(content, str) or content is None:
+        return content or ""
+    if not isinstance(content, list) or not all(isinstance(part, Mapping) for part in content):
+        raise ProblemError(
+            "prompt", "must be a text, or a list of messages whose `content` is a text or a list of parts"
+        )
+    if others := [str(part.get("type")) for part in content if not isinstance(part.get("text"), str)]:
+        raise ProblemError("prompt", f"has a part that is no text ({others[0]})")
+    return "\n".join(part["text"] for part in content)
 
 
 def _deepcoder(data: Mapping[str, Any]) -> dict[str, object]:
@@ -113,8 +126,8 @@ def _codecontests(data: Mapping[str, Any]) -> dict[str, object]:
         checker = checker_of({"checker": data.get("checker") or data.get("generated_checker")})
     except ProblemError:
         raise LeftOutError("problems whose checker is no `def check(input, expected, actual)` in Python") from None
-    parts = [_object(data.get(name), name) for name in ("public_tests", "private_tests", "generated_tests")]
-    inputs, outputs = ([text for part in parts for text in part.get(name) or []] for name in ("input", "output"))
+    parts = [_tests(data, name) for name in ("public_tests", "private_tests", "generated_tests")]
+    inputs, outputs = ([text for part in parts for text in part[side]] for side in (0, 1))
     if not inputs:
         raise LeftOutError(NO_TESTS)
     solutions = _object(data.get("solutions"), "solutions")
@@ -125,9 +138,18 @@ def _codecontests(data: Mapping[str, Any]) -> dict[str, object]:
         "inputs": inputs,
         "outputs": outputs,
         "checker": checker,
-        "public": list(range(len(parts[0].get("input") or []))),
+        "public": list(range(len(parts[0][0]))),
         "solutions": [text for language, text in texts if language in (_PYTHON3, "PYTHON3")],
     }
+
+
+def _tests(data: Mapping[str, Any], name: str) -> tuple[list[object], list[object]]:
+    """Read the inputs and outputs of one part of the tests, which must be as many."""
+    part = _object(data.get(name), name)
+    inputs, outputs = part.get("input") or [], part.get("output") or []
+    if len(inputs) != len(outputs):
+        raise ProblemError(name, f"has {len(outputs)} outputs for {len(inputs)} inputs")
+    return inputs, outputs
 
 
 def _leetcode(data: Mapping[str, Any]) -> dict[str, object]:
