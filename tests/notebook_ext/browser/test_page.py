@@ -224,6 +224,18 @@ def test_a_program_of_five_thousand_lines_is_drawn_in_part_and_printed_whole(pag
     assert page.locator(".rltf .line").count() >= lines
 
 
+def test_tests_give_way_before_the_program_does_and_the_card_stands_over_them(page, pages):
+    page.set_viewport_size({"width": 1000, "height": 1000})
+    open_page(page, pages / "run.html", "light")
+    page.get_by_label("search samples").fill('code == "E0602"')
+    page.locator(".rltf .row").first.click()
+    page.locator(".rltf .tests:has-text('of 3 passed')").wait_for()
+    assert page.locator(".rltf .code").evaluate("code => code.scrollHeight - code.clientHeight") <= 0
+    page.locator(".rltf .line:nth-child(4) .segment").first.hover()
+    page.locator(".rltf .card").wait_for()
+    assert page.evaluate(CARD_OVER) == []
+
+
 def test_a_copied_program_is_the_program(page, pages, browser):
     open_page(page, pages / "sample.html", "light")
     page.evaluate("getSelection().selectAllChildren(document.querySelector('.rltf .code'))")

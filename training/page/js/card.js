@@ -5,6 +5,7 @@ import { h, inline, number, replace } from "./dom.js";
 import { componentsOf, covering, provenance, shownComponent, tokenValue, whyZero } from "./record.js";
 
 const MOST_FINDINGS = 3;
+const FAR = 150; // pixels below a token
 
 /** The card; it follows the pointer over the tokens in `code`. */
 export function hoverCard(store, code) {
@@ -22,20 +23,22 @@ export function hoverCard(store, code) {
   return card;
 }
 
-/** Put the card below the token, beside its line, or above: where it hides least of the program, and never over the line itself. */
+/** Put the card below the token, beside its line, above, or after the program: where it hides least of it, and never over the line itself. */
 function place(card, part) {
   const frame = card.parentElement.getBoundingClientRect();
+  const room = (card.closest(".center") ?? card.parentElement).getBoundingClientRect();
   const token = part.getBoundingClientRect();
   const { offsetWidth: width, offsetHeight: height } = card;
-  const texts = [...card.parentElement.querySelectorAll(".line .text")].map((text) => text.getBoundingClientRect());
+  const texts = [...card.parentElement.querySelectorAll(".line .text")].map((text) => text.getBoundingClientRect()).filter((text) => text.top < frame.bottom && text.bottom > frame.top);
   const at = (top) => {
     const lines = texts.filter((text) => text.bottom > top && text.top < top + height);
     const end = lines.reduce((most, text) => Math.max(most, text.right), token.left);
     const left = Math.max(frame.left, Math.min(end, frame.right - width - 8));
-    return { left, top, hidden: lines.reduce((sum, text) => sum + Math.max(0, text.right - left), 0), fits: top >= frame.top && top + height <= frame.bottom };
+    return { left, top, hidden: lines.reduce((sum, text) => sum + Math.max(0, text.right - left), 0), fits: top >= room.top && top + height <= room.bottom };
   };
-  const [below, beside, above] = [token.bottom + 4, token.top, token.top - height - 4].map(at);
-  const places = [below, beside.hidden ? null : beside, above].filter((each) => each?.fits);
+  const after = Math.min(frame.bottom, texts.at(-1)?.bottom ?? 0) + 4;
+  const [below, beside, ...others] = [token.bottom + 4, token.top, token.top - height - 4, after].map(at);
+  const places = [below, ...(beside.hidden ? [] : [beside]), ...others].filter((each) => each.fits && each.top - token.bottom < FAR);
   const best = places.reduce((least, each) => (each.hidden < least.hidden ? each : least), places[0] ?? below);
   card.style.left = `${best.left - frame.left}px`;
   card.style.top = `${best.top - frame.top}px`;
