@@ -123,7 +123,7 @@ def _live(browser: Browser, temporary: Path, folder: str) -> None:
 
 
 def replay(folder: str, target: str) -> None:
-    """Write a run's rows into a new run directory: two thirds of its steps at once, then one step every three seconds."""
+    """Write a run's rows into a new run directory: two thirds of its steps at once, then one each three seconds."""
     source = sqlite3.connect(Path(folder) / "run.db")
     Path(target).mkdir(parents=True)
     for name in ("config.toml", "about.json"):
