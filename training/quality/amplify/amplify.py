@@ -25,7 +25,6 @@ from typing import TypeVar
 
 from engine import (
     CallTest,
-    Limits,
     Output,
     Problem,
     StdinTest,
@@ -66,7 +65,7 @@ class Amplifier:
             SandboxError: this machine cannot confine programs.
         """
         self._settings = settings
-        self.bench = Bench(settings.workers, Limits(timeouts=1))
+        self.bench = Bench(settings.workers)
 
     def amplify(
         self,

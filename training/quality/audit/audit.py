@@ -54,7 +54,7 @@ class Auditor:
             SandboxError: this machine cannot confine programs.
         """
         self._settings = settings
-        self._bench = Bench(settings.workers, Limits(timeouts=1))
+        self._bench = Bench(settings.workers)
 
     def audit(self, problems: Sequence[Problem], held_out: Sequence[Problem] = ()) -> Iterator[ProblemAudit]:
         """Yield the audit of each problem, in order, as it is known."""

@@ -17,19 +17,21 @@ _Found = TypeVar("_Found")
 
 _SLOWER, _SHORTEST = 20.0, 0.5
 """A wrong program may take this many times the reference's time, and at least this many CPU seconds."""
+_LIMITS = Limits(timeouts=1, wall_factor=8.0)
+"""Tests have fractions of a CPU second here, so more on the clock: a short stall is no sleep."""
 
 
 class Bench:
     """Two judges with different hash seeds, and a reader. Use it as a context manager."""
 
-    def __init__(self, workers: int, limits: Limits) -> None:
+    def __init__(self, workers: int) -> None:
         """Start `workers` processes of each kind.
 
         Raises:
             SandboxError: this machine cannot confine programs.
         """
         with ExitStack() as stack:
-            self.judges = tuple(stack.enter_context(Judge(workers, limits, hash_seed=seed)) for seed in (0, 1))
+            self.judges = tuple(stack.enter_context(Judge(workers, _LIMITS, hash_seed=seed)) for seed in (0, 1))
             self.reader = stack.enter_context(Reader(workers))
             self._threads = stack.enter_context(ThreadPoolExecutor(workers + 1, thread_name_prefix="bench"))
             self._stack = stack.pop_all()
