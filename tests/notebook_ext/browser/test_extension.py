@@ -32,6 +32,7 @@ def open_lab(lab, page, theme="JupyterLab Light"):
     page.evaluate(
         "theme => jupyterapp.restored.then(() => jupyterapp.commands.execute('apputils:change-theme', {theme}))", theme
     )
+    page.wait_for_selector(".jp-Launcher")  # when it appears it moves the panel and takes the focus
 
 
 def test_the_running_job_is_in_the_status_bar_and_can_be_steered_and_watched(lab, page, paced_run):
@@ -58,7 +59,6 @@ def test_the_running_job_is_in_the_status_bar_and_can_be_steered_and_watched(lab
 def test_a_press_on_a_button_of_the_panel_counts_though_news_comes_before_it_ends(lab, page, paced_run):
     paced_run("pressed", 2000, folder=lab.folder / "runs")
     open_lab(lab, page)
-    page.wait_for_selector(".jp-Launcher")  # until it is there the panel moves
     run_command(page, "show-runs")
     pause = page.locator(".rltf-panel").get_by_role("button", name="Pause pressed")
     status = page.locator(".rltf-status button")
@@ -95,7 +95,6 @@ def test_typing_rltf_into_the_palette_finds_the_commands_and_one_opens_the_view_
     paced_run("tabbed", 2000, folder=lab.folder / "runs")
     open_lab(lab, page)
     page.wait_for_function("jupyterapp.commands.isEnabled('rltf:watch-tab')")
-    page.wait_for_selector(".jp-Launcher")  # it takes the focus when it appears, and with it shuts the palette
     page.wait_for_function(
         """() => {
           if (document.activeElement?.matches('.jp-ModalCommandPalette input')) return true;
