@@ -79,10 +79,15 @@ COMMON = {
 }
 
 
-def config_of(arm: str, seed: int, steps: int) -> TrainConfig:
+RATE = 5e-4
+"""The learning rate, where `--rate` gives no other."""
+
+
+def config_of(arm: str, seed: int, steps: int, rate: float = RATE) -> TrainConfig:
     """Make the configuration of an arm."""
     keys = {f"objective.{key}": value for key, value in ARMS[arm].items()}
-    return TrainConfig.load(None, {**COMMON, **keys, "run.seed": seed, "training.steps": max(1, steps)})
+    own = {"run.seed": seed, "training.steps": max(1, steps), "optimizer.learning_rate": rate}
+    return TrainConfig.load(None, {**COMMON, **keys, **own})
 
 
 @dataclass(slots=True)
@@ -93,9 +98,9 @@ class Bench:
     seed: int
     initial: dict[str, Any]
 
-    def trainer(self, arm: str, steps: int) -> Trainer:
+    def trainer(self, arm: str, steps: int, rate: float = RATE) -> Trainer:
         """Put the policy back to its beginning, and let the arm learn it."""
-        config, opened = config_of(arm, self.seed, steps), self.opened
+        config, opened = config_of(arm, self.seed, steps, rate), self.opened
         opened.policy.model.load_state_dict(self.initial)
         return replace(
             opened.trainer,
@@ -161,7 +166,7 @@ def shared(bench: Bench, arms: Sequence[str], given: argparse.Namespace) -> Iter
     """Let every arm learn the same groups, `given.portion` problems a step, and evaluate it once."""
     groups = draw_groups(bench, 0, given.sets)
     for arm in arms:
-        trainer = bench.trainer(arm, given.steps)
+        trainer = bench.trainer(arm, given.steps, given.rate)
         portions = [groups[start : start + given.portion] for start in range(0, len(groups), given.portion)]
         for step in range(given.steps):
             experiences = [each for group in portions[step % len(portions)] for each in trainer.algorithm.credit(group)]
@@ -174,7 +179,7 @@ def shared(bench: Bench, arms: Sequence[str], given: argparse.Namespace) -> Iter
 def online(bench: Bench, arms: Sequence[str], given: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Let every arm sample for itself, and evaluate it on the way."""
     for arm in arms:
-        trainer = bench.trainer(arm, given.steps)
+        trainer = bench.trainer(arm, given.steps, given.rate)
         for number in range(given.steps):
             trainer.take(Step(number))
             if (number + 1) % given.every == 0 or number + 1 == given.steps:
@@ -185,6 +190,7 @@ def online(bench: Bench, arms: Sequence[str], given: argparse.Namespace) -> Iter
 def outcomes(bench: Bench, given: argparse.Namespace, about: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Evaluate at each temperature, as rows of the file."""
     mistakes = round(bench.mistakes(10**6), 4)
+    about |= {"steps": given.steps, "rate": given.rate}
     for temperature in given.temperatures:
         passes = bench.evaluate(given.problems, given.samples, temperature)
         row = {"protocol": given.command, "seed": bench.seed, **about, "temperature": temperature, "mistakes": mistakes}
@@ -281,6 +287,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--sets", type=int, default=4, help="shared: steps' worth of samples, 128 each")
     parser.add_argument("--steps", type=int, default=8, help="optimizer steps of an arm")
+    parser.add_argument("--rate", type=float, default=RATE, help="learning rate of an arm")
     parser.add_argument("--portion", type=int, default=16, help="shared: problems of a step")
     parser.add_argument("--every", type=int, default=5, help="online: steps between evaluations")
     parser.add_argument("--problems", type=int, default=96, help="held-out problems")
@@ -302,8 +309,9 @@ def main() -> None:
                     for name, value in properties(bench, given).items():
                         print(f"| {name} | {value:.3g} |")
                     continue
-                done = {(r["arm"], r["step"]) for r in rows if (r["protocol"], r["seed"]) == (given.command, seed)}
-                arms = [arm for arm in given.arms if (arm, given.steps) not in done]
+                done = {(r["protocol"], r["seed"], r["arm"], r["step"], r["steps"], r["rate"]) for r in rows}
+                own = (given.steps, given.steps, given.rate)
+                arms = [arm for arm in given.arms if (given.command, seed, arm, *own) not in done]
                 if given.command == "shared":  # where nobody asks for more samples
                     arms = [arm for arm in arms if ARMS[arm]["algorithm"] != "branch"]
                 run = shared if given.command == "shared" else online
