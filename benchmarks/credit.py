@@ -188,10 +188,11 @@ def online(bench: Bench, arms: Sequence[str], given: argparse.Namespace) -> Iter
 
 
 def outcomes(bench: Bench, given: argparse.Namespace, about: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Evaluate at each temperature, as rows of the file."""
+    """Evaluate at the first temperature, and after the last step at each, as rows of the file."""
     mistakes = round(bench.mistakes(10**6), 4)
     about |= {"steps": given.steps, "rate": given.rate}
-    for temperature in given.temperatures:
+    last = about["step"] == given.steps
+    for temperature in given.temperatures if last else given.temperatures[:1]:
         passes = bench.evaluate(given.problems, given.samples, temperature)
         row = {"protocol": given.command, "seed": bench.seed, **about, "temperature": temperature, "mistakes": mistakes}
         rates = {k: statistics.mean(pass_at_k(len(p), sum(p), k) for p in passes.values()) for k in (1, given.samples)}

@@ -1,77 +1,183 @@
-"""Write what `benchmarks.credit` measured as Markdown tables."""
+"""Write what `benchmarks.credit` measured as Markdown tables and a plot of learning curves."""
 
 from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
 from training.evaluation.estimates import pass_at_k
+from training.evaluation.grid_tables import estimate
+
+FIRST_SHOWN = 10
+"""Seeds from here on chose nothing. Their runs have tables of their own."""
+_Key = tuple[str, int, float, float, bool]
+"""Protocol, steps of the run, learning rate, temperature, and whether the seeds chose nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One arm's run with one seed, evaluated on the way."""
+
+    judged: tuple[int, ...]
+    """Samples judged until each evaluation."""
+    passes: tuple[Mapping[str, str], ...]
+    """Of each evaluation: a held-out problem -> a 1 or a 0 for each sample."""
+    mistakes: float
+    """Mean probability of a planted mistake after the last step."""
+
+    def rates(self, k: int) -> list[float]:
+        """Estimate pass@k at each evaluation; k of 0 takes all samples."""
+        return [
+            statistics.mean(pass_at_k(len(each), each.count("1"), k or len(each)) for each in found.values())
+            for found in self.passes
+        ]
+
+    @property
+    def whole(self) -> float:
+        """Mean pass@1 over the evaluations of the run."""
+        return statistics.mean(self.rates(1))
+
+
+Runs = dict[str, dict[int, Curve]]
+"""Arm -> seed -> its run."""
+
+
+def settings(rows: Sequence[dict[str, Any]]) -> dict[_Key, Runs]:
+    """Put the rows of each setting together, the runs with seeds that chose nothing first."""
+    found: dict[_Key, dict[str, dict[int, list[dict[str, Any]]]]] = {}
+    for row in rows:
+        key = (row["protocol"], row["steps"], row["rate"], row["temperature"], row["seed"] >= FIRST_SHOWN)
+        found.setdefault(key, {}).setdefault(row["arm"], {}).setdefault(row["seed"], []).append(row)
+    return {
+        key: {arm: {seed: _curve(of) for seed, of in sorted(seeds.items())} for arm, seeds in arms.items()}
+        for key, arms in sorted(found.items(), key=lambda item: (not item[0][4], item[0]))
+    }
+
+
+def _curve(rows: Sequence[dict[str, Any]]) -> Curve:
+    rows = sorted(rows, key=lambda row: row["step"])
+    return Curve(tuple(r["judged"] for r in rows), tuple(r["passes"] for r in rows), rows[-1]["mistakes"])
 
 
 def table(rows: Sequence[dict[str, Any]], against: str) -> str:
-    """Write each protocol's last evaluation, and each arm's differences from one, paired by seed and problem."""
-    lines = []
-    keys = sorted({(row["protocol"], row["temperature"]) for row in rows}, reverse=True)
-    for protocol, temperature in keys:
-        mine = [row for row in rows if (row["protocol"], row["temperature"]) == (protocol, temperature)]
-        last = max(row["step"] for row in mine)
-        arms: dict[str, dict[int, dict[str, Any]]] = {}
-        on_the_way: dict[str, list[float]] = {}
-        for row in mine:
-            on_the_way.setdefault(row["arm"], []).append(_rate([row], 1))
-            if row["step"] == last:
-                arms.setdefault(row["arm"], {})[row["seed"]] = row
-        other = arms.get(against, {})
-        lines += [
-            "",
-            f"`{protocol}`, {last} steps, temperature {temperature}. Differences are from *{against}*, same seeds:",
-            "",
-            "| arm | seeds | mistakes | difference | pass@1 | difference | 95% interval | pass@k | over the run |",
-            "|---|---|---|---|---|---|---|---|---|",
+    """Write each setting's last evaluation, and each arm's differences from one, paired by seed and problem."""
+    return "\n\n".join(_setting(key, runs, against) for key, runs in settings(rows).items())
+
+
+def _setting(key: _Key, runs: Runs, against: str) -> str:
+    protocol, steps, rate, temperature, shown = key
+    about = f"`{protocol}`, {steps} steps, learning rate {rate:g}, temperature {temperature}"
+    chosen = "Seeds that chose nothing." if shown else "Seeds that choose."
+    heads = ["arm", "seeds", "mistakes", "pass@1", "difference", "95% over problems"]
+    if several := protocol == "online":
+        heads += ["over the run", "difference", "95% over seeds"]
+    heads += ["pass@k", "difference"]
+    lines = [
+        f"{about}. {chosen} Differences are from *{against}*, same seeds:",
+        "",
+        f"| {' | '.join(heads)} |",
+        "|---" * len(heads) + "|",
+    ]
+    others = runs.get(against, {})
+    for arm, seeds in sorted(runs.items(), key=lambda item: -_mean(item[1], lambda run: run.rates(1)[-1])):
+        both = [(seeds[seed], others[seed]) for seed in seeds if seed in others and arm != against]
+        cells = [
+            arm,
+            " ".join(map(str, seeds)),
+            f"{_mean(seeds, lambda run: run.mistakes):.1%}",
+            f"{_mean(seeds, lambda run: run.rates(1)[-1]):.1%}",
+            *over_problems(both),
         ]
-        for arm, seeds in sorted(arms.items(), key=lambda item: _fewer_mistakes(item[1], other)):
-            cells = [
-                arm,
-                " ".join(map(str, sorted(seeds))),
-                f"{statistics.mean(row['mistakes'] for row in seeds.values()):.1%}",
-                f"{100 * _fewer_mistakes(seeds, other):+.1f}" if set(seeds) & set(other) and seeds is not other else "",
-                f"{_rate(list(seeds.values()), 1):.1%}",
-                *_gap(seeds, other),
-                f"{_rate(list(seeds.values()), 0):.1%}",
-                f"{statistics.mean(on_the_way[arm]):.1%}",
-            ]
-            lines.append(f"| {' | '.join(cells)} |")
+        if several:
+            cells += [f"{_mean(seeds, lambda run: run.whole):.1%}", *over_seeds([a.whole - b.whole for a, b in both])]
+        cells += [f"{_mean(seeds, lambda run: run.rates(0)[-1]):.1%}"]
+        cells += [over_seeds([a.rates(0)[-1] - b.rates(0)[-1] for a, b in both])[0]]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _fewer_mistakes(seeds: dict[int, dict[str, Any]], others: dict[int, dict[str, Any]]) -> float:
-    """The mean difference in the probability of a mistake; 0 without a seed in common."""
-    both = set(seeds) & set(others)
-    return statistics.mean(seeds[seed]["mistakes"] - others[seed]["mistakes"] for seed in both) if both else 0.0
+def _mean(seeds: Mapping[int, Curve], of: Callable[[Curve], float]) -> float:
+    return statistics.mean(map(of, seeds.values()))
 
 
-def _rate(rows: Sequence[dict[str, Any]], k: int) -> float:
-    """Mean pass@k over rows and problems; k of 0 takes all samples."""
-    passes = [each for row in rows for each in row["passes"].values()]
-    return statistics.mean(pass_at_k(len(each), each.count("1"), k or len(each)) for each in passes)
-
-
-def _gap(seeds: dict[int, dict[str, Any]], others: dict[int, dict[str, Any]]) -> tuple[str, str]:
-    """The mean difference in pass@1 and its interval: over problems, whose differences are means over the seeds."""
-    both = sorted(set(seeds) & set(others))
-    if not both or seeds is others:
+def over_problems(pairs: Sequence[tuple[Curve, Curve]]) -> tuple[str, str]:
+    """Write the mean difference in the last pass@1, and its interval over problems, with seeds averaged."""
+    if not pairs:
         return "", ""
-    names = sorted(seeds[both[0]]["passes"])
     gaps = [
-        statistics.mean(_share(seeds[seed]["passes"][name]) - _share(others[seed]["passes"][name]) for seed in both)
-        for name in names
+        statistics.mean(_share(one.passes[-1][name]) - _share(other.passes[-1][name]) for one, other in pairs)
+        for name in pairs[0][0].passes[-1]
     ]
-    error = statistics.stdev(gaps) / math.sqrt(len(gaps))
-    mean = statistics.mean(gaps)
-    return f"{100 * mean:+.1f}", f"{100 * (mean - 1.96 * error):+.1f} to {100 * (mean + 1.96 * error):+.1f}"
+    mean, error = statistics.mean(gaps), statistics.stdev(gaps) / math.sqrt(len(gaps))
+    return _signed(mean), f"{_signed(mean - 1.96 * error)} to {_signed(mean + 1.96 * error)}"
+
+
+def over_seeds(gaps: Sequence[float]) -> tuple[str, str]:
+    """Write the mean of a difference by seed, and Student's interval over seeds."""
+    if not gaps:
+        return "", ""
+    found = estimate(gaps)
+    low, high = found.mean - found.half_width, found.mean + found.half_width
+    return _signed(found.mean), f"{_signed(low)} to {_signed(high)}" if found.seeds > 1 else "one seed"
 
 
 def _share(passes: str) -> float:
     return passes.count("1") / len(passes)
+
+
+def _signed(share: float) -> str:
+    return f"{100 * share:+.1f}"
+
+
+def samples_to_reach(runs: Mapping[int, Curve], rate: float) -> float | None:
+    """Give the judged samples after which the mean curve of some seeds first has a pass@1, linear in between.
+
+    Returns None where it never has. The curve begins at its first evaluation.
+    """
+    judged = next(iter(runs.values())).judged
+    curve = np.mean([run.rates(1) for run in runs.values()], axis=0)
+    for place in range(len(curve)):
+        if curve[place] >= rate:
+            if place == 0:
+                return float(judged[0])
+            share = (rate - curve[place - 1]) / (curve[place] - curve[place - 1])
+            return float(judged[place - 1] + share * (judged[place] - judged[place - 1]))
+    return None
+
+
+def efficiency(runs: Runs, baselines: Sequence[str], arms: Sequence[str]) -> Iterator[str]:
+    """Write how many judged samples each arm needs to reach the best baseline's last pass@1."""
+    rates = {arm: _mean(runs[arm], lambda run: run.rates(1)[-1]) for arm in baselines if arm in runs}
+    best = max(rates, key=lambda arm: rates[arm])
+    total = next(iter(runs[best].values())).judged[-1]
+    yield f"The best baseline is *{best}*, with {rates[best]:.1%} after {total:,} judged samples."
+    for arm in arms:
+        needed = samples_to_reach(runs[arm], rates[best]) if arm in runs else None
+        share = "never gets there" if needed is None else f"needs {needed:,.0f}, {needed / total:.0%} of them"
+        yield f"*{arm}* {share}."
+
+
+def draw(runs: Runs, path: Path) -> None:
+    """Draw the learning curves as SVG: pass@1 over judged samples, a thick mean of each arm and thin seeds."""
+    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    panel = figure.subplots()
+    for number, (arm, seeds) in enumerate(sorted(runs.items(), key=lambda item: -_mean(item[1], lambda r: r.whole))):
+        for run in seeds.values():
+            panel.plot(run.judged, 100 * np.array(run.rates(1)), color=f"C{number}", linewidth=0.5, alpha=0.4)
+        judged = next(iter(seeds.values())).judged
+        mean = 100 * np.mean([run.rates(1) for run in seeds.values()], axis=0)
+        panel.plot(judged, mean, color=f"C{number}", linewidth=2, label=arm)
+    panel.set_xlabel("judged samples")
+    panel.set_ylabel("held-out pass@1, %")
+    panel.grid(visible=True, alpha=0.3)
+    panel.legend(fontsize=8)
+    FigureCanvasSVG(figure)
+    figure.savefig(path, metadata={"Date": None})
