@@ -64,6 +64,8 @@ warm-start: $(LEAN) ## Build minicode's shipped checkpoints anew (a quarter of a
 	@OMP_NUM_THREADS=1 $(BIN)/python -m training.minicode warm-start --tier long
 	@echo "==> warm start: minicode varied, which goes on from long"
 	@OMP_NUM_THREADS=1 $(BIN)/python -m training.minicode warm-start --tier varied
+	@echo "==> warm start: minicode uneven, which goes on from varied"
+	@OMP_NUM_THREADS=1 $(BIN)/python -m training.minicode warm-start --tier uneven
 
 test: install jail browser lint types contracts ## Run lint, types, import contracts and the whole test suite
 	@$(BIN)/python -m compileall -q benchmarks engine feedback integrations notebook_ext/*.py training # for processes that write none

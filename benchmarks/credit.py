@@ -1,6 +1,6 @@
 """Which credit on tokens makes a model learn faster: the protocol of docs/credit.md, for one core.
 
-    python -m benchmarks.credit properties                       # what the `varied` tier is like
+    python -m benchmarks.credit properties --tier varied         # what a tier is like
     python -m benchmarks.credit shared --seeds 0 1 2             # every arm learns the same judged samples
     python -m benchmarks.credit online --seeds 0 1 --steps 20    # short runs that sample for themselves
     python -m benchmarks.credit table                            # writes what was measured into docs/credit.md
@@ -19,7 +19,7 @@ import json
 import statistics
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -69,9 +69,6 @@ ARMS: dict[str, dict[str, Any]] = {
 }
 """What is compared: `objective` of each. The learning rate and the reuse of samples are the same for all."""
 COMMON = {
-    "model.name": "embedded:varied",
-    "data.train": "minicode:varied:train",
-    "data.held_out": "minicode:varied:held_out",
     "sampler.max_new_tokens": 192,
     "sampler.batch_size": 256,
     "training.supervised_batch": 0,
@@ -79,15 +76,29 @@ COMMON = {
 }
 
 
-RATE = 5e-4
-"""The learning rate, where `--rate` gives no other."""
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What all arms of a comparison share."""
 
+    tier: str
+    seed: int
+    steps: int
+    """Optimizer steps of an arm."""
+    rate: float
+    """Learning rate at its highest."""
 
-def config_of(arm: str, seed: int, steps: int, rate: float = RATE) -> TrainConfig:
-    """Make the configuration of an arm."""
-    keys = {f"objective.{key}": value for key, value in ARMS[arm].items()}
-    own = {"run.seed": seed, "training.steps": max(1, steps), "optimizer.learning_rate": rate}
-    return TrainConfig.load(None, {**COMMON, **keys, **own})
+    def config(self, arm: str) -> TrainConfig:
+        """Make the configuration of an arm."""
+        keys = {f"objective.{key}": value for key, value in ARMS[arm].items()}
+        own = {
+            "model.name": f"embedded:{self.tier}",
+            "data.train": f"minicode:{self.tier}:train",
+            "data.held_out": f"minicode:{self.tier}:held_out",
+            "run.seed": self.seed,
+            "training.steps": self.steps,
+            "optimizer.learning_rate": self.rate,
+        }
+        return TrainConfig.load(None, {**COMMON, **keys, **own})
 
 
 @dataclass(slots=True)
@@ -95,17 +106,17 @@ class Bench:
     """The parts of one seed, and the weights that every arm begins with."""
 
     opened: Opened
-    seed: int
+    setting: Setting
     initial: dict[str, Any]
 
-    def trainer(self, arm: str, steps: int, rate: float = RATE) -> Trainer:
+    def trainer(self, arm: str) -> Trainer:
         """Put the policy back to its beginning, and let the arm learn it."""
-        config, opened = config_of(arm, self.seed, steps, rate), self.opened
+        config, opened, steps = self.setting.config(arm), self.opened, self.setting.steps
         opened.policy.model.load_state_dict(self.initial)
         return replace(
             opened.trainer,
             algorithm=config.algorithm(config.objective, opened.trainer.algorithm.parts),
-            learner=LocalLearner(opened.policy, config.optimizer, max(1, steps)),
+            learner=LocalLearner(opened.policy, config.optimizer, steps),
             buffer=Buffer(config),
             steps=steps,
         )
@@ -121,7 +132,7 @@ class Bench:
             opened.held_out[:problems],
             samples,
             Drawing(temperature),
-            seed=self.seed,
+            seed=self.setting.seed,
         )
         for each in judged:
             passes.setdefault(each.problem_id, []).append(int(each.execution.verdict is Verdict.PASSED))
@@ -146,13 +157,13 @@ class Bench:
         return statistics.mean(found)
 
 
-def open_bench(seed: int, folder: Path) -> Bench:
+def open_bench(setting: Setting, folder: Path) -> Bench:
     """Load the model and start the judge; nothing of the run's folder is kept."""
-    config = config_of("leave one out", seed, 1)
+    config = setting.config("leave one out")
     set_threads(1)
     problems, held_out = load_data(config)
     opened, _ = open_parts(config, folder, problems, print, lambda: None, ALONE, new_beginning(), held_out=held_out)
-    return Bench(opened, seed, copy.deepcopy(opened.policy.model.state_dict()))
+    return Bench(opened, setting, copy.deepcopy(opened.policy.model.state_dict()))
 
 
 def draw_groups(bench: Bench, first: int, count: int) -> list[Group]:
@@ -166,7 +177,7 @@ def shared(bench: Bench, arms: Sequence[str], given: argparse.Namespace) -> Iter
     """Let every arm learn the same groups, `given.portion` problems a step, and evaluate it once."""
     groups = draw_groups(bench, 0, given.sets)
     for arm in arms:
-        trainer = bench.trainer(arm, given.steps, given.rate)
+        trainer = bench.trainer(arm)
         portions = [groups[start : start + given.portion] for start in range(0, len(groups), given.portion)]
         for step in range(given.steps):
             experiences = [each for group in portions[step % len(portions)] for each in trainer.algorithm.credit(group)]
@@ -179,7 +190,7 @@ def shared(bench: Bench, arms: Sequence[str], given: argparse.Namespace) -> Iter
 def online(bench: Bench, arms: Sequence[str], given: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Let every arm sample for itself, and evaluate it on the way."""
     for arm in arms:
-        trainer = bench.trainer(arm, given.steps, given.rate)
+        trainer = bench.trainer(arm)
         for number in range(given.steps):
             trainer.take(Step(number))
             if (number + 1) % given.every == 0 or number + 1 == given.steps:
@@ -190,11 +201,11 @@ def online(bench: Bench, arms: Sequence[str], given: argparse.Namespace) -> Iter
 def outcomes(bench: Bench, given: argparse.Namespace, about: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Evaluate at the first temperature, and after the last step at each, as rows of the file."""
     mistakes = round(bench.mistakes(10**6), 4)
-    about |= {"steps": given.steps, "rate": given.rate}
+    about = {"protocol": given.command, **asdict(bench.setting), **about}
     last = about["step"] == given.steps
     for temperature in given.temperatures if last else given.temperatures[:1]:
         passes = bench.evaluate(given.problems, given.samples, temperature)
-        row = {"protocol": given.command, "seed": bench.seed, **about, "temperature": temperature, "mistakes": mistakes}
+        row = {**about, "temperature": temperature, "mistakes": mistakes}
         rates = {k: statistics.mean(pass_at_k(len(p), sum(p), k) for p in passes.values()) for k in (1, given.samples)}
         print(json.dumps(row), " ".join(f"pass@{k} {rate:.3f}" for k, rate in rates.items()), flush=True)
         yield {**row, "passes": {name: "".join(map(str, each)) for name, each in passes.items()}}
@@ -246,7 +257,7 @@ def located(bench: Bench, groups: Sequence[Group]) -> dict[str, float]:
     """
     from benchmarks.credit_oracle import faults, right_lines
 
-    credit = bench.trainer("peers", 1).algorithm
+    credit = bench.trainer("peers").algorithm
     assert isinstance(credit, Credit)
     credit.acquittals.add(s.feedback.report.program for group in groups for s in group.samples if passed(s))
     found: dict[str, list[tuple[float, float, float, float]]] = {"peers": [], "errors": []}
@@ -280,6 +291,11 @@ def _different(solved: Sequence[Sequence[bytes]]) -> float:
     return statistics.mean(pairs)
 
 
+def _is_last(row: dict[str, Any], command: str) -> bool:
+    """Say whether a row of the file ends a run of this protocol."""
+    return bool(row["protocol"] == command and row["step"] == row["steps"])
+
+
 def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -288,7 +304,8 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--sets", type=int, default=4, help="shared: steps' worth of samples, 128 each")
     parser.add_argument("--steps", type=int, default=8, help="optimizer steps of an arm")
-    parser.add_argument("--rate", type=float, default=RATE, help="learning rate of an arm")
+    parser.add_argument("--rate", type=float, default=5e-4, help="learning rate of an arm")
+    parser.add_argument("--tier", choices=("varied", "uneven"), default="uneven")
     parser.add_argument("--portion", type=int, default=16, help="shared: problems of a step")
     parser.add_argument("--every", type=int, default=5, help="online: steps between evaluations")
     parser.add_argument("--problems", type=int, default=96, help="held-out problems")
@@ -304,15 +321,15 @@ def main() -> None:
     given.out.parent.mkdir(parents=True, exist_ok=True)
     for seed in given.seeds:
         with tempfile.TemporaryDirectory() as folder:
-            bench = open_bench(seed, Path(folder) / "run")
+            setting = Setting(given.tier, seed, given.steps, given.rate)
+            bench = open_bench(setting, Path(folder) / "run")
             try:
                 if given.command == "properties":
                     for name, value in properties(bench, given).items():
                         print(f"| {name} | {value:.3g} |")
                     continue
-                done = {(r["protocol"], r["seed"], r["arm"], r["step"], r["steps"], r["rate"]) for r in rows}
-                own = (given.steps, given.steps, given.rate)
-                arms = [arm for arm in given.arms if (given.command, seed, arm, *own) not in done]
+                done = [r["arm"] for r in rows if r | asdict(setting) == r and _is_last(r, given.command)]
+                arms = [arm for arm in given.arms if arm not in done]
                 if given.command == "shared":  # where nobody asks for more samples
                     arms = [arm for arm in arms if ARMS[arm]["algorithm"] != "branch"]
                 run = shared if given.command == "shared" else online

@@ -1,4 +1,4 @@
-"""Credit as only somebody can give it who knows the tables of minicode's `varied` tier: a ceiling, and no method.
+"""Credit as only somebody can give it who knows the tables of minicode's `varied` and `uneven`: a ceiling, no method.
 
 Right programs of a problem are written many times with `vary`. A line of a failing program that none of them has is at
 fault, and in it the words that the most similar right line lacks. Which name is bound and what a comment says never
@@ -128,7 +128,8 @@ def mistake(problem_id: str) -> tuple[str, str]:
 
 @cache
 def _problems() -> dict[str, Problem]:
-    found = [minicode.problems("varied", split, references=True) for split in ("train", "held_out")]
+    tiers: tuple[minicode.TierName, ...] = ("varied", "uneven")
+    found = [minicode.problems(tier, split, references=True) for tier in tiers for split in ("train", "held_out")]
     return {problem.id: problem for problems in found for problem in problems}
 
 

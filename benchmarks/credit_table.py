@@ -18,8 +18,8 @@ from training.evaluation.grid_tables import estimate
 
 FIRST_SHOWN = 10
 """Seeds from here on chose nothing. Their runs have tables of their own."""
-_Key = tuple[str, int, float, float, bool]
-"""Protocol, steps of the run, learning rate, temperature, and whether the seeds chose nothing."""
+_Key = tuple[str, str, int, float, float, bool]
+"""Tier, protocol, steps of the run, learning rate, temperature, and whether the seeds chose nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +54,12 @@ def settings(rows: Sequence[dict[str, Any]]) -> dict[_Key, Runs]:
     """Put the rows of each setting together, the runs with seeds that chose nothing first."""
     found: dict[_Key, dict[str, dict[int, list[dict[str, Any]]]]] = {}
     for row in rows:
-        key = (row["protocol"], row["steps"], row["rate"], row["temperature"], row["seed"] >= FIRST_SHOWN)
+        chose_nothing = row["seed"] >= FIRST_SHOWN
+        key = (row["tier"], row["protocol"], row["steps"], row["rate"], row["temperature"], chose_nothing)
         found.setdefault(key, {}).setdefault(row["arm"], {}).setdefault(row["seed"], []).append(row)
     return {
         key: {arm: {seed: _curve(of) for seed, of in sorted(seeds.items())} for arm, seeds in arms.items()}
-        for key, arms in sorted(found.items(), key=lambda item: (not item[0][4], item[0]))
+        for key, arms in sorted(found.items(), key=lambda item: (not item[0][-1], item[0]))
     }
 
 
@@ -73,8 +74,8 @@ def table(rows: Sequence[dict[str, Any]], against: str) -> str:
 
 
 def _setting(key: _Key, runs: Runs, against: str) -> str:
-    protocol, steps, rate, temperature, shown = key
-    about = f"`{protocol}`, {steps} steps, learning rate {rate:g}, temperature {temperature}"
+    tier, protocol, steps, rate, temperature, shown = key
+    about = f"`{tier}`, `{protocol}`, {steps} steps, learning rate {rate:g}, temperature {temperature}"
     chosen = "Seeds that chose nothing." if shown else "Seeds that choose."
     heads = ["arm", "seeds", "mistakes", "pass@1", "difference", "95% over problems"]
     if several := protocol == "online":

@@ -38,9 +38,9 @@ def test_differences_are_paired_by_problem_and_by_seed():
 
 
 def test_seeds_that_chose_have_other_tables_than_those_that_did_not():
-    row = {"protocol": "online", "steps": 2, "rate": 5e-4, "temperature": 1.0, "arm": "a", "mistakes": 0.1}
+    row = {"tier": "t", "protocol": "online", "steps": 2, "rate": 5e-4, "temperature": 1.0, "arm": "a", "mistakes": 0.1}
     rows = [{**row, "seed": seed, "step": step, "judged": step * 128, "passes": {"p": "1"}}
             for seed in (0, 10) for step in (2, 1)]  # fmt: skip
     found = settings(rows)
     assert [key[-1] for key in found] == [True, False]
-    assert found["online", 2, 5e-4, 1.0, True]["a"][10].judged == (128, 256)
+    assert found["t", "online", 2, 5e-4, 1.0, True]["a"][10].judged == (128, 256)

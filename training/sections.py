@@ -65,7 +65,7 @@ class ModelSection(Section):
 
     name: str = "embedded:short"
     """Hugging Face hub name, local folder, or a tiny model that is shipped: embedded:short | embedded:long |
-    embedded:varied."""
+    embedded:varied | embedded:uneven."""
     prompt_format: str = "{prompt}\n"
     """What the policy reads: apps | mbpp | humaneval (as published), chat (the tokenizer's template), chat:TEMPLATE,
     or a TEMPLATE that may use {prompt}, {starter_code}, {tests} and {entry_point}."""

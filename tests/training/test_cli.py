@@ -31,7 +31,7 @@ def test_help_of_train_documents_every_key_with_its_default(here):
         (["train", "absent.toml"], "absent.toml"),
         (["train", "--run", "no-such-run", "--resume"], "no-such-run"),
         (["eval", "embedded:none", "--data", "minicode:short:held_out"], "embedded:none"),
-        (["eval", "embedded:short", "--data", "minicode:tiny"], "minicode:short|long|varied"),
+        (["eval", "embedded:short", "--data", "minicode:tiny"], "minicode:short|long|varied|uneven"),
         (["eval", "embedded:short", "--data", "minicode:short:held_out", "--samples", "2", "--k", "5"], "--k 5"),
         (["show", "no/such/run"], "no/such/run"),
         (["eval", "embedded:short", "--data", "x.jsonl", "--k", "1,x"], "'1,x'"),

@@ -115,6 +115,16 @@ def test_without_a_passing_sample_the_place_of_an_error_is_at_fault_and_a_suspic
     assert weights(crashed, suspected, focus=1.0) == [pytest.approx([0, -0.4 * worth, -0.4 * worth, 0, 0]), [0.0] * 5]
 
 
+def test_the_place_of_an_error_is_less_certain_where_passing_programs_of_earlier_groups_wrote_it_too():
+    span = Span(2, 7, 1, 2, 1, 7)
+    blame = Blame(Diagnostic(Source.RUNTIME, "x", "", span), Category.LINE, span, 0.8, "")
+    own = algorithm("credit", keys={"focus": 1.0})
+    own.credit(Group("q", (sample(0, b"b = 1 - 3", passed=True),)))
+    (crashed,) = own.credit(Group("p", (sample(0, FAILING, passed=False, blames=[blame]),)))
+    worth = 2 - (-0.6)  # `= 1` of `a = 1 -` is new behind `a`, and `-` behind `= 1` is not
+    assert crashed.weights.tolist() == pytest.approx([0, -0.4 * worth, -0.4 * worth, -0.2 * worth, 0])
+
+
 def test_a_moved_advantage_says_where_and_why():
     def moves(*samples, **keys):
         return [each.moves for each in algorithm("credit", keys=keys).credit(Group("p", samples))]

@@ -141,9 +141,10 @@ def test_a_block_computes_the_same_however_it_is_written():
         assert len(written) > 1, primitive.name
 
 
-def test_a_problem_of_the_varied_tier_has_one_weak_step_and_hides_its_reference():
-    weak = {primitive.name for primitive in minicode.TIERS["varied"].primitives if primitive.bugs}
-    for problem in minicode.problems("varied", "train"):
+@pytest.mark.parametrize("tier", ["varied", "uneven"])
+def test_a_problem_has_one_weak_step_and_hides_its_reference(tier):
+    weak = {primitive.name for primitive in minicode.TIERS[tier].primitives if primitive.bugs}
+    for problem in minicode.problems(tier, "train"):
         assert problem.references == ()
         assert sum(step in weak for step in family(problem)) == 1
 

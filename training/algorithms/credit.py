@@ -9,7 +9,7 @@ S is what a pass earns above the group's mean, p_t the probability that the poli
 certainty that it is at fault. Both c and the choices come from the group's other programs (`peers`): what a failing
 program does not share with the nearest passing one is suspect, and another name in a passing one does not matter.
 A suspect that passing programs of earlier groups wrote too, behind the same words, is less certain (`acquittals`).
-Without a passing peer, c is the strength of the blame of a crash or syntax error.
+Without a passing peer, c is the strength of the blame of a crash or syntax error, and acquittals count as well.
 
 `passing` alone is RAFT with a baseline (Dong et al. 2023), `failing` alone is negative-sample reinforcement
 (arXiv 2506.01347), and equal weights on both are the plain policy gradient with this baseline.
@@ -130,21 +130,28 @@ class Credit(PolicyGradient):
         """Say how certain it is that each token of a failing sample is at fault, float32 [T]."""
         lines = read(_program(sample))
         found = nearest(lines, [read(_program(peer)) for peer in passing])
+        contexts = [context for line in lines for context in line.contexts()]
+        doubts = np.array([self.acquittals.certainty(context) for context in contexts], dtype=np.float32)
         if found is not None:
-            certainties = [self.acquittals.certainty(context) for line in lines for context in line.contexts()]
-            values = np.where(found.apart | found.branch, certainties, 0.0).astype(np.float32)
+            values = np.where(found.apart | found.branch, doubts, np.float32(0))
             return _on_tokens(sample, lines, values, found.branch)
-        certain = np.zeros(len(sample.rollout.token_ids), dtype=np.float32)
-        for blame in sample.feedback.blames:
-            if blame.span is not None and blame.diagnostic.source in _SURE:
-                first, last = token_range(blame.span, sample.feedback.offsets)
-                certain[first:last] = np.maximum(certain[first:last], blame.strength)
-        return certain
+        acquitted = _on_tokens(sample, lines, doubts, np.zeros(len(doubts), dtype=np.bool_))
+        return _blamed(sample) * np.where(acquitted > 0, acquitted, np.float32(1))  # 1 where a token has no word
 
 
 def passed(sample: Sample) -> bool:
     """Say whether a sample's program passes all tests."""
     return sample.feedback.report.execution.verdict is Verdict.PASSED
+
+
+def _blamed(sample: Sample) -> Row:
+    """Give each token the strength of the blame of an error that lies on it, float32 [T]."""
+    strengths = np.zeros(len(sample.rollout.token_ids), dtype=np.float32)
+    for blame in sample.feedback.blames:
+        if blame.span is not None and blame.diagnostic.source in _SURE:
+            first, last = token_range(blame.span, sample.feedback.offsets)
+            strengths[first:last] = np.maximum(strengths[first:last], blame.strength)
+    return strengths
 
 
 def _moves(values: Row | Places, why: Callable[[float], str]) -> Moves:

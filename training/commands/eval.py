@@ -14,7 +14,10 @@ PAPER = "paper"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `rltf eval`."""
     parser.add_argument(
-        "model", nargs="?", metavar="MODEL", help="hub name, folder, a run's checkpoint, or embedded:short|long|varied"
+        "model",
+        nargs="?",
+        metavar="MODEL",
+        help="hub name, folder, a run's checkpoint, or embedded:short|long|varied|uneven",
     )
     parser.add_argument("--data", metavar="SPEC", help="problems, as data.train of `rltf train` (docs/data.md)")
     parser.add_argument("--limit", type=whole(0), default=0, help="only the first so many problems (default: all)")

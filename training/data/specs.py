@@ -167,9 +167,9 @@ def _is_hub_name(place: str) -> bool:
 
 def _minicode(spec: str, rest: str) -> Iterator[Problem]:
     match rest.split(":"):
-        case [("short" | "long" | "varied") as tier, ("train" | "held_out") as split]:
+        case [("short" | "long" | "varied" | "uneven") as tier, ("train" | "held_out") as split]:
             return minicode.stream(tier, split)
-    raise DataError(f"data {spec!r}: allowed: minicode:short|long|varied:train|held_out")
+    raise DataError(f"data {spec!r}: allowed: minicode:short|long|varied|uneven:train|held_out")
 
 
 # Records

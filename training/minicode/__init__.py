@@ -15,7 +15,7 @@ from training.minicode.generate import Split
 from training.minicode.long import LONG
 from training.minicode.primitives import Tier
 from training.minicode.short import SHORT
-from training.minicode.varied import VARIED
+from training.minicode.varied import UNEVEN, VARIED
 
 __all__ = ["CHECKPOINTS", "PROMPT_FORMAT", "TIERS", "checkpoint", "problems", "stream"]
 
@@ -25,9 +25,9 @@ PROMPT_FORMAT = "{prompt}\n"
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
 """Where the package keeps its warm-started models."""
 
-TierName = Literal["short", "long", "varied"]
+TierName = Literal["short", "long", "varied", "uneven"]
 
-TIERS: dict[str, Tier] = {"short": SHORT, "long": LONG, "varied": VARIED}
+TIERS: dict[str, Tier] = {"short": SHORT, "long": LONG, "varied": VARIED, "uneven": UNEVEN}
 
 
 def problems(

@@ -103,7 +103,7 @@ def problems(tier: Tier, split: Split, count: int, *, references: bool = True) -
     Raises:
         ValueError: the split has fewer.
     """
-    rng = random.Random(f"minicode {tier.name} {split}")  # noqa: S311 - reproducible, not secret
+    rng = random.Random(f"minicode {tier.drawn_as or tier.name} {split}")  # noqa: S311 - reproducible, not secret
     found = 0
     seen: set[tuple[tuple[Step, ...], Shape]] = set()
     for draft in islice(drafts(tier, split, tier.steps, rng), _DRAFTS_PER_PROBLEM * count):

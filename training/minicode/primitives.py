@@ -124,6 +124,8 @@ class Tier:
     """Whether problems come with their references, unless they are asked for."""
     forms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Other right codes of a step, by its name, which the corpus has as often as the first."""
+    drawn_as: str = ""
+    """Name of the tier that has the same problems. Empty where none has."""
     vary: Callable[[str, random.Random], str] | None = None
     """Rewrites a block of the corpus without changing what it computes."""
 

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Iterable
 from dataclasses import replace
+from itertools import cycle
 
 from training.minicode.long import LONG
 from training.minicode.primitives import FREQUENT, Edge, Kind, Primitive
 
 SHARE = 0.6
 """Share of the corpus in which a weak step has its mistake."""
+UNEVEN_SHARES = (0.9, 0.3)
+"""The same in `uneven`, by turns: a policy passes most problems nearly never, or often."""
 _COMMENTED = 0.3
 """Share of blocks that begin with a comment."""
 _COMMENTS = ("then", "first", "result", "number", "up", "other")
@@ -129,3 +133,15 @@ VARIED = replace(
     forms=FORMS,
     vary=vary,
 )
+
+
+def _uneven(primitives: Iterable[Primitive]) -> tuple[Primitive, ...]:
+    """Give weak steps other shares by turns."""
+    shares = cycle(UNEVEN_SHARES)
+    return tuple(
+        replace(each, bugs=tuple(replace(bug, share=next(shares)) for bug in each.bugs)) if each.bugs else each
+        for each in primitives
+    )
+
+
+UNEVEN = replace(VARIED, name="uneven", drawn_as="varied", primitives=_uneven(VARIED.primitives))

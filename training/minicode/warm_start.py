@@ -41,6 +41,7 @@ RECIPES = {
     "short": Recipe(pattern=PHRASES, vocabulary=1536, width=128, layers=3, feed_forward=320, positions=256, steps=1200),
     "long": _LONG,
     "varied": replace(_LONG, begins="long", steps=1300, batch=32, learning_rate=2e-3),
+    "uneven": replace(_LONG, begins="varied", steps=1000, batch=32, learning_rate=2e-3),
 }
 _TOKENIZER_TEXTS = 8000
 _BUCKET = 16  # batches sorted by length together

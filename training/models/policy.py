@@ -76,7 +76,7 @@ def set_threads(threads: int, processes: int = 1) -> None:
 def resolve(name: str) -> str:
     """Turn a model name into one that transformers takes. `embedded:TIER` becomes the shipped checkpoint's folder."""
     match name.split(":"):
-        case ["embedded", ("short" | "long" | "varied") as tier]:
+        case ["embedded", ("short" | "long" | "varied" | "uneven") as tier]:
             return str(minicode.checkpoint(tier))
         case ["embedded", *_]:
             raise PolicyError(f"model {name!r}: allowed: {_ALLOWED}")
