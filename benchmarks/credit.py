@@ -26,7 +26,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.credit_table import table
+from benchmarks.credit_table import comparison, table
 from benchmarks.tables import write_between_markers
 from engine import Verdict
 from training.algorithms.credit import Credit, passed
@@ -46,6 +46,7 @@ from training.run.resume import new_beginning
 from training.step import Step, Trainer
 
 OUT = Path("docs/results/credit.jsonl")
+PICTURE = Path("docs/images/results-uneven.svg")
 PLAIN = {"supervised": 0.0, "fine": 0.0, "static": 0.0, "mask_unexecuted": False}
 ORACLE = "benchmarks.credit_oracle:Oracle"
 ARMS: dict[str, dict[str, Any]] = {
@@ -316,7 +317,8 @@ def main() -> None:
     given = parser.parse_args()
     rows = [json.loads(line) for line in given.out.read_text().splitlines()] if given.out.exists() else []
     if given.command == "table":
-        write_between_markers(Path("docs/credit.md"), "credit", table(rows, given.against).strip())
+        write_between_markers(Path("docs/credit.md"), "credit", table(rows, given.against))
+        write_between_markers(Path("docs/results.md"), "uneven", comparison(rows, PICTURE))
         return
     given.out.parent.mkdir(parents=True, exist_ok=True)
     for seed in given.seeds:

@@ -18,6 +18,14 @@ from training.evaluation.grid_tables import estimate
 
 FIRST_SHOWN = 10
 """Seeds from here on chose nothing. Their runs have tables of their own."""
+TIER, STEPS, RATE, TEMPERATURE = "uneven", 16, 5e-4, 0.6
+"""The comparison of docs/results.md, decided before a seed of it ran. It compares the mean pass@1 over the run, the
+last pass@1, pass@8, and the judged samples until the best baseline's last pass@1, at this temperature."""
+BASELINES = ("leave one out", "raft", "grpo")
+"""RLOO with a clipped ratio and reuse (after Ahmadian et al. 2024), RAFT (Dong et al. 2023) and GRPO (Shao et al. 2024)
+at its authors' settings. The best one has the highest last pass@1. All have one learning rate."""
+BLAME, WITHOUT = "peers", "positive"
+"""What is shown, and the same with blame switched off."""
 _Key = tuple[str, str, int, float, float, bool]
 """Tier, protocol, steps of the run, learning rate, temperature, and whether the seeds chose nothing."""
 
@@ -164,6 +172,17 @@ def efficiency(runs: Runs, baselines: Sequence[str], arms: Sequence[str]) -> Ite
         needed = samples_to_reach(runs[arm], rates[best]) if arm in runs else None
         share = "never gets there" if needed is None else f"needs {needed:,.0f}, {needed / total:.0%} of them"
         yield f"*{arm}* {share}."
+
+
+def comparison(rows: Sequence[dict[str, Any]], picture: Path) -> str:
+    """Write the comparison, and draw it."""
+    found = settings(rows)
+    runs = found.get((TIER, "online", STEPS, RATE, TEMPERATURE, True))
+    if runs is None:
+        return "Nothing has run yet."
+    draw(runs, picture)
+    parts = [_setting(key, of, WITHOUT) for key, of in found.items() if key[-1] and key[0] == TIER]
+    return "\n\n".join([*parts, *efficiency(runs, BASELINES, (BLAME, WITHOUT))])
 
 
 def draw(runs: Runs, path: Path) -> None:
