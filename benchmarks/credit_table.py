@@ -86,7 +86,7 @@ def _setting(key: _Key, runs: Runs, against: str) -> str:
     about = f"`{tier}`, `{protocol}`, {steps} steps, learning rate {rate:g}, temperature {temperature}"
     chosen = "Seeds that chose nothing." if shown else "Seeds that choose."
     heads = ["arm", "seeds", "mistakes", "pass@1", "difference", "95% over problems"]
-    if several := protocol == "online":
+    if several := any(len(run.judged) > 1 for seeds in runs.values() for run in seeds.values()):
         heads += ["over the run", "difference", "95% over seeds"]
     heads += ["pass@k", "difference"]
     lines = [
@@ -106,7 +106,8 @@ def _setting(key: _Key, runs: Runs, against: str) -> str:
             *over_problems(both),
         ]
         if several:
-            cells += [f"{_mean(seeds, lambda run: run.whole):.1%}", *over_seeds([a.whole - b.whole for a, b in both])]
+            alike = [a.whole - b.whole for a, b in both if a.judged == b.judged]
+            cells += [f"{_mean(seeds, lambda run: run.whole):.1%}", *over_seeds(alike)]
         cells += [f"{_mean(seeds, lambda run: run.rates(0)[-1]):.1%}"]
         cells += [over_seeds([a.rates(0)[-1] - b.rates(0)[-1] for a, b in both])[0]]
         lines.append(f"| {' | '.join(cells)} |")
