@@ -77,11 +77,11 @@ def _rows(problem: dict[str, Any], judge: Judge) -> Iterator[dict[str, Any]]:
         return
     if problem.get("test_setup_code"):
         return
-    changes = list(_changes(tree, source))
-    tests = _tests(problem, source, judge, chance)
+    made = list(changes(tree, source))
+    tests = more_tests(problem, source, judge, chance)
     if not tests:
         return
-    for number, (line, program) in enumerate(chance.sample(changes, min(PER_PROGRAM, len(changes)))):
+    for number, (line, program) in enumerate(chance.sample(made, min(PER_PROGRAM, len(made)))):
         yield {
             "id": f"mbpp/{problem['task_id']}/{number}",
             "program": program,
@@ -91,7 +91,7 @@ def _rows(problem: dict[str, Any], judge: Judge) -> Iterator[dict[str, Any]]:
         }
 
 
-def _changes(tree: ast.Module, source: str) -> Iterator[tuple[int, str]]:
+def changes(tree: ast.Module, source: str) -> Iterator[tuple[int, str]]:
     """Line and text of each program that one change makes."""
     lines = source.split("\n")
     nodes = list(ast.walk(tree))
@@ -101,18 +101,33 @@ def _changes(tree: ast.Module, source: str) -> Iterator[tuple[int, str]]:
         if not isinstance(node, ast.expr) or node.lineno != node.end_lineno:
             continue
         for changed in _changed(node, names):
-            line = lines[node.lineno - 1].encode()
-            text = ast.unparse(changed)
-            if isinstance(node, ast.BinOp):
-                text = f"({text})"
-            new = (line[: node.col_offset] + text.encode() + line[node.end_col_offset :]).decode()
-            program = "\n".join([*lines[: node.lineno - 1], new, *lines[node.lineno :]])
-            try:
-                same = ast.dump(ast.parse(program)) == ast.dump(tree)
-            except SyntaxError:
-                continue
-            if not same:
-                yield node.lineno, program
+            text = _as_written(changed, node, source)
+            bare, safe = (_replaced(lines, node, replacement) for replacement in (text, f"({text})"))
+            meant = _dump(safe)
+            if meant and meant != ast.dump(tree):
+                yield node.lineno, bare if _dump(bare) == meant else safe
+
+
+def _as_written(changed: ast.expr, node: ast.expr, source: str) -> str:
+    """Write a changed expression with the strings and numbers as they stand in the original: quotes are no clue."""
+    text = ast.unparse(changed)
+    for constant in ast.walk(node):
+        if isinstance(constant, ast.Constant) and (segment := ast.get_source_segment(source, constant)):
+            text = text.replace(ast.unparse(constant), segment) if isinstance(constant.value, str | float) else text
+    return text
+
+
+def _replaced(lines: list[str], node: ast.expr, text: str) -> str:
+    line = lines[node.lineno - 1].encode()
+    new = (line[: node.col_offset] + text.encode() + line[node.end_col_offset :]).decode()
+    return "\n".join([*lines[: node.lineno - 1], new, *lines[node.lineno :]])
+
+
+def _dump(program: str) -> str:
+    try:
+        return ast.dump(ast.parse(program))
+    except SyntaxError:
+        return ""
 
 
 def _changed(node: ast.expr, names: list[str]) -> Iterator[ast.expr]:
@@ -160,7 +175,7 @@ def _with(node: ast.expr, **parts: object) -> ast.expr:
 # Tests
 
 
-def _tests(problem: dict[str, Any], source: str, judge: Judge, chance: random.Random) -> list[dict[str, Any]]:
+def more_tests(problem: dict[str, Any], source: str, judge: Judge, chance: random.Random) -> list[dict[str, Any]]:
     """The problem's own asserts and more of the kind; empty where the reference fails."""
     own = [{"assert": test} for test in problem["test_list"]]
     calls = [call for test in problem["test_list"] for call in _more_calls(test, chance)]
