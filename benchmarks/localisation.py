@@ -25,7 +25,7 @@ import numpy as np
 
 from benchmarks import mutants
 from benchmarks.tables import write_between_markers
-from engine import CallTest, Engine, ErrorKind, Limits, Problem, Report, Source
+from engine import CallTest, Engine, ErrorKind, Limits, Problem, Report, Source, parse_problem
 from engine.text import ProgramText
 from feedback import Feedback, RewardSettings, assess
 from feedback.spectrum import suspicion
@@ -111,7 +111,9 @@ def _read(path: Path) -> list[dict[str, Any]]:
 
 
 def problem_of(row: dict[str, Any]) -> Problem:
-    """A corpus row's tests, run inside the sandbox by one function of the prelude."""
+    """A corpus row's problem, or its tests, run inside the sandbox by one function of the prelude."""
+    if "problem" in row:
+        return replace(parse_problem(row["problem"], row["id"]), references=(row["fixed_program"],))
     prelude = row.get("support", "") + _PRELUDE.format(tests=[{**test, "expected": None} for test in row["tests"]])
     tests = tuple(CallTest((index,), _expected(test)) for index, test in enumerate(row["tests"]))
     references = (row["fixed_program"],)
@@ -165,7 +167,10 @@ def table(name: str, failing: Failing, repaired: list[Report]) -> list[str]:
 
 
 def reliability(failing: Failing) -> list[str]:
-    """Compare the mean strength of each kind of blame that has a place with how often a buggy line is in it."""
+    """Compare the mean strength of each kind of blame that has a place with how often a buggy line is in it.
+
+    A suspect's strength says how likely it is, so suspects are told apart by it.
+    """
     found: dict[str, list[tuple[float, bool]]] = {}
     for row, report in failing:
         for blame in _feedback(_with(report, FUSED), RewardSettings(spectrum="ochiai")).blames:
@@ -173,14 +178,18 @@ def reliability(failing: Failing) -> list[str]:
                 place = range(blame.span.line, blame.span.end_line + 1)
                 agreeing = {item.source for item in blame.also if item.source != blame.diagnostic.source}
                 kind = " + ".join([f"{blame.diagnostic.source} {blame.diagnostic.code}", *sorted(agreeing)])
+                if blame.diagnostic.source is Source.COVERAGE:
+                    quarter = min(int(4 * blame.strength), 3) / 4
+                    kind += f", {quarter:g} to {quarter + 0.25:g}"
                 right = not set(row["buggy_lines"]).isdisjoint(place)
                 found.setdefault(kind, []).append((blame.strength, right))
     kinds = {kind: blames for kind, blames in found.items() if len(blames) >= FEWEST}
-    kinds["all others"] = [blame for kind, blames in found.items() if kind not in kinds for blame in blames]
+    rest = [blame for kind, blames in found.items() if kind not in kinds for blame in blames]
     lines = ["| kind of blame | blames | mean strength | place is right |", "| --- | ---: | ---: | ---: |"]
-    for kind, blames in sorted(kinds.items(), key=lambda item: (item[0] == "all others", -len(item[1]))):
-        strength, right = np.array(blames, dtype=float).mean(axis=0)
-        lines.append(f"| {kind} | {len(blames)} | {strength:.2f} | {right:.0%} |")
+    for kind, blames in [*sorted(kinds.items()), ("all others", rest)]:
+        if blames:
+            strength, right = np.array(blames, dtype=float).mean(axis=0)
+            lines.append(f"| {kind} | {len(blames)} | {strength:.2f} | {right:.0%} |")
     return lines
 
 
@@ -189,7 +198,7 @@ def score(penalties: np.ndarray, row: dict[str, Any], report: Report) -> Score:
     if not penalties.any():
         return Score(0.0, 0.0, 0.0, 0.0)
     known = set(row["buggy_lines"])
-    lines = _lines_of_tokens(report.program)
+    lines = lines_of_tokens(report.program)
     blamed = penalties <= penalties.min() / 2
     top, hit = set(lines[penalties == penalties.min()]), set(lines[blamed])
     return Score(len(top & known) / len(top), len(hit & known) / len(known), len(hit) / len(set(lines)), blamed.mean())
@@ -208,14 +217,14 @@ def top1_within(scores: np.ndarray, certainty: np.ndarray, budget: float) -> flo
     return float(scores[order[affordable], 0].sum() / len(scores))
 
 
-def _tokens(program: bytes) -> np.ndarray:
+def tokens_of(program: bytes) -> np.ndarray:
     """Offsets of the program's words, numbers and signs, int32 [T, 2]."""
     return np.array([match.span() for match in _TOKEN.finditer(program)], dtype=np.int32).reshape(-1, 2)
 
 
-def _lines_of_tokens(program: bytes) -> np.ndarray:
+def lines_of_tokens(program: bytes) -> np.ndarray:
     text = ProgramText(program)
-    return np.array([text.span(start, start).line for start in _tokens(program)[:, 0].tolist()])
+    return np.array([text.span(start, start).line for start in tokens_of(program)[:, 0].tolist()])
 
 
 def _blamed(report: Report, settings: RewardSettings) -> Blamed:
@@ -227,7 +236,9 @@ def _blamed(report: Report, settings: RewardSettings) -> Blamed:
 
 def _feedback(report: Report, settings: RewardSettings) -> Feedback:
     end = [[len(report.program)] * 2]  # an end token: the blanks between the others are no tokens here
-    return assess(report, np.append(_tokens(report.program), np.array(end, dtype=np.int32), axis=0), settings=settings)
+    return assess(
+        report, np.append(tokens_of(report.program), np.array(end, dtype=np.int32), axis=0), settings=settings
+    )
 
 
 def _with(report: Report, sources: Container[Source]) -> Report:
@@ -243,7 +254,7 @@ def _only(*sources: Source, spectrum: Literal["ochiai", "none"] = "none") -> Met
 
 def _on_lines(report: Report, lines: Container[int]) -> Blamed:
     """Whole lines (1-based), alike."""
-    return Blamed(np.array([-0.3 if line in lines else 0.0 for line in _lines_of_tokens(report.program)]), 1.0)
+    return Blamed(np.array([-0.3 if line in lines else 0.0 for line in lines_of_tokens(report.program)]), 1.0)
 
 
 def _textbook(report: Report) -> Blamed:

@@ -12,7 +12,7 @@ from engine import Diagnostic, Layout, Report, Source, Span, Verdict
 from engine.text import ProgramText
 from feedback.records import Blame, Category
 from feedback.spans import Granularity, refine
-from feedback.spectrum import suspect
+from feedback.spectrum import shares, suspect
 from feedback.stuck import stuck
 from feedback.taxonomy import Gate, Rule, Taxonomy
 
@@ -68,13 +68,7 @@ def decide_blames(
         rule = taxonomy.rule_for(diagnostic, truncated=truncated, table_2=table_2)
         blames.append(_placed(_blame(diagnostic, rule, rule.strength, rule.reason), text, layout, granularity))
     if spectrum is not None and not any(blame.span is not None and blame.strength > _UNSURE for blame in blames):
-        hints = [blame.span.line for blame in blames if blame.span is not None]
-        found = suspect(report.program, report.execution, spectrum, hints)
-        if found is None and observed:
-            found = stuck(report.program, report.execution)
-        if found is not None:
-            rule = taxonomy.rule_for(found[0])
-            blames = _weighed(blames, _blame(found[0], rule, rule.strength * found[1], rule.reason), rule)
+        blames = _with_suspect(blames, report, taxonomy, spectrum)
     for diagnostic in static:
         rule = taxonomy.rule_for(diagnostic)
         strength, reason = _gated(diagnostic, rule, observed, verdict)
@@ -124,20 +118,23 @@ def _gated(diagnostic: Diagnostic, rule: Rule, observed: Iterable[Diagnostic], v
     return rule.strength * weight, rule.reason
 
 
-def _weighed(errors: list[Blame], suspect: Blame, rule: Rule) -> list[Blame]:
-    """Put the suspect among the errors. Where they point at different places, the weaker counts half."""
-    located = [blame for blame in errors if blame.span is not None]
-    together = list(errors)
-    _merge(together, suspect, rule)
-    if not located or len(together) == len(errors):
-        return together
-    if suspect.strength > max(blame.strength for blame in located):
-        return [*(_halved(blame) if blame.span is not None else blame for blame in errors), suspect]
-    return [*errors, _halved(suspect)]
-
-
-def _halved(blame: Blame) -> Blame:
-    return replace(blame, strength=blame.strength / 2)
+def _with_suspect(errors: list[Blame], report: Report, taxonomy: Taxonomy, formula: str) -> list[Blame]:
+    """Add the line most likely at fault. The lines of errors of an unsure kind are as likely as it finds them."""
+    hints = {blame.span.line: blame.strength for blame in errors if blame.span is not None}
+    execution, found = report.execution, None
+    if hints or not errors or execution.pass_ratio:
+        likely = shares(report.program, execution, formula, hints)
+        errors = [
+            blame if blame.span is None else replace(blame, strength=likely.get(blame.span.line, blame.strength))
+            for blame in errors
+        ]
+        found = suspect(report.program, execution, formula, hints)
+    if found is None and errors:
+        found = stuck(report.program, execution)
+    if found is not None:
+        rule = taxonomy.rule_for(found[0])
+        _merge(errors, _blame(found[0], rule, rule.strength * found[1], rule.reason), rule)
+    return errors
 
 
 def _same_line(one: Diagnostic, other: Diagnostic) -> bool:
@@ -176,6 +173,8 @@ def _agree(blame: Blame, found: Blame, rule: Rule) -> bool:
         return blame.category is found.category
     if blame.diagnostic.source is not Source.COVERAGE and found.diagnostic.source in STATIC_SOURCES:
         return _overlap(blame.diagnostic.span or blame.span, found.diagnostic.span or found.span)
+    if found.diagnostic.source is Source.COVERAGE:
+        return blame.span.line <= found.span.line <= blame.span.end_line
     return _overlap(blame.span, found.span)
 
 

@@ -12,8 +12,9 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import ErrorKind, Execution, Report, Verdict
+from engine import ErrorKind, Execution, Report, Source, Verdict
 from feedback.blame import ERROR_SOURCES, STATIC_SOURCES, decide_blames
+from feedback.narrowing import telling
 from feedback.records import COMPONENTS, Blame, Category, Contribution, Feedback, FinishReason, Rewards
 from feedback.spans import GRANULARITIES, Granularity, token_range
 from feedback.spectrum import FORMULAS, executed_tokens
@@ -124,7 +125,7 @@ def assess(
         spectrum=settings.spectrum if ours and settings.spectrum != "none" else None,
         table_2=not ours,
     )
-    contributions = tuple(_contributions(report.execution, blames, offsets, settings))
+    contributions = tuple(_contributions(report, blames, offsets, settings))
     rewards = summed(contributions, len(offsets))
     executed = executed_tokens(report.program, report.execution, offsets)
     return Feedback(report, blames, offsets, rewards, executed, contributions)
@@ -144,8 +145,9 @@ def _check_offsets(offsets: object, program_bytes: int) -> None:
 
 
 def _contributions(
-    execution: Execution, blames: tuple[Blame, ...], offsets: NDArray[np.int32], settings: RewardSettings
+    report: Report, blames: tuple[Blame, ...], offsets: NDArray[np.int32], settings: RewardSettings
 ) -> Iterator[Ranged]:
+    execution = report.execution
     if execution.verdict is Verdict.INFRA or len(offsets) == 0:
         return
     whole = (0, len(offsets))
@@ -162,8 +164,8 @@ def _contributions(
     if settings.mode == "default":
         observed = [blame for blame in blames if blame.diagnostic.source not in STATIC_SOURCES]
         static = [blame for blame in blames if blame.diagnostic.source in STATIC_SOURCES]
-        yield from _weighted("fine", settings.fine_penalty, observed, offsets, settings)
-        yield from _weighted("static", settings.static_penalty, static, offsets, settings)
+        yield from _weighted("fine", settings.fine_penalty, observed, report.program, offsets, settings)
+        yield from _weighted("static", settings.static_penalty, static, report.program, offsets, settings)
     else:
         yield from _first_error_only(execution, blames, offsets, settings)
 
@@ -182,19 +184,34 @@ def _coarse(execution: Execution, settings: RewardSettings) -> tuple[float, str]
 
 
 def _weighted(
-    component: str, penalty: float, blames: list[Blame], offsets: NDArray[np.int32], settings: RewardSettings
+    component: str,
+    penalty: float,
+    blames: list[Blame],
+    program: bytes,
+    offsets: NDArray[np.int32],
+    settings: RewardSettings,
 ) -> Iterator[Ranged]:
-    """Compute equation 9 with strengths. All blames of a component share the weight of one."""
+    """Compute equation 9 with strengths. All blames of a component share the weight of one.
+
+    Of a suspect, only the tokens count in which a bug can be: no error points at its punctuation.
+    """
     share = max(1.0, sum(blame.strength for blame in blames))
     for blame in blames:
         placed = _placed(blame, offsets)
         if placed is None:
             continue
-        (first, last), alpha = placed
+        ranges, alpha = [placed[0]], placed[1]
+        if blame.diagnostic.source is Source.COVERAGE:
+            first, last = placed[0]
+            marked = telling(program, offsets[first:last])
+            borders = np.flatnonzero(np.diff(marked, prepend=False, append=False)) + first
+            ranges = list(zip(borders[::2].tolist(), borders[1::2].tolist(), strict=True)) or ranges
+            alpha *= (last - first) / sum(last - first for first, last in ranges)
         alpha = min(alpha, settings.alpha_cap)
         strength = blame.strength / share
         rule = f"{blame.category} {blame.diagnostic.code}, strength {strength:.2f}, alpha {alpha:.2f}: {blame.reason}"
-        yield (first, last), Contribution(component, _rounded(alpha * penalty * strength), rule, blame)
+        for place in ranges:
+            yield place, Contribution(component, _rounded(alpha * penalty * strength), rule, blame)
 
 
 def _first_error_only(

@@ -67,8 +67,8 @@ def test_expression_granularity_with_strength_and_capped_alpha() -> None:
     report = crashed(PROGRAM, "TypeError", span_of(PROGRAM, b"zz"), tests="ee")
     settings = RewardSettings(granularity="expression", alpha_cap=5.0)
     fine = assess(report, byte_tokens(PROGRAM), settings=settings).rewards["fine"]
-    assert np.flatnonzero(fine).tolist() == [10, 11]  # alpha = 22 / 2 = 11, capped at 5; TypeError has strength 0.85
-    assert np.allclose(fine[10:12], -0.3 * 5 * 0.85)
+    assert np.flatnonzero(fine).tolist() == [10, 11]  # alpha = 22 / 2 = 11, capped at 5; TypeError has strength 0.9
+    assert np.allclose(fine[10:12], -0.3 * 5 * 0.9)
 
 
 @pytest.mark.parametrize("mode", ["paper", "default"])
@@ -199,7 +199,7 @@ def test_agreeing_sources_are_one_stronger_blame() -> None:
     both = assess(report, byte_tokens(PROGRAM))
     assert len(both.blames) == 1
     assert both.blames[0].also == (report.diagnostics[1],)
-    assert alone.blames[0].strength == 0.85
+    assert alone.blames[0].strength == 0.9
     assert both.blames[0].strength == 1.0
     assert (both.rewards["static"] == 0).all()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from engine import Report, Source
 from feedback import RewardSettings, assess, token_offsets
-from feedback.spectrum import FORMULAS, executed_tokens, suspicion
+from feedback.spectrum import FORMULAS, executed_tokens, shares, suspicion
 from tests.feedback.programs import crashed, failed, passed, span_of
 
 PROGRAM = b"""def f(x):
@@ -58,7 +60,23 @@ def test_a_wrong_answer_is_blamed_on_the_line_that_only_failing_tests_ran() -> N
     feedback = assess(WRONG, lines_of(PROGRAM))
     assert np.flatnonzero(feedback.rewards["fine"]).tolist() == [2]
     blame = feedback.blames[0]
-    assert (blame.diagnostic.source, blame.diagnostic.code, blame.strength) == (Source.COVERAGE, "suspicious", 1.0)
+    assert (blame.diagnostic.source, blame.diagnostic.code) == (Source.COVERAGE, "suspicious")
+    assert blame.strength == pytest.approx(0.9907, abs=1e-4)
+
+
+def test_lines_share_the_blame_by_what_they_do_and_by_their_suspicion() -> None:
+    cold = math.exp(12 * (3**-0.5 - 1))  # line 3 alone has suspicion 1; weights are 3, 3 and 1
+    total = 4 + 4 * cold + 2 * cold
+    assert shares(PROGRAM, WRONG.execution) == pytest.approx({2: 4 * cold / total, 3: 4 / total, 7: 2 * cold / total})
+
+
+def test_a_suspects_place_is_its_value_and_punctuation_in_it_is_not_penalised() -> None:
+    program = b"def f(x):\n    if x:\n        return 0\n    y = g(x, -x)  # (\n    return h[y]\n"
+    report = with_lines(failed(program, tests="pf"), {1, 2, 3}, {1, 2, 4, 5})
+    offsets = np.array([match.span() for match in re.finditer(rb"\w+|[^\w\s]", program)] + [(len(program),) * 2])
+    fine = assess(report, offsets.astype(np.int32)).rewards["fine"]
+    blamed = [program[first:last].decode() for (first, last), value in zip(offsets, fine, strict=True) if value]
+    assert blamed == ["g", "x", "-", "x"]
 
 
 @pytest.mark.parametrize(
@@ -87,27 +105,33 @@ def test_a_sure_error_needs_no_suspect_and_an_unsure_one_is_weighed_against_it()
     assert [blame.diagnostic.code for blame in assess(unsure, lines_of(PROGRAM)).blames] == ["IndexError", "suspicious"]
 
 
-def test_an_error_on_the_suspicious_line_is_no_surer_for_having_run() -> None:
+def test_the_line_of_an_unsure_error_is_as_likely_as_the_spectrum_finds_it() -> None:
     report = with_lines(crashed(PROGRAM, "IndexError", span_of(PROGRAM, b"x - 1")), {1, 2, 6, 7}, {1, 2, 3})
     blames = assess(report, lines_of(PROGRAM)).blames
     assert len(blames) == 1
-    assert blames[0].strength == 0.6
+    cold = 0.6 * math.exp(12 * (2**-0.5 - 1))  # the error's own line has odds of 1.8 x 0.6 / 0.4 = 2.7 times its weight
+    assert blames[0].strength == pytest.approx(4 * 2.7 / (4 * 2.7 + 4 * cold / 0.6))
     assert [item.code for item in blames[0].also] == ["suspicious"]
 
 
 STRAIGHT = b"n = int(input())\na = n + 1\nb = a * 2\nprint(b)\n"
+ALIKE = b"a = n + 1\nb = a * 2\nc = b - 3\nd = c / 4\n"
 
 
-@pytest.mark.parametrize("report", [failed(STRAIGHT, tests="fff"), crashed(STRAIGHT, "ValueError", None, tests="ee")])
-def test_without_a_passing_test_there_is_no_suspect(report) -> None:
-    report = with_lines(report, *[{1, 2, 3, 4}] * len(report.execution.tests))
-    assert [blame for blame in assess(report, lines_of(STRAIGHT)).blames if blame.diagnostic.code == "suspicious"] == []
+def test_without_a_passing_test_the_line_that_does_most_is_the_suspect() -> None:
+    report = with_lines(failed(STRAIGHT, tests="fff"), *[{1, 2, 3, 4}] * 3)
+    (blame,) = assess(report, lines_of(STRAIGHT)).blames
+    assert (blame.span.line, blame.strength) == (1, pytest.approx(4.5 / (4.5 + 4 + 4 + 3)))
 
 
-def test_lines_that_every_test_ran_are_weak_suspects() -> None:
-    report = with_lines(failed(STRAIGHT, tests="pff"), *[{1, 2, 3, 4}] * 3)
-    blames = assess(report, lines_of(STRAIGHT)).blames
-    assert [blame.strength for blame in blames] == [pytest.approx(0.25 * (2 / 3) ** 0.5)]
+def test_where_no_line_is_much_likelier_than_its_share_of_the_words_there_is_no_suspect() -> None:
+    report = with_lines(failed(ALIKE, tests="ff"), *[{1, 2, 3, 4}] * 2)
+    assert assess(report, lines_of(ALIKE)).blames == ()
+
+
+def test_an_error_without_a_place_has_no_suspect_where_no_test_passed() -> None:
+    report = with_lines(crashed(STRAIGHT, "ValueError", None, tests="ee"), *[{1, 2, 3, 4}] * 2)
+    assert [blame.diagnostic.code for blame in assess(report, lines_of(STRAIGHT)).blames] == ["ValueError"]
 
 
 def test_an_error_of_the_call_itself_takes_the_suspects_place() -> None:
