@@ -121,14 +121,14 @@ def _gated(diagnostic: Diagnostic, rule: Rule, observed: Iterable[Diagnostic], v
 def _with_suspect(errors: list[Blame], report: Report, taxonomy: Taxonomy, formula: str) -> list[Blame]:
     """Add the line most likely at fault. The lines of errors of an unsure kind are as likely as it finds them."""
     hints = {blame.span.line: blame.strength for blame in errors if blame.span is not None}
-    execution, found = report.execution, None
-    if hints or not errors or execution.pass_ratio:
+    execution = report.execution
+    if hints:
         likely = shares(report.program, execution, formula, hints)
         errors = [
             blame if blame.span is None else replace(blame, strength=likely.get(blame.span.line, blame.strength))
             for blame in errors
         ]
-        found = suspect(report.program, execution, formula, hints)
+    found = suspect(report.program, execution, formula, hints)
     if found is None and errors:
         found = stuck(report.program, execution)
     if found is not None:

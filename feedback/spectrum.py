@@ -64,7 +64,8 @@ def suspect(
 ) -> tuple[Diagnostic, float] | None:
     """Find the value of the line that is most likely at fault, as a finding with how likely that is (0..1).
 
-    None without executed lines, and where it would be too large a part of the program to say anything.
+    None without executed lines, and where no test passed, because nothing tells the lines apart then. None too where it
+    would be too large a part of the program to say anything.
 
     Args:
         program: The program.
@@ -73,7 +74,7 @@ def suspect(
         hints: Lines where errors came up, with how often errors of the kind are right.
     """
     found = shares(program, execution, formula, hints)
-    if not found:
+    if not found or not _runs(execution)[1]:
         return None
     text = ProgramText(program)
     line = max(found, key=lambda line: (found[line], line))  # of equals the last: what is set up first is simple
