@@ -88,7 +88,8 @@ def _setting(key: _Key, runs: Runs, against: str) -> str:
     heads = ["arm", "seeds", "mistakes", "pass@1", "difference", "95% over problems"]
     if several := any(len(run.judged) > 1 for seeds in runs.values() for run in seeds.values()):
         heads += ["over the run", "difference", "95% over seeds"]
-    heads += ["pass@k", "difference"]
+    samples = max(len(each) for seeds in runs.values() for run in seeds.values() for each in run.passes[-1].values())
+    heads += [f"pass@{samples}", "difference"]
     lines = [
         f"{about}. {chosen} Differences are from *{against}*, same seeds:",
         "",
@@ -164,15 +165,18 @@ def samples_to_reach(runs: Mapping[int, Curve], rate: float) -> float | None:
 
 
 def efficiency(runs: Runs, baselines: Sequence[str], arms: Sequence[str]) -> Iterator[str]:
-    """Write how many judged samples each arm needs to reach the best baseline's last pass@1."""
-    rates = {arm: _mean(runs[arm], lambda run: run.rates(1)[-1]) for arm in baselines if arm in runs}
-    best = max(rates, key=lambda arm: rates[arm])
+    """Write how many judged samples each arm needs to reach the best baseline's last pass@1, on the seeds of both."""
+    last = {arm: _mean(runs[arm], lambda run: run.rates(1)[-1]) for arm in baselines if arm in runs}
+    best = max(last, key=lambda arm: last[arm])
     total = next(iter(runs[best].values())).judged[-1]
-    yield f"The best baseline is *{best}*, with {rates[best]:.1%} after {total:,} judged samples."
+    yield f"The best baseline is *{best}*, with {last[best]:.1%} after {total:,} judged samples."
     for arm in arms:
-        needed = samples_to_reach(runs[arm], rates[best]) if arm in runs else None
-        share = "never gets there" if needed is None else f"needs {needed:,.0f}, {needed / total:.0%} of them"
-        yield f"*{arm}* {share}."
+        own = {seed: run for seed, run in runs.get(arm, {}).items() if seed in runs[best]}
+        if not own:
+            continue
+        needed = samples_to_reach(own, statistics.mean(runs[best][seed].rates(1)[-1] for seed in own))
+        share = "does not get there" if needed is None else f"needs {needed:,.0f}, {needed / total:.0%} of them"
+        yield f"*{arm}* {share} (seeds {' '.join(map(str, own))})."
 
 
 def comparison(rows: Sequence[dict[str, Any]], picture: Path) -> str:
@@ -183,7 +187,8 @@ def comparison(rows: Sequence[dict[str, Any]], picture: Path) -> str:
         return "Nothing has run yet."
     draw(runs, picture)
     parts = [_setting(key, of, WITHOUT) for key, of in found.items() if key[-1] and key[0] == TIER]
-    return "\n\n".join([*parts, *efficiency(runs, BASELINES, (BLAME, WITHOUT))])
+    needed = " ".join(efficiency(runs, BASELINES, (BLAME, WITHOUT)))
+    return "\n\n".join([*parts, needed, f"![learning curves](images/{picture.name})"])
 
 
 def draw(runs: Runs, path: Path) -> None:

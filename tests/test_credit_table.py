@@ -21,11 +21,17 @@ def test_samples_to_reach_a_rate_lie_on_the_mean_curve_of_the_seeds():
 
 
 def test_the_best_baseline_is_the_one_with_the_highest_last_rate():
-    runs = {"weak": {0: run("0011", "0001")}, "strong": {0: run("0000", "0011")}, "ours": {0: run("0011", "1111")}}
+    runs = {"weak": {0: run("0001", "0001")}, "strong": {0: run("0000", "0011")}, "ours": {0: run("0011", "1111")}}
     lines = list(efficiency(runs, ("weak", "strong"), ("ours", "weak", "absent")))
     assert lines[0] == "The best baseline is *strong*, with 50.0% after 200 judged samples."
-    assert lines[1] == "*ours* needs 100, 50% of them."
-    assert lines[3] == "*absent* never gets there."
+    assert lines[1] == "*ours* needs 100, 50% of them (seeds 0)."
+    assert lines[2] == "*weak* does not get there (seeds 0)."
+    assert len(lines) == 3
+
+
+def test_only_seeds_of_both_are_compared():
+    runs = {"best": {0: run("0000", "0001")}, "ours": {0: run("0001", "0001"), 1: run("0000", "0000")}}
+    assert list(efficiency(runs, ("best",), ("ours",)))[1] == "*ours* needs 100, 50% of them (seeds 0)."
 
 
 def test_differences_are_paired_by_problem_and_by_seed():
