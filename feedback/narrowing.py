@@ -20,7 +20,6 @@ _HEAD = re.compile(
     re.VERBOSE,
 )
 """What stands before the value. In `x += 1` and `x[i] = 1` it is a part of what the line does, so they stay whole."""
-_WORD = re.compile(rb"\w+|[^\w\s]")
 _PUNCTUATION = b"()[]{},:;.\"'`"
 _IS_TELLING = np.array([chr(byte).strip() != "" and byte not in _PUNCTUATION for byte in range(256)])
 _PIECE = re.compile(rb"'[^'\n]*'|\"[^\"\n]*\"|#.*")
@@ -38,12 +37,6 @@ def value_of(text: ProgramText, line: int) -> Span:
     if not value:
         return whole
     return text.span(whole.start_byte + start, whole.start_byte + start + len(value))
-
-
-def share_of_words(program: bytes, place: Span) -> float:
-    """Divide the names, numbers and operators of a place by all words and signs of the program."""
-    telling = [word for word in _WORD.findall(program, place.start_byte, place.end_byte) if word not in _PUNCTUATION]
-    return len(telling) / max(1, len(_WORD.findall(program)))
 
 
 def telling(program: bytes, offsets: NDArray[np.int32]) -> NDArray[np.bool_]:

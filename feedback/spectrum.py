@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from engine import Diagnostic, Execution, Source, Verdict
 from engine.text import ProgramText
-from feedback.narrowing import share_of_words, value_of
+from feedback.narrowing import value_of
 
 Formula = Callable[[int, int, int, int], float]
 """(failing tests that ran the line, passing ones that did, failing ones that did not, passing ones) -> suspicion."""
@@ -51,9 +51,6 @@ _SHARPNESS = 12.0
 about as good between 8 and 14."""
 _HINT = 1.8
 """Where an error came up, the odds of its kind count so many times. Chosen for `IndexError` on the same half."""
-_LEAST_GAIN = 2.2
-"""A suspect must be likelier than its share of the words by this factor. What is not says little more than the verdict,
-and penalises much. Chosen on the same half, to penalise less than 12% of all tokens."""
 _NO_SUSPECTS = ("def ", "async def ", "class ", "import ", "from ", "@")
 """Lines that run to no effect on any value: bugs are rarely in them, and every test runs them."""
 _WITHOUT_CODE = re.compile(r"(?:else|try|finally)\s*:|(?:global|nonlocal)\b|[\"']{3}")
@@ -64,8 +61,7 @@ def suspect(
 ) -> tuple[Diagnostic, float] | None:
     """Find the value of the line that is most likely at fault, as a finding with how likely that is (0..1).
 
-    None without executed lines, and where no test passed, because nothing tells the lines apart then. None too where it
-    would be too large a part of the program to say anything.
+    None without executed lines, and where no test passed, because nothing tells the lines apart then.
 
     Args:
         program: The program.
@@ -78,11 +74,8 @@ def suspect(
         return None
     text = ProgramText(program)
     line = max(found, key=lambda line: (found[line], line))  # of equals the last: what is set up first is simple
-    place = value_of(text, line)
-    if line not in (hints or ()) and found[line] < _LEAST_GAIN * share_of_words(program, place):
-        return None
     message = f"likeliest of the lines that ran when tests failed ({formula})"
-    return Diagnostic(Source.COVERAGE, "suspicious", message, place), found[line]
+    return Diagnostic(Source.COVERAGE, "suspicious", message, value_of(text, line)), found[line]
 
 
 def shares(

@@ -124,9 +124,9 @@ def test_without_a_passing_test_there_is_no_suspect(report) -> None:
     assert [blame for blame in assess(report, lines_of(STRAIGHT)).blames if blame.diagnostic.code == "suspicious"] == []
 
 
-def test_where_no_line_is_much_likelier_than_its_share_of_the_words_there_is_no_suspect() -> None:
+def test_lines_that_every_test_ran_and_that_do_as_much_are_weak_suspects() -> None:
     report = with_lines(failed(ALIKE, tests="pf"), *[{1, 2, 3, 4}] * 2)
-    assert assess(report, lines_of(ALIKE)).blames == ()
+    assert [blame.strength for blame in assess(report, lines_of(ALIKE)).blames] == [0.25]
 
 
 def test_an_error_without_a_place_has_no_suspect_where_no_test_passed() -> None:
