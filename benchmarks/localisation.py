@@ -32,8 +32,8 @@ from feedback.spectrum import suspicion
 
 QUIXBUGS = Path("../shared/data/quixbugs.jsonl")
 INTRODUCTION = """Made by `python -m benchmarks.localisation --write`.
-Tie-breaks and weights were chosen on QuixBugs and on one half of the MBPP mutants. Mutants of problems with even
-numbers are the other half, which is held out.
+The odds and strengths of suspects were chosen on the half of the MBPP mutants whose problems have odd numbers, with
+QuixBugs' scores seen beside it. The other half is held out.
 
 A method that says nothing of most programs penalises little. The column *fused, no larger* makes methods comparable.
 It is what the fused method finds (top-1) where it may penalise no larger a share of all tokens than the row's method.
