@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
@@ -206,4 +207,5 @@ def draw(runs: Runs, path: Path) -> None:
     panel.grid(visible=True, alpha=0.3)
     panel.legend(fontsize=8)
     FigureCanvasSVG(figure)
-    figure.savefig(path, metadata={"Date": None})
+    with rc_context({"svg.hashsalt": path.name}):  # the same picture has the same bytes
+        figure.savefig(path, metadata={"Date": None})

@@ -1,0 +1,89 @@
+"""What a tier of minicode is like for credit: where its entropy lies, and how much of what is blamed is at fault."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from itertools import combinations
+
+from benchmarks.credit_bench import Bench, draw_groups
+from benchmarks.credit_oracle import bindings_and_comments, faults, right_lines
+from training.algorithms.credit import Credit, passed
+from training.models.forward import response_logprobs
+from training.records import Group
+
+
+def properties(bench: Bench, sets: int) -> dict[str, float]:
+    """Measure what the tier is like, on samples of the initial policy."""
+    groups = draw_groups(bench, 0, sets)
+    places = located(bench, groups)
+    samples = [sample for group in groups for sample in group.samples]
+    failing = [sample for sample in samples if not passed(sample)]
+    entropy: dict[str, list[float]] = {"names and comments": [], "the rest of passing ones": [], "faults": []}
+    lines = []
+    for sample in samples:
+        rollout, report = sample.rollout, sample.feedback.report
+        _, row = response_logprobs(bench.opened.policy, [rollout.prompt_ids], [rollout.token_ids], entropy=True)
+        assert row is not None
+        entropies = row[0].detach().numpy()
+        free = bindings_and_comments(sample)
+        entropy["names and comments"].append(float(entropies[free].sum()))
+        if passed(sample):
+            entropy["the rest of passing ones"].append(float(entropies[~free].sum()))
+            continue
+        wrong = faults(sample, right_lines(rollout.problem_id))
+        entropy["faults"].append(float(entropies[wrong].sum()))
+        lines.append(len({report.program[:start].count(b"\n") for start, _ in sample.feedback.offsets[wrong]}))
+    solved = [[s.feedback.report.program for s in group.samples if passed(s)] for group in groups]
+    return {
+        "samples": len(samples),
+        "pass@1": 1 - len(failing) / len(samples),
+        "problems without a pass in eight samples": sum(not programs for programs in solved) / len(solved),
+        "tokens of a program": statistics.mean(len(sample.rollout.token_ids) for sample in samples),
+        **{f"nats of entropy on {name}": statistics.mean(values) for name, values in entropy.items()},
+        "failing programs with a line that no right program has": sum(map(bool, lines)) / len(lines),
+        "such lines in one of them": statistics.mean(filter(None, lines)),
+        "failing programs with exactly one": lines.count(1) / len(lines),
+        "different programs among two passing ones of a problem": _different(solved),
+        "visits of a training problem in 40 steps": 640 / len(bench.opened.trainer.rollouts.problems),
+        **places,
+    }
+
+
+def located(bench: Bench, groups: Sequence[Group]) -> dict[str, float]:
+    """Say how often the blamed tokens of failing samples hold a fault, and how many of them are at fault.
+
+    Tokens are weighed by the certainty. What the passing samples wrote is known beforehand, as in a later step.
+    """
+    credit = bench.trainer("peers").algorithm
+    assert isinstance(credit, Credit)
+    credit.acquittals.add(s.feedback.report.program for group in groups for s in group.samples if passed(s))
+    found: dict[str, list[tuple[float, float, float, float]]] = {"peers": [], "errors": []}
+    for group in groups:
+        passing = [sample for sample in group.samples if passed(sample)]
+        for sample in group.samples:
+            wrong = faults(sample, right_lines(group.problem_id)) if not passed(sample) else None
+            if wrong is None or not wrong.any():
+                continue
+            for name, peers in (("peers", passing), ("errors", [])):
+                if name == "errors" or peers:
+                    certain = credit.certainty(sample, peers)
+                    hit = float((certain * wrong).any())
+                    found[name].append((hit, float(certain @ wrong), float(certain.sum()), float(wrong.sum())))
+    measured: dict[str, float] = {}
+    for name, rows in found.items():
+        hits, right, blamed, at_fault = map(sum, zip(*rows, strict=True))
+        measured |= {
+            f"{name}: failing samples": len(rows),
+            f"{name}: with a fault among the blamed tokens": hits / len(rows),
+            f"{name}: certainty that lies on tokens at fault": right / max(1e-9, blamed),
+            f"{name}: certainty of a token at fault": right / at_fault,
+            f"{name}: certainty of a program's tokens together": blamed / len(rows),
+        }
+    return measured
+
+
+def _different(solved: Sequence[Sequence[bytes]]) -> float:
+    """Share of pairs of a problem's passing programs that are not the same text."""
+    pairs = [one != other for programs in solved for one, other in combinations(programs, 2)]
+    return statistics.mean(pairs)
