@@ -79,7 +79,11 @@ class Lab:
 
     def close(self) -> None:
         self.process.terminate()
-        self.process.wait()
+        try:
+            self.process.wait(timeout=30)
+        except subprocess.TimeoutExpired:  # where a kernel has only just started, Jupyter may wait for it forever
+            self.process.kill()
+            self.process.wait()
         self.log.close()
         self.runtime.cleanup()
 
