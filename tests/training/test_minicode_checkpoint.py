@@ -20,9 +20,9 @@ def texts(tier, count):
         yield minicode.PROMPT_FORMAT.format(prompt=problem.prompt) + problem.references[0]
 
 
-def test_all_checkpoints_together_are_under_six_megabytes():
+def test_all_checkpoints_together_are_under_seven_megabytes():
     size = sum(file.stat().st_size for file in minicode.CHECKPOINTS.rglob("*") if file.is_file())
-    assert 0 < size < 6_000_000
+    assert 0 < size < 7_000_000
 
 
 @pytest.mark.parametrize("tier", TIERS)

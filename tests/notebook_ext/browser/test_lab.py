@@ -67,7 +67,7 @@ def test_a_live_run_can_be_watched_paused_resumed_and_stopped_and_its_frozen_out
     )
     page.reload()
     frame.locator(".rltf .row").nth(1).click()
-    frame.locator(".rltf .segment[data-token='0']").first.wait_for()
+    frame.locator(".rltf .segment[data-token='0']").first.wait_for(state="attached")  # a blank token has no width
 
 
 LAUNCH = """
