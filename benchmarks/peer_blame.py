@@ -27,10 +27,10 @@ from benchmarks.tables import write_between_markers
 from engine import Engine, Limits, Report, Source, Verdict
 from engine.text import ProgramText
 from feedback import Feedback, FinishReason
-from feedback.narrowing import telling, value_of
+from feedback.narrowing import tells, value_of
 from feedback.spectrum import shares
 from training.algorithms.acquittals import Acquittals
-from training.algorithms.credit import Credit
+from training.algorithms.credit import fault
 from training.algorithms.words import Line, read
 from training.records import Rollout, Sample
 
@@ -122,10 +122,8 @@ def _by_words(case: Case) -> Blamed:
 
 def credit_certainty(case: Case) -> np.ndarray:
     """How certain `credit` is that each token is at fault, float32 [T]."""
-    credit = Credit.__new__(Credit)
-    credit.acquittals = _memory(case.seen)
     passing = [_sample(replace(case.report, program=peer.encode())) for peer in case.row["strangers"]]
-    return credit.certainty(_sample(case.report), passing)
+    return fault(_sample(case.report), passing, _memory(case.seen))
 
 
 @lru_cache(maxsize=8)
@@ -156,7 +154,7 @@ def _together(case: Case) -> Blamed:
     line = max(case.likely, key=lambda line: (case.likely[line], line))
     place = value_of(text, line)
     inside = (offsets[:, 0] < place.end_byte) & (offsets[:, 1] > place.start_byte)
-    marked = inside & telling(text.program, offsets)
+    marked = inside & tells(text.program, offsets)
     certainty = case.likely[line]
     return Blamed(np.where(marked if marked.any() else inside, -certainty, 0.0), certainty)
 

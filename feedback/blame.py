@@ -121,16 +121,14 @@ def _gated(diagnostic: Diagnostic, rule: Rule, observed: Iterable[Diagnostic], v
 def _with_suspect(errors: list[Blame], report: Report, taxonomy: Taxonomy, formula: str) -> list[Blame]:
     """Add the line most likely at fault. The lines of errors of an unsure kind are as likely as it finds them."""
     hints = {blame.span.line: blame.strength for blame in errors if blame.span is not None}
-    execution = report.execution
-    if hints:
-        likely = shares(report.program, execution, formula, hints)
-        errors = [
-            blame if blame.span is None else replace(blame, strength=likely.get(blame.span.line, blame.strength))
-            for blame in errors
-        ]
-    found = suspect(report.program, execution, formula, hints)
+    likely = shares(report.program, report.execution, formula, hints)
+    errors = [
+        blame if blame.span is None else replace(blame, strength=likely.get(blame.span.line, blame.strength))
+        for blame in errors
+    ]
+    found = suspect(ProgramText(report.program), report.execution, likely)
     if found is None and errors:
-        found = stuck(report.program, execution)
+        found = stuck(report.program, report.execution)
     if found is not None:
         rule = taxonomy.rule_for(found[0])
         _merge(errors, _blame(found[0], rule, rule.strength * found[1], rule.reason), rule)

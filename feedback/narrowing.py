@@ -39,7 +39,14 @@ def value_of(text: ProgramText, line: int) -> Span:
     return text.span(whole.start_byte + start, whole.start_byte + start + len(value))
 
 
-def telling(program: bytes, offsets: NDArray[np.int32]) -> NDArray[np.bool_]:
+def telling(program: bytes, offsets: NDArray[np.int32], first: int, last: int) -> list[tuple[int, int]]:
+    """List the ranges of tokens from `first` to `last` that are more than blanks and punctuation, half-open."""
+    marked = tells(program, offsets[first:last])
+    borders = (np.flatnonzero(np.diff(marked, prepend=False, append=False)) + first).tolist()
+    return list(zip(borders[::2], borders[1::2], strict=True))
+
+
+def tells(program: bytes, offsets: NDArray[np.int32]) -> NDArray[np.bool_]:
     """Say which tokens are more than blanks and punctuation, bool [T]."""
     counts = np.concatenate([[0], np.cumsum(_IS_TELLING[np.frombuffer(program, dtype=np.uint8)])])
     found: NDArray[np.bool_] = counts[offsets[:, 1]] > counts[offsets[:, 0]]

@@ -200,14 +200,10 @@ def _weighted(
         placed = _placed(blame, offsets)
         if placed is None:
             continue
-        ranges, alpha = [placed[0]], placed[1]
+        ranges = [placed[0]]
         if blame.diagnostic.source is Source.COVERAGE:
-            first, last = placed[0]
-            marked = telling(program, offsets[first:last])
-            borders = np.flatnonzero(np.diff(marked, prepend=False, append=False)) + first
-            ranges = list(zip(borders[::2].tolist(), borders[1::2].tolist(), strict=True)) or ranges
-            alpha *= (last - first) / sum(last - first for first, last in ranges)
-        alpha = min(alpha, settings.alpha_cap)
+            ranges = telling(program, offsets, *placed[0]) or ranges
+        alpha = min(len(offsets) / sum(last - first for first, last in ranges), settings.alpha_cap)
         strength = blame.strength / share
         rule = f"{blame.category} {blame.diagnostic.code}, strength {strength:.2f}, alpha {alpha:.2f}: {blame.reason}"
         for place in ranges:

@@ -56,26 +56,16 @@ _NO_SUSPECTS = ("def ", "async def ", "class ", "import ", "from ", "@")
 _WITHOUT_CODE = re.compile(r"(?:else|try|finally)\s*:|(?:global|nonlocal)\b|[\"']{3}")
 
 
-def suspect(
-    program: bytes, execution: Execution, formula: str = "ochiai", hints: Mapping[int, float] | None = None
-) -> tuple[Diagnostic, float] | None:
-    """Find the value of the line that is most likely at fault, as a finding with how likely that is (0..1).
+def suspect(text: ProgramText, execution: Execution, likely: Mapping[int, float]) -> tuple[Diagnostic, float] | None:
+    """Find the value of the line that is most likely at fault (`shares`), as a finding with how likely that is.
 
     None without executed lines, and where no test passed, because nothing tells the lines apart then.
-
-    Args:
-        program: The program.
-        execution: Its results, with executed lines.
-        formula: One of `FORMULAS`.
-        hints: Lines where errors came up, with how often errors of the kind are right.
     """
-    found = shares(program, execution, formula, hints)
-    if not found or not _runs(execution)[1]:
+    if not likely or not _runs(execution)[1]:
         return None
-    text = ProgramText(program)
-    line = max(found, key=lambda line: (found[line], line))  # of equals the last: what is set up first is simple
-    message = f"likeliest of the lines that ran when tests failed ({formula})"
-    return Diagnostic(Source.COVERAGE, "suspicious", message, value_of(text, line)), found[line]
+    line = max(likely, key=lambda line: (likely[line], line))  # of equals the last: what is set up first is simple
+    message = f"likeliest of the lines that ran when tests failed ({likely[line]:.0%})"
+    return Diagnostic(Source.COVERAGE, "suspicious", message, value_of(text, line)), likely[line]
 
 
 def shares(
@@ -84,7 +74,13 @@ def shares(
     """Say how likely each line that failing tests ran is the one at fault, if exactly one is. They add up to 1.
 
     A line's odds are what it does, times e to the power of its suspicion. Where no test passed all are equally
-    suspicious, and what they do decides. Arguments are those of `suspect`.
+    suspicious, and what they do decides.
+
+    Args:
+        program: The program.
+        execution: Its results, with executed lines.
+        formula: One of `FORMULAS`.
+        hints: Lines where errors came up, with how often errors of the kind are right, below 1.
     """
     text = ProgramText(program)
     weights = execution.layout.weights

@@ -128,15 +128,20 @@ class Credit(PolicyGradient):
 
     def certainty(self, sample: Sample, passing: Sequence[Sample]) -> Row:
         """Say how certain it is that each token of a failing sample is at fault, float32 [T]."""
-        lines = read(_program(sample))
-        found = nearest(lines, [read(_program(peer)) for peer in passing])
-        contexts = [context for line in lines for context in line.contexts()]
-        doubts = np.array([self.acquittals.certainty(context) for context in contexts], dtype=np.float32)
-        if found is not None:
-            values = np.where(found.apart | found.branch, doubts, np.float32(0))
-            return _on_tokens(sample, lines, values, found.branch)
-        acquitted = _on_tokens(sample, lines, doubts, np.zeros(len(doubts), dtype=np.bool_))
-        return _blamed(sample) * np.where(acquitted > 0, acquitted, np.float32(1))  # 1 where a token has no word
+        return fault(sample, passing, self.acquittals)
+
+
+def fault(sample: Sample, passing: Sequence[Sample], acquittals: Acquittals) -> Row:
+    """Say how certain it is that each token of a failing sample is at fault, by passing ones or its error, [T]."""
+    lines = read(_program(sample))
+    found = nearest(lines, [read(_program(peer)) for peer in passing])
+    contexts = [context for line in lines for context in line.contexts()]
+    doubts = np.array([acquittals.certainty(context) for context in contexts], dtype=np.float32)
+    if found is not None:
+        values = np.where(found.apart | found.branch, doubts, np.float32(0))
+        return _on_tokens(sample, lines, values, found.branch)
+    acquitted = _on_tokens(sample, lines, doubts, np.zeros(len(doubts), dtype=np.bool_))
+    return _blamed(sample) * np.where(acquitted > 0, acquitted, np.float32(1))  # 1 where a token has no word
 
 
 def passed(sample: Sample) -> bool:
