@@ -61,6 +61,8 @@ class ScorerRewards:
     def _score(self, completion_ids: Sequence[Sequence[int]], columns: Mapping[str, Any]) -> list[Feedback]:
         if completion_ids is self._scored:
             return self.feedback
+        if self._column not in columns:
+            raise ValueError(f"column: no {self._column!r} in the data set's; reward functions get {sorted(columns)}")
         self.problems = [problem_of(data) for data in columns[self._column]]
         reasons = [
             FinishReason.STOP if ids and ids[-1] in self._end_ids else FinishReason.LENGTH for ids in completion_ids
@@ -77,16 +79,23 @@ class ScorerRewards:
 class TokenRewardTrainer(GRPOTrainer):  # type: ignore[misc]
     """GRPO where each token's advantage is its completion's, and its own fine and static rewards beside it.
 
-    Program rewards are compared within their group as GRPO does. Token rewards have no baseline (RLTF eq. 9).
+    Program rewards are compared within their group as GRPO does. Token rewards have no baseline (RLTF eq. 9). A
+    completion that we failed to judge is masked out of the loss, with its terms for KL and entropy.
 
     Args:
         model: As in `GRPOTrainer`.
         rewards: The reward functions, which also know the token rewards.
         options: Everything else that `GRPOTrainer` takes, by name.
+
+    Raises:
+        ValueError: `importance_sampling_level` is `sequence`, where a token's advantage moves all tokens alike.
     """
 
     def __init__(self, model: Any, rewards: ScorerRewards, **options: Any) -> None:  # noqa: ANN401
         super().__init__(model, rewards.functions, **options)
+        if self.importance_sampling_level != "token":
+            found = self.importance_sampling_level
+            raise ValueError(f"importance_sampling_level is {found!r}; allowed with token rewards: 'token'")
         self._rewards = rewards
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -95,4 +104,5 @@ class TokenRewardTrainer(GRPOTrainer):  # type: ignore[misc]
         for row, feedback in zip(tokens, self._rewards.feedback, strict=True):
             row[: len(feedback.offsets)] = torch.from_numpy(feedback.token_rewards)
         batch["advantages"] = batch["advantages"].unsqueeze(1) + tokens
+        batch["completion_mask"][[feedback.masked for feedback in self._rewards.feedback]] = 0
         return batch

@@ -106,10 +106,27 @@ def test_completions_are_scored_once_with_their_own_finish_reason(tokenizer, sco
     assert len(rewards.functions[0](completion_ids=[ids], problem=[PROBLEM])) == 1
 
 
-def test_a_completion_that_we_failed_to_judge_moves_nothing(model_folder, tokenizer, rows, tmp_path):
+@pytest.mark.parametrize("changes", [{}, {"entropy_coef": 0.1}])
+def test_a_completion_that_we_failed_to_judge_moves_nothing(model_folder, tokenizer, rows, tmp_path, changes):
     rewards = ScorerRewards(Scorer(tokenizer, Failing(10**6)), {tokenizer.eos_token_id})
-    trainer = TokenRewardTrainer(model_folder, rewards, args=arguments(tmp_path), train_dataset=data(rows))
+    settings = arguments(tmp_path, **changes)
+    trainer = TokenRewardTrainer(model_folder, rewards, args=settings, train_dataset=data(rows))
     before = {name: weight.clone() for name, weight in trainer.model.named_parameters()}
     trainer.train()
     assert {feedback.report.execution.verdict for feedback in rewards.feedback} == {Verdict.INFRA}
     assert all((weight == before[name]).all() for name, weight in trainer.model.named_parameters())
+
+
+def test_a_weight_for_each_sequence_which_would_spread_token_rewards_is_refused(
+    model_folder, tokenizer, scorer, rows, tmp_path
+):
+    rewards = ScorerRewards(scorer, {tokenizer.eos_token_id})
+    settings = arguments(tmp_path, importance_sampling_level="sequence")
+    with pytest.raises(ValueError, match=r"importance_sampling_level is 'sequence'; allowed .* 'token'"):
+        TokenRewardTrainer(model_folder, rewards, args=settings, train_dataset=data(rows))
+
+
+def test_a_data_set_without_the_column_is_told_so(tokenizer, scorer):
+    rewards = ScorerRewards(scorer, {tokenizer.eos_token_id}, column="task")
+    with pytest.raises(ValueError, match=r"column: no 'task' in the data set's; .*'problem'"):
+        rewards.functions[0](completion_ids=[[1]], problem=[PROBLEM])
