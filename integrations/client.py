@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
+from http.client import IncompleteRead
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
@@ -24,10 +25,15 @@ class ScoreClient:
         url: Where `rltf serve` listens, such as http://127.0.0.1:8731.
         token: What it asks for, if anything.
         seconds: How long one call may take, with all waiting.
-        batch: Items in one request.
+        batch: Items in one request. One that is too large for the service is sent in halves.
+
+    Raises:
+        ValueError: the url is not one of HTTP.
     """
 
     def __init__(self, url: str, token: str = "", *, seconds: float = 600.0, batch: int = 256) -> None:
+        if not url.startswith(("http://", "https://")):
+            raise ValueError(f"url: {url!r} must begin with http:// or https://")
         self._url, self._seconds, self._batch = url.rstrip("/") + "/score", seconds, batch
         self._headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
 
@@ -53,8 +59,11 @@ class ScoreClient:
                     results: list[dict[str, Any]] = json.load(answer)["results"]
                     return results
             except HTTPError as error:
+                if error.code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and len(items) > 1:
+                    middle = len(items) // 2
+                    return self._post(items[:middle], end) + self._post(items[middle:], end)
                 reason, again = f"{error.code}: {error.read().decode(errors='replace')[:300]}", error.code in _AGAIN
-            except (URLError, OSError) as error:  # not there yet, or gone for a moment
+            except (URLError, OSError, IncompleteRead) as error:  # not there yet, or gone for a moment
                 reason, again = str(error), True
             if not again or time.monotonic() + pause >= end:
                 raise ScoreError(f"{self._url}: {reason}")
