@@ -30,7 +30,7 @@ from integrations.items import finish_reason_of, problem_of, program_of
 
 _READ_SECONDS = 60.0
 """A body that takes longer to arrive is given up."""
-_NO_IDS = "`token_ids` must be a list of integers"
+_NO_IDS = "`token_ids` must be a list of integers from 0"
 _NO_TOKENIZER = "`token_ids` need a tokenizer: start `rltf serve --tokenizer NAME`"
 _KINDS = ("token_ids", "completion", "program", "program_b64")
 
@@ -85,8 +85,8 @@ class ScoreService:
         self._waiting = 0
         self._metrics = _Metrics(lambda: self._waiting)
 
-    def app(self) -> web.Application:
-        """Make the application. Closing it ends the engine's workers."""
+    def runner(self) -> web.AppRunner:
+        """Make what serves it. Cleaning that up ends the engine's workers."""
         app = web.Application(client_max_size=self._limits.request_bytes, middlewares=[self._answered, self._allowed])
         app.add_routes(
             [
@@ -96,7 +96,7 @@ class ScoreService:
             ]
         )
         app.on_cleanup.append(self._close)
-        return app
+        return web.AppRunner(app, access_log=None, auto_decompress=False)  # a small body may unpack to gigabytes
 
     async def _score(self, request: web.Request) -> web.Response:
         items, detail = self._items(await _body(request))
@@ -105,10 +105,11 @@ class ScoreService:
             raise web.HTTPTooManyRequests(text=text, headers={"Retry-After": "1"})
         self._waiting += len(items)
         begin, loop = time.monotonic(), asyncio.get_running_loop()
-        scored = await loop.run_in_executor(self._threads, self._submitted, items, loop)
-        answers = asyncio.gather(*(asyncio.wrap_future(future) for future in scored), return_exceptions=True)
+        submitted = loop.run_in_executor(self._threads, self._submitted, items, loop)
         try:
-            found = await asyncio.wait_for(answers, self._limits.seconds)
+            async with asyncio.timeout(self._limits.seconds):
+                scored = await asyncio.shield(submitted)  # what was accepted is begun, whoever waits for it
+                found = await asyncio.gather(*map(asyncio.wrap_future, scored), return_exceptions=True)
         except TimeoutError:
             text = f"not scored within {self._limits.seconds:g} seconds; what was begun goes on"
             raise web.HTTPGatewayTimeout(text=text) from None
@@ -154,7 +155,7 @@ class ScoreService:
         except (ValueError, RecursionError) as error:
             raise ItemError(str(error)) from None
         match kinds[0], item[kinds[0]]:
-            case "token_ids", list() as ids if self._tokenizer and all(type(token) is int for token in ids):
+            case "token_ids", list() as ids if self._tokenizer and all(type(one) is int and one >= 0 for one in ids):
                 return self._scorer.submit(ids, problem, reason)
             case "token_ids", _:
                 raise ItemError(_NO_IDS if self._tokenizer else _NO_TOKENIZER)
@@ -207,10 +208,11 @@ class ScoreService:
             given = request.headers.get("Authorization", "").encode(errors="surrogateescape")
             if request.path != "/health" and not hmac.compare_digest(given, b"Bearer " + self._token):
                 raise web.HTTPUnauthorized(text="send the token as `Authorization: Bearer TOKEN`")
-        elif not is_loopback(request.url.host or ""):  # a name that was made to lead here
+        elif not is_loopback(_host(request)):  # a name that was made to lead here
             raise web.HTTPForbidden(text=f"host {request.host!r}: only this machine's own name is answered")
-        if request.method == "POST" and request.content_type != "application/json":
-            raise web.HTTPUnsupportedMediaType(text="the body must be application/json")
+        plain = request.content_type == "application/json" and "Content-Encoding" not in request.headers
+        if request.method == "POST" and not plain:
+            raise web.HTTPUnsupportedMediaType(text="the body must be application/json, and not compressed")
         return await handler(request)
 
     async def _close(self, _: web.Application) -> None:
@@ -239,11 +241,20 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def _host(request: web.Request) -> str:
+    try:
+        return request.url.host or ""
+    except ValueError:  # its port is none
+        return ""
+
+
 async def _body(request: web.Request) -> object:
     try:
         body = await asyncio.wait_for(request.read(), _READ_SECONDS)
     except TimeoutError:
         raise web.HTTPRequestTimeout(text=f"the body did not arrive within {_READ_SECONDS:g} seconds") from None
+    except web.RequestPayloadError:
+        raise web.HTTPBadRequest(text="the body's chunks are malformed") from None
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as error:

@@ -15,7 +15,7 @@ def served(service):
     started, ended, address = threading.Event(), asyncio.Event(), []
 
     async def serve():
-        runner = web.AppRunner(service.app(), access_log=None)
+        runner = service.runner()
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         address.extend([f"http://127.0.0.1:{runner.addresses[0][1]}", asyncio.get_running_loop()])

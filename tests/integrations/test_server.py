@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import gzip
 import http.client
 import json
 import os
@@ -11,6 +13,8 @@ import socket
 import subprocess
 import sys
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -29,6 +33,7 @@ from integrations.server import ScoreService, ServiceLimits, is_loopback
 
 PROBLEM = {"inputs": ["3\n", "4\n"], "outputs": ["9\n", "16\n"]}
 RIGHT = "print(int(input()) ** 2)\n"
+JSON = {"Content-Type": "application/json"}
 TOKENIZER = byte_level()
 
 
@@ -56,7 +61,7 @@ def url(engine):
 
 def answer(url, path="/score", body=b"{}", headers=None, method=None):
     """Status and JSON (or text) of one request."""
-    given = {"Content-Type": "application/json"} if headers is None else headers
+    given = JSON if headers is None else headers
     try:
         with urlopen(Request(url + path, body, given, method=method)) as found:
             text, status = found.read().decode(), found.status
@@ -107,6 +112,7 @@ def test_malformed_items_are_named_and_the_others_scored_in_their_order(url):
         {"id": "b", "program": RIGHT},
         {"id": "c", "program": RIGHT, "completion": RIGHT, "problem": PROBLEM},
         {"id": "d", "token_ids": [1, "x"], "problem": PROBLEM},
+        {"id": "d-100", "token_ids": [1, -100], "problem": PROBLEM},
         {"id": "e", "completion": 3, "problem": PROBLEM},
         {"id": "f", "program": RIGHT, "problem": PROBLEM, "finish_reason": "eos"},
         {"id": "g", "program": RIGHT, "problem": {"inputs": ["1"], "outputs": []}},
@@ -115,8 +121,8 @@ def test_malformed_items_are_named_and_the_others_scored_in_their_order(url):
         {"id": "i", "program": RIGHT, "problem": PROBLEM},
     ]
     results = ScoreClient(url).score(items)
-    assert [result["id"] for result in results] == [*"abcdefgh", None, "i"]
-    assert [result.get("verdict") for result in results] == ["passed", *[None] * 8, "passed"]
+    assert [result["id"] for result in results] == [*"abcd", "d-100", *"efgh", None, "i"]
+    assert [result.get("verdict") for result in results] == ["passed", *[None] * 9, "passed"]
     assert all(result["problem_error"] for result in results[1:-1])
 
 
@@ -130,7 +136,11 @@ def test_malformed_items_are_named_and_the_others_scored_in_their_order(url):
         ({"body": json.dumps({"items": [0] * 1025}).encode()}, 413),
         ({"body": b" " * (17 << 20)}, 413),
         ({"headers": {"Content-Type": "text/plain"}}, 415),
-        ({"headers": {"Content-Type": "application/json", "Host": "evil.example:80"}}, 403),
+        ({"body": gzip.compress(b" " * (100 << 20)), "headers": {**JSON, "Content-Encoding": "gzip"}}, 415),
+        ({"body": b"no gzip", "headers": {**JSON, "Content-Encoding": "gzip"}}, 415),
+        ({"headers": {**JSON, "Transfer-Encoding": "chunked"}, "body": iter([b"\r\nz\r\n"])}, 400),
+        ({"headers": {**JSON, "Host": "evil.example:80"}}, 403),
+        ({"headers": {**JSON, "Host": "127.0.0.1:99999"}}, 403),
         ({"path": "/other"}, 404),
         ({"method": "GET"}, 405),
     ],
@@ -197,6 +207,51 @@ def test_a_request_that_takes_too_long_is_told_so_and_what_it_began_is_there_the
         assert ScoreClient(address, seconds=600).score([item])[0]["verdict"] == "passed"
 
 
+def test_the_time_of_a_request_counts_from_its_arrival_though_the_engine_is_full(engine):
+    def submit(program, problem):
+        time.sleep(2)  # as the engine's own does while very many programs wait
+        return engine.submit(program, problem)
+
+    full = Kept(engine)
+    full.submit = submit
+    with served(ScoreService(full, limits=ServiceLimits(seconds=0.2))) as address:
+        body = json.dumps({"items": [{"program": RIGHT, "problem": PROBLEM}] * 3}).encode()
+        begin = time.monotonic()
+        with ThreadPoolExecutor() as callers:
+            answers = list(callers.map(lambda _: answer(address, body=body)[0], range(2)))
+        assert (answers, time.monotonic() - begin < 5) == ([504, 504], True)
+        while answer(address, "/health", None)[1]["waiting"]:  # what was begun goes on, and is no longer counted then
+            time.sleep(0.1)
+
+
+def test_a_batch_that_is_too_large_for_the_service_is_sent_in_halves(engine):
+    with served(ScoreService(Kept(engine), limits=ServiceLimits(waiting=2, request_bytes=10_000))) as address:
+        items = [{"id": n, "program": RIGHT + "#" * 6000, "problem": PROBLEM} for n in range(5)]
+        assert [result["id"] for result in ScoreClient(address).score(items)] == [0, 1, 2, 3, 4]
+        with pytest.raises(ScoreError, match="413"):
+            ScoreClient(address).score([{"program": "#" * 20_000, "problem": PROBLEM}])
+
+
+def test_an_answer_that_breaks_off_is_asked_for_again():
+    answers = [b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", b'HTTP/1.1 200 OK\r\n\r\n{"results": [{"id": 1}]}']
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answering():
+            for text in answers:
+                with listening.accept()[0] as connection:
+                    connection.recv(10_000)
+                    connection.sendall(text)
+
+        threading.Thread(target=answering).start()
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        assert ScoreClient(address, seconds=30).score([{}]) == [{"id": 1}]
+
+
+def test_an_address_that_is_none_of_http_is_refused_at_once():
+    with pytest.raises(ValueError, match="'localhost:8731' must begin with http://"):
+        ScoreClient("localhost:8731")
+
+
 def test_what_we_failed_to_judge_is_masked():
     engine = Failing(10**6)
     engine.isolation = "none"
@@ -242,8 +297,11 @@ def test_usage_errors_are_one_clear_line(arguments, said, capsys, monkeypatch):
     assert shown.count("\n") == 1
 
 
-def test_the_command_serves_and_ends_in_order(tmp_path):
-    command = [sys.executable, "-m", "training", "serve", "--port", "0", "--workers", "1", "--format", "humaneval"]
+COMMAND = [sys.executable, "-m", "training", "serve", "--port", "0", "--workers", "1"]
+
+
+def test_the_command_serves_and_ends_in_order():
+    command = [*COMMAND, "--format", "humaneval"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": "."}) as process:
         said = process.stdout.readline()
         address = said.split()[4].rstrip(";")
@@ -252,3 +310,18 @@ def test_the_command_serves_and_ends_in_order(tmp_path):
         assert result["verdict"] == "passed"
         process.send_signal(signal.SIGTERM)
         assert process.wait() == 0
+
+
+def test_a_second_signal_ends_the_command_at_once():
+    with subprocess.Popen(COMMAND, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": "."}) as process:
+        port = int(process.stdout.readline().split()[4].rstrip(";").rsplit(":", 1)[1])
+        slow = {"program": "import time; time.sleep(50)", "problem": {**PROBLEM, "time_limit": 60}}
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port)) as caller:
+            caller.request("POST", "/score", json.dumps({"items": [slow]}), JSON)
+            while not answer(f"http://127.0.0.1:{port}", "/health", None)[1]["waiting"]:
+                time.sleep(0.1)
+            process.send_signal(signal.SIGTERM)
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(2)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == -signal.SIGTERM

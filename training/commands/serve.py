@@ -40,12 +40,12 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"rltf serve: {fault}", file=sys.stderr)
         return 2
     try:
-        app = _app(arguments)
+        runner = _runner(arguments)
     except (SandboxError, TokenizerError) as error:
         print(f"rltf serve: {error}", file=sys.stderr)
         return 1 if isinstance(error, SandboxError) else 2
     try:
-        asyncio.run(_serve(app, arguments.host, arguments.port))
+        asyncio.run(_serve(runner, arguments.host, arguments.port))
     except OSError as error:
         print(f"rltf serve: {arguments.host}:{arguments.port}: {error.strerror or error}", file=sys.stderr)
         return 2
@@ -67,7 +67,7 @@ def _fault(arguments: argparse.Namespace) -> str:
     return ""
 
 
-def _app(arguments: argparse.Namespace) -> web.Application:
+def _runner(arguments: argparse.Namespace) -> web.AppRunner:
     from dataclasses import replace
 
     from engine import Engine
@@ -86,23 +86,26 @@ def _app(arguments: argparse.Namespace) -> web.Application:
         limits=ServiceLimits(waiting=arguments.waiting, seconds=arguments.timeout),
         token=os.environ.get(TOKEN, ""),
     )
-    return service.app()
+    return service.runner()
 
 
-async def _serve(app: web.Application, host: str, port: int) -> None:
-    """Listen, say where, and end in order on SIGINT or SIGTERM."""
+async def _serve(runner: web.AppRunner, host: str, port: int) -> None:
+    """Listen, say where, and end in order on SIGINT or SIGTERM. A second one ends at once."""
     from aiohttp import web
 
-    runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port)
         await site.start()
         found = runner.addresses[0]
         print(f"rltf serve: listening on http://{found[0]}:{found[1]}; Ctrl-C ends it", flush=True)
-        stop, loop = asyncio.Event(), asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        stop, loop, signals = asyncio.Event(), asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM)
+        for number in signals:
             loop.add_signal_handler(number, stop.set)
         await stop.wait()
+        print("rltf serve: answering what was begun (Ctrl-C again: ends at once)", file=sys.stderr)
+        for number in signals:
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
     finally:
         await runner.cleanup()
