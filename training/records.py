@@ -54,6 +54,8 @@ class SampleRequest:
     """0 for a first try, 1 for a repair of it, and so on."""
     cut: bool = False
     """Whether the prompt lost a part of the problem's text, which was longer than `model.max_prompt_tokens`."""
+    barred: tuple[int, ...] = ()
+    """Tokens that are not drawn right behind `begun`."""
 
 
 @dataclass(frozen=True, slots=True)

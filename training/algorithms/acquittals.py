@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 
 from training.algorithms.words import read
 
@@ -12,23 +12,27 @@ _KEPT = 1000
 
 
 class Acquittals:
-    """Counts the passing programs that have a word behind the same two words of a line."""
+    """Counts the passing programs that have a word behind the same two words of a line, and that begin a line alike."""
 
     def __init__(self) -> None:
         self._programs: deque[bytes] = deque()
-        self._counts: Counter[tuple[bytes, ...]] = Counter()
+        self._counts: Counter[Hashable] = Counter()
 
     def add(self, programs: Iterable[bytes]) -> None:
         """Remember passing programs."""
         for program in programs:
             if len(self._programs) == _KEPT:
-                self._counts -= Counter(_contexts(self._programs.popleft()))
+                self._counts -= Counter(_written(self._programs.popleft()))
             self._programs.append(program)
-            self._counts.update(_contexts(program))
+            self._counts.update(_written(program))
 
-    def certainty(self, context: tuple[bytes, ...]) -> float:
-        """Say how certain it is that a suspected word is at fault: 1 / (1 + passing programs that have it)."""
-        return 1 / (1 + self._counts[context])
+    def certainty(self, written: Hashable) -> float:
+        """Say how certain it is that a suspect is at fault: 1 / (1 + passing programs that have it).
+
+        Args:
+            written: one of a line's `contexts` or of its `beginnings`.
+        """
+        return 1 / (1 + self._counts[written])
 
     @property
     def programs(self) -> list[bytes]:
@@ -36,5 +40,5 @@ class Acquittals:
         return list(self._programs)
 
 
-def _contexts(program: bytes) -> set[tuple[bytes, ...]]:
-    return {context for line in read(program) for context in line.contexts()}
+def _written(program: bytes) -> set[Hashable]:
+    return {written for line in read(program) for written in (*line.contexts(), *line.beginnings())}

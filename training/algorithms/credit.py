@@ -73,7 +73,7 @@ class Credit(PolicyGradient):
     def credit(self, group: Group) -> list[Experience]:
         """Move the advantages. What passes is remembered from then on."""
         experiences = super().credit(group)
-        self.acquittals.add(_program(sample) for sample in group.samples if passed(sample))
+        self.acquittals.add(program_of(sample) for sample in group.samples if passed(sample))
         return experiences
 
     def state(self) -> dict[str, Any]:
@@ -120,11 +120,11 @@ class Credit(PolicyGradient):
         Other differences are left alone. Where passing programs part, failing ones often part too, and a token that
         decides between right and wrong would lose its credit (docs/credit.md).
         """
-        lines = read(_program(sample))
-        found = nearest(lines, [read(_program(peer)) for peer in passing])
+        lines = read(program_of(sample))
+        found = nearest(lines, [read(program_of(peer)) for peer in passing])
         if found is None:
             return np.zeros(len(sample.rollout.token_ids), dtype=np.bool_)
-        return _on_tokens(sample, lines, found.renamed.astype(np.float32), np.zeros_like(found.branch)) > 0
+        return on_tokens(sample, lines, found.renamed.astype(np.float32), np.zeros_like(found.branch)) > 0
 
     def certainty(self, sample: Sample, passing: Sequence[Sample]) -> Row:
         """Say how certain it is that each token of a failing sample is at fault, float32 [T]."""
@@ -133,14 +133,14 @@ class Credit(PolicyGradient):
 
 def fault(sample: Sample, passing: Sequence[Sample], acquittals: Acquittals) -> Row:
     """Say how certain it is that each token of a failing sample is at fault, by passing ones or its error, [T]."""
-    lines = read(_program(sample))
-    found = nearest(lines, [read(_program(peer)) for peer in passing])
+    lines = read(program_of(sample))
+    found = nearest(lines, [read(program_of(peer)) for peer in passing])
     contexts = [context for line in lines for context in line.contexts()]
     doubts = np.array([acquittals.certainty(context) for context in contexts], dtype=np.float32)
     if found is not None:
         values = np.where(found.apart | found.branch, doubts, np.float32(0))
-        return _on_tokens(sample, lines, values, found.branch)
-    acquitted = _on_tokens(sample, lines, doubts, np.zeros(len(doubts), dtype=np.bool_))
+        return on_tokens(sample, lines, values, found.branch)
+    acquitted = on_tokens(sample, lines, doubts, np.zeros(len(doubts), dtype=np.bool_))
     return _blamed(sample) * np.where(acquitted > 0, acquitted, np.float32(1))  # 1 where a token has no word
 
 
@@ -165,11 +165,12 @@ def _moves(values: Row | Places, why: Callable[[float], str]) -> Moves:
     return tuple((first, last, why(values[first])) for first, last in pairwise(borders) if values[first:last].any())
 
 
-def _program(sample: Sample) -> bytes:
+def program_of(sample: Sample) -> bytes:
+    """Give the bytes that were judged."""
     return sample.feedback.report.program
 
 
-def _on_tokens(sample: Sample, lines: Iterable[Line], values: Row, branch: Places) -> Row:
+def on_tokens(sample: Sample, lines: Iterable[Line], values: Row, branch: Places) -> Row:
     """Give each token the largest value of the words that it wrote a part of, float32 [T].
 
     Before a word of `branch` something is missing. What was written in its place is the first token after the word

@@ -98,7 +98,11 @@ class TransformersSampler(Sampler):
         alive = torch.arange(rows, device=device)  # which rollout each row of the batch belongs to
         for step in range(budget):
             token, logprob = self._draw(
-                run_head(policy.model, states), numbers[alive, step], warpers, greedy=drawing.greedy
+                run_head(policy.model, states),
+                numbers[alive, step],
+                warpers,
+                greedy=drawing.greedy,
+                barred=() if step else _bars(requests),
             )
             tokens[alive, step], logprobs[alive, step] = token, logprob
             ended = torch.isin(token, eos)
@@ -124,11 +128,23 @@ class TransformersSampler(Sampler):
         return torch.tensor([any(stop in end for stop in self._stop) for end in ends], device=tokens.device)
 
     def _draw(
-        self, logits: torch.Tensor, numbers: torch.Tensor, warpers: LogitsProcessorList, *, greedy: bool
+        self,
+        logits: torch.Tensor,
+        numbers: torch.Tensor,
+        warpers: LogitsProcessorList,
+        *,
+        greedy: bool,
+        barred: Sequence[tuple[int, int]],
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Draw one token per row, [B]. Also returns its log-probability under the unmodified policy, [B]."""
+        """Draw one token per row, [B], none of those barred. Also returns its log-probability under the unmodified
+        policy, [B].
+        """
         plain = logits.float()
-        logits = warpers(None, plain)
+        logits = plain
+        if barred:
+            places = torch.tensor(barred, device=plain.device).unbind(dim=1)
+            logits = plain.index_put(places, plain.new_tensor(-torch.inf))
+        logits = warpers(None, logits)
         probabilities = torch.softmax(logits, dim=-1)
         if greedy:
             token = logits.argmax(dim=-1)
@@ -137,7 +153,7 @@ class TransformersSampler(Sampler):
             cumulative = probabilities.cumsum(-1, dtype=torch.float64 if wide else torch.float32)
             target = numbers.to(cumulative.dtype)[:, None] * cumulative[:, -1:]
             token = torch.searchsorted(cumulative, target, right=True).squeeze(1).clamp(max=logits.shape[-1] - 1)
-        if not warpers:
+        if not warpers and not barred:
             return token, probabilities.gather(1, token[:, None]).squeeze(1).log()
         return token, plain.gather(1, token[:, None]).squeeze(1) - plain.logsumexp(dim=1)
 
@@ -178,6 +194,12 @@ class TransformersSampler(Sampler):
                     )
                 )
         return rollouts
+
+
+def _bars(requests: Sequence[SampleRequest]) -> list[tuple[int, int]]:
+    """Return the rows, and in each the tokens that are not to be drawn first. Mostly there are none."""
+    rows = [request for request in requests for _ in range(request.samples)]
+    return [(row, token) for row, request in enumerate(rows) for token in request.barred]
 
 
 def _warpers(drawing: Drawing) -> LogitsProcessorList:
