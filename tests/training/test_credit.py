@@ -142,24 +142,51 @@ def test_nothing_to_learn_from_is_refused():
         section("credit", passing=0.0)
 
 
-def test_branches_go_on_from_before_the_fault_and_are_compared_with_each_other():
+def branching(branches, *samples, learned=()):
+    """What a problem of 8 samples is asked for after the first of them."""
     usual = SampleRequest("p", (1,), 8, (0, 3))
-    own = algorithm("branch", keys={"branches": 3}, request=lambda identifier, step: usual)
-    assert [request.samples for request in own.ask([usual])] == [5]
-    asked = own.further([[Group("p", GROUP)]], 3)
-    assert [(request.samples, request.first, request.begun) for request in asked] == [(3, 5, (10, 11, 12))]
-    assert own.further([[Group("p", GROUP)], []], 3) == []
-    branches = [begun(sample(5, PASSING, passed=True)), begun(sample(6, FAILING, passed=False))]
-    found = own.credit(Group("p", (*GROUP, *branches)))
-    assert [each.weights.tolist() for each in found[:3]] == weights(*GROUP)
-    assert [each.weights.tolist() for each in found[3:]] == [pytest.approx([2.6] * 5), [0.0] * 5]  # 2 - (-0.6)
+    own = algorithm("branch", keys={"branches": branches}, request=lambda identifier, step: usual)
+    own.credit(Group("q", tuple(sample(0, program, passed=True) for program in learned)))
+    assert [request.samples for request in own.ask([usual])] == [8 - branches]
+    rounds = [[Group("p", samples)]]
+    assert own.further([*rounds, []], 3) == []
+    return [(request.samples, request.first, request.begun, request.barred) for request in own.further(rounds, 3)]
 
 
-def test_a_problem_without_a_known_fault_gets_ordinary_samples():
-    own = algorithm("branch", request=lambda identifier, step: SampleRequest("p", (1,), 8, (0, step)))
-    (asked,) = own.further([[Group("p", GROUP[:2])]], 0)
-    assert (asked.samples, asked.first, asked.begun) == (4, 4, ())
+def test_a_problem_with_a_passing_sample_gets_ordinary_ones():
+    assert branching(3, *GROUP) == [(3, 5, (), ())]
 
 
-def begun(given):
-    return replace(given, rollout=replace(given.rollout, begun=2))
+def test_a_problem_none_of_whose_samples_could_be_judged_gets_ordinary_ones():
+    assert branching(3) == [(3, 5, (), ())]
+
+
+def test_where_all_fail_each_is_gone_on_with_before_the_choice_that_no_passing_program_made():
+    other = sample(1, b"a = 2", passed=False)
+    # A line of b = 1 - 3 begins as both do, to a = 1 - in one and to a = in the other.
+    assert branching(2, sample(0, FAILING, passed=False), other, learned=[b"b = 1 - 3"]) == [
+        (1, 6, (10, 11, 12, 13), (14,)),
+        (1, 7, (10, 11), (12,)),
+    ]
+
+
+def test_more_branches_than_samples_go_on_from_their_next_suspects():
+    asked = branching(4, sample(0, b"a = 2 ; b", passed=False), learned=[b"c = 1", b"c = 2"])
+    assert [begun for _, _, begun, _ in asked] == [(10, 11, 12), (10, 11, 12, 13), (10, 11), ()]
+
+
+def test_a_token_that_the_policy_was_sure_of_is_hardly_a_choice():
+    own = algorithm("branch")
+    own.credit(Group("q", (sample(0, b"b = 1 - 3", passed=True),)))
+    assert own.suspicion(sample(0, FAILING, passed=False)).tolist() == [0.5, 0.5, 0.5, 0.5, 1.0]
+    sure = own.suspicion(sample(0, FAILING, passed=False, probability=0.99))  # 0.01 / 0.05 of what it was
+    assert sure.tolist() == pytest.approx([0.1, 0.1, 0.1, 0.1, 0.2], abs=1e-5)
+
+
+def test_a_branch_that_passes_is_compared_with_the_whole_group():
+    branch = sample(1, PASSING, passed=True)
+    branch = replace(branch, rollout=replace(branch.rollout, begun=2))
+    own = algorithm("branch", keys={"focus": 1.0})
+    failing, passing = own.credit(Group("p", (GROUP[2], branch)))
+    assert passing.weights.tolist() == pytest.approx([2.6] * 5)  # 2 - (-0.6), and the learner reads from `begun` on
+    assert failing.weights.tolist() == pytest.approx([0, 0, 0, -0.5 * 1.3, 0])  # 2 - (2 - 0.6) / 2 is a pass's gain

@@ -103,6 +103,23 @@ def check_begun(new_sampler, policy):
         assert expected == pytest.approx(rollout.logprobs[count:], abs=1e-4)
 
 
+def test_barred_tokens_are_not_drawn_first_and_logprobs_are_those_of_the_policy(tiny_policy):
+    for drawing in ({}, {"temperature": 0}, {"top_k": 1}):
+        plain = draw(TransformersSampler(tiny_policy, 6), requests(tiny_policy), **drawing)
+        barred = {key: rollout.token_ids[0] for key, rollout in plain.items()}
+        wanted = [
+            replace(each, samples=1, first=sample, barred=(barred[each.problem_id, sample],) if sample else ())
+            for each in requests(tiny_policy)
+            for sample in range(each.samples)
+        ]
+        for key, rollout in draw(TransformersSampler(tiny_policy, 6), wanted, **drawing).items():
+            assert (rollout.token_ids == plain[key].token_ids) == (key[1] == 0)
+            assert (rollout.token_ids[0] == barred[key]) == (key[1] == 0)
+            whole = WeightedSequence(rollout.prompt_ids, rollout.token_ids, np.ones(len(rollout.token_ids), np.float32))
+            expected = sequence_logprobs(tiny_policy, [whole])[0].tolist()
+            assert expected == pytest.approx(rollout.logprobs, abs=1e-4)
+
+
 def test_greedy_is_what_transformers_generates(new_sampler, tiny_policy):
     for request in requests(tiny_policy, samples=1):
         ours = draw(new_sampler(tiny_policy, 10), [request], temperature=0)[request.problem_id, 0]

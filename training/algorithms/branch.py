@@ -40,8 +40,8 @@ class Branch(Credit):
                 yield f"objective.branches: {self.branches} must be below sampler.samples_per_problem - 1, {most}"
             if training.rollouts == "offline":
                 yield "objective.branches: training.rollouts 'offline' samples nothing in the steps"
-            if sampler.servers:
-                yield "objective.algorithm: 'branch' bars tokens, which sampler.servers cannot do; use the sampler here"
+            if sampler.backend != "transformers":
+                yield f"sampler.backend: {sampler.backend!r} bars no token, and 'branch' needs that; use 'transformers'"
 
     @property
     def whole_step(self) -> bool:
