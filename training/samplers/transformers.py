@@ -134,7 +134,7 @@ class TransformersSampler(Sampler):
         warpers: LogitsProcessorList,
         *,
         greedy: bool,
-        barred: Sequence[tuple[int, int]],
+        barred: Sequence[tuple[int, int]] = (),
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Draw one token per row, [B], none of those barred. Also returns its log-probability under the unmodified
         policy, [B].
