@@ -56,6 +56,8 @@ class SampleRequest:
     """Whether the prompt lost a part of the problem's text, which was longer than `model.max_prompt_tokens`."""
     barred: tuple[int, ...] = ()
     """Tokens that are not drawn right behind `begun`."""
+    drawn: tuple[float, ...] = ()
+    """Log-probabilities of `begun`, where the policy drew it: the rollout is then as if drawn in one piece."""
 
 
 @dataclass(frozen=True, slots=True)

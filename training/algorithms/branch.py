@@ -4,8 +4,8 @@ The suspected token itself is barred there, so that the policy has to take its n
 wrong one nine times in ten, a branch at the right place passes many times as often as a new sample. A problem is judged
 as often as without. Problems with a passing sample get ordinary ones.
 
-The group is compared as a whole. A prefix carries no gradient. The barred draw is not corrected for: a branch that
-passes is a program to learn from, and one that fails teaches no more than other failing samples do.
+The group is compared as a whole, and a branch is learned from as if drawn in one piece. The bar is not corrected for: a
+branch that passes is a program to learn from, and one that fails teaches no more than other failing samples do.
 """
 
 from __future__ import annotations
@@ -62,17 +62,18 @@ class Branch(Credit):
         if not group.samples or any(map(passed, group.samples)):
             return [replace(usual, samples=self.section.branches, first=first)]
         return [
-            replace(usual, samples=1, first=first + index, begun=begun, barred=barred)
-            for index, (begun, barred) in enumerate(islice(self._turns(group), self.section.branches))
+            replace(
+                usual, samples=1, first=first + index, begun=ids[:place], drawn=scores[:place], barred=(ids[place],)
+            )
+            for index, (ids, scores, place) in enumerate(islice(self._turns(group), self.section.branches))
         ]
 
-    def _turns(self, group: Group) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
-        """Give where to go on and what is barred there: by turns of the samples, the most suspicious places first."""
+    def _turns(self, group: Group) -> Iterator[tuple[tuple[int, ...], tuple[float, ...], int]]:
+        """Give what to go on with and from which place: by turns of the samples, the most suspicious places first."""
         orders = [np.argsort(-self.suspicion(sample), kind="stable") for sample in group.samples]
         for rank in count():
             for sample, order in zip(group.samples, orders, strict=True):
-                place, ids = order[min(rank, len(order) - 1)], sample.rollout.token_ids
-                yield ids[:place], ids[place : place + 1]
+                yield sample.rollout.token_ids, sample.rollout.logprobs, int(order[min(rank, len(order) - 1)])
 
     def suspicion(self, sample: Sample) -> Row:
         """Say how much each token of a failing sample looks like a choice that no passing program made, [T].
