@@ -7,7 +7,6 @@ two others: 2 - 0.7 = 1.3, 1.3 and -0.6 - 2 = -2.6. A pass is worth 2 - (2 + 2 -
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -150,7 +149,9 @@ def branching(branches, *samples, learned=()):
     assert [request.samples for request in own.ask([usual])] == [8 - branches]
     rounds = [[Group("p", samples)]]
     assert own.further([*rounds, []], 3) == []
-    return [(request.samples, request.first, request.begun, request.barred) for request in own.further(rounds, 3)]
+    asked = own.further(rounds, 3)
+    assert [each.drawn for each in asked] == [(float(np.log(0.5)),) * len(each.begun) for each in asked]
+    return [(each.samples, each.first, each.begun, each.barred) for each in asked]
 
 
 def test_a_problem_with_a_passing_sample_gets_ordinary_ones():
@@ -184,9 +185,7 @@ def test_a_token_that_the_policy_was_sure_of_is_hardly_a_choice():
 
 
 def test_a_branch_that_passes_is_compared_with_the_whole_group():
-    branch = sample(1, PASSING, passed=True)
-    branch = replace(branch, rollout=replace(branch.rollout, begun=2))
     own = algorithm("branch", keys={"focus": 1.0})
-    failing, passing = own.credit(Group("p", (GROUP[2], branch)))
-    assert passing.weights.tolist() == pytest.approx([2.6] * 5)  # 2 - (-0.6), and the learner reads from `begun` on
+    failing, passing = own.credit(Group("p", (GROUP[2], sample(1, PASSING, passed=True))))
+    assert passing.weights.tolist() == pytest.approx([2.6] * 5)  # 2 - (-0.6)
     assert failing.weights.tolist() == pytest.approx([0, 0, 0, -0.5 * 1.3, 0])  # 2 - (2 - 0.6) / 2 is a pass's gain

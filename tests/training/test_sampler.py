@@ -89,6 +89,18 @@ def test_so_it_is_where_an_encoder_reads(encoder_decoder_policy):
     check_begun(TransformersSampler, encoder_decoder_policy)
 
 
+def test_a_beginning_that_the_policy_drew_belongs_to_the_rollout_as_if_drawn_in_one_piece(new_sampler, tiny_policy):
+    first = draw(new_sampler(tiny_policy, 6), requests(tiny_policy, samples=1))
+    wanted = [
+        replace(each, first=1, begun=one.token_ids[:3], drawn=one.logprobs[:3])
+        for each in requests(tiny_policy, samples=1)
+        for one in [first[each.problem_id, 0]]
+    ]
+    for (problem, _), rollout in draw(new_sampler(tiny_policy, 6), wanted).items():
+        one = first[problem, 0]
+        assert (rollout.token_ids[:3], rollout.logprobs[:3], rollout.begun) == (one.token_ids[:3], one.logprobs[:3], 0)
+
+
 def check_begun(new_sampler, policy):
     begun = {"p0": (11, 12), "p1": (), "p2": (13, 14)}
     wanted = [replace(each, begun=begun[each.problem_id]) for each in requests(policy)]
