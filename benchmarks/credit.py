@@ -52,7 +52,7 @@ def online(bench: Bench, arms: Sequence[str], given: argparse.Namespace) -> Iter
         for number in range(given.steps):
             trainer.take(Step(number))
             if (number + 1) % given.every == 0 or number + 1 == given.steps:
-                judged = (number + 1) * 128
+                judged = (number + 1) * given.portion * 8
                 yield from outcomes(bench, given, {"arm": arm, "step": number + 1, "judged": judged})
 
 
@@ -84,7 +84,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=8, help="optimizer steps of an arm")
     parser.add_argument("--rate", type=float, default=5e-4, help="learning rate of an arm")
     parser.add_argument("--tier", choices=("varied", "uneven"), default="uneven")
-    parser.add_argument("--portion", type=int, default=16, help="shared: problems of a step")
+    parser.add_argument("--portion", type=int, default=16, help="problems of a step")
     parser.add_argument("--every", type=int, default=5, help="online: steps between evaluations")
     parser.add_argument("--problems", type=int, default=96, help="held-out problems")
     parser.add_argument("--samples", type=int, default=8)
@@ -100,7 +100,7 @@ def main() -> None:
     given.out.parent.mkdir(parents=True, exist_ok=True)
     for seed in given.seeds:
         with tempfile.TemporaryDirectory() as folder:
-            setting = Setting(given.tier, seed, given.steps, given.rate)
+            setting = Setting(given.tier, seed, given.steps, given.rate, given.portion)
             bench = open_bench(setting, Path(folder) / "run")
             try:
                 if given.command == "properties":

@@ -69,6 +69,8 @@ class Setting:
     """Optimizer steps of an arm."""
     rate: float
     """Learning rate at its highest."""
+    portion: int = 16
+    """Problems of a step."""
 
     def config(self, arm: str) -> TrainConfig:
         """Make the configuration of an arm."""
@@ -77,6 +79,7 @@ class Setting:
             "model.name": f"embedded:{self.tier}",
             "data.train": f"minicode:{self.tier}:train",
             "data.held_out": f"minicode:{self.tier}:held_out",
+            "sampler.problems_per_step": self.portion,
             "run.seed": self.seed,
             "training.steps": self.steps,
             "optimizer.learning_rate": self.rate,
