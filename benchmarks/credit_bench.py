@@ -46,6 +46,7 @@ ARMS: dict[str, dict[str, Any]] = {
     "peers + asymmetric": {"algorithm": "credit", "focus": 1.0, "failing": 0.3},
     "peers + choices": {"algorithm": "credit", "focus": 1.0, "choices": 0.0},
     "branch": {"algorithm": "branch", "focus": 1.0},
+    "branch, no penalty": {"algorithm": "branch"},
     "oracle choices": {"algorithm": ORACLE, "choices": 0.0},
     "oracle faults": {"algorithm": ORACLE, "focus": 1.0},
     "oracle": {"algorithm": ORACLE, "focus": 1.0, "choices": 0.0},

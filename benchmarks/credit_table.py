@@ -19,7 +19,7 @@ from training.evaluation.grid_tables import estimate
 
 FIRST_SHOWN = 10
 """Seeds from here on chose nothing. Their runs have tables of their own."""
-TIER, STEPS, RATE, TEMPERATURE = "uneven", 16, 5e-4, 0.6
+TIER, STEPS, PORTION, RATE, TEMPERATURE = "uneven", 16, 16, 5e-4, 0.6
 """The comparison of docs/results.md, decided before a seed of it ran. It compares the mean pass@1 over the run, the
 last pass@1, pass@8, and the judged samples until the best baseline's last pass@1, at this temperature."""
 BASELINES = ("leave one out", "raft", "grpo")
@@ -27,8 +27,9 @@ BASELINES = ("leave one out", "raft", "grpo")
 at its authors' settings. The best one has the highest last pass@1. All have one learning rate."""
 BLAME, WITHOUT = "peers", "positive"
 """What is shown, and the same with blame switched off."""
-_Key = tuple[str, str, int, float, float, bool]
-"""Tier, protocol, steps of the run, learning rate, temperature, and whether the seeds chose nothing."""
+_Key = tuple[str, str, int, int, float, float, bool]
+"""Tier, protocol, steps of the run, problems of a step, learning rate, temperature, and whether the seeds chose
+nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,8 @@ def settings(rows: Sequence[dict[str, Any]]) -> dict[_Key, Runs]:
     found: dict[_Key, dict[str, dict[int, list[dict[str, Any]]]]] = {}
     for row in rows:
         chose_nothing = row["seed"] >= FIRST_SHOWN
-        key = (row["tier"], row["protocol"], row["steps"], row["rate"], row["temperature"], chose_nothing)
+        portion = row.get("portion", PORTION)  # none in the oldest rows
+        key = (row["tier"], row["protocol"], row["steps"], portion, row["rate"], row["temperature"], chose_nothing)
         found.setdefault(key, {}).setdefault(row["arm"], {}).setdefault(row["seed"], []).append(row)
     return {
         key: {arm: {seed: _curve(of) for seed, of in sorted(seeds.items())} for arm, seeds in arms.items()}
@@ -83,8 +85,8 @@ def table(rows: Sequence[dict[str, Any]], against: str) -> str:
 
 
 def _setting(key: _Key, runs: Runs, against: str) -> str:
-    tier, protocol, steps, rate, temperature, shown = key
-    about = f"`{tier}`, `{protocol}`, {steps} steps, learning rate {rate:g}, temperature {temperature}"
+    tier, protocol, steps, portion, rate, temperature, shown = key
+    about = f"`{tier}`, `{protocol}`, {steps} steps of {portion} problems, learning rate {rate:g}, temperature {temperature}"
     chosen = "Seeds that chose nothing." if shown else "Seeds that choose."
     heads = ["arm", "seeds", "mistakes", "pass@1", "difference", "95% over problems"]
     if several := any(len(run.judged) > 1 for seeds in runs.values() for run in seeds.values()):
@@ -183,7 +185,7 @@ def efficiency(runs: Runs, baselines: Sequence[str], arms: Sequence[str]) -> Ite
 def comparison(rows: Sequence[dict[str, Any]], picture: Path) -> str:
     """Write the comparison, and draw it."""
     found = settings(rows)
-    runs = found.get((TIER, "online", STEPS, RATE, TEMPERATURE, True))
+    runs = found.get((TIER, "online", STEPS, PORTION, RATE, TEMPERATURE, True))
     if runs is None:
         return "Nothing has run yet."
     draw(runs, picture)
