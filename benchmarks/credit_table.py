@@ -86,7 +86,8 @@ def table(rows: Sequence[dict[str, Any]], against: str) -> str:
 
 def _setting(key: _Key, runs: Runs, against: str) -> str:
     tier, protocol, steps, portion, rate, temperature, shown = key
-    about = f"`{tier}`, `{protocol}`, {steps} steps of {portion} problems, learning rate {rate:g}, temperature {temperature}"
+    length = f"{steps} steps of {portion} problems"
+    about = f"`{tier}`, `{protocol}`, {length}, learning rate {rate:g}, temperature {temperature}"
     chosen = "Seeds that chose nothing." if shown else "Seeds that choose."
     heads = ["arm", "seeds", "mistakes", "pass@1", "difference", "95% over problems"]
     if several := any(len(run.judged) > 1 for seeds in runs.values() for run in seeds.values()):
