@@ -49,4 +49,4 @@ def test_seeds_that_chose_have_other_tables_than_those_that_did_not():
             for seed in (0, 10) for step in (2, 1)]  # fmt: skip
     found = settings(rows)
     assert [key[-1] for key in found] == [True, False]
-    assert found["t", "online", 2, 5e-4, 1.0, True]["a"][10].judged == (128, 256)
+    assert found["t", "online", 2, 16, 5e-4, 1.0, True]["a"][10].judged == (128, 256)
