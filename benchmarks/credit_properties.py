@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
+
+import numpy as np
 
 from benchmarks.credit_bench import Bench, draw_groups
 from benchmarks.credit_oracle import bindings_and_comments, faults, right_lines
+from training.algorithms.branch import Branch
 from training.algorithms.credit import Credit, passed
 from training.models.forward import response_logprobs
 from training.records import Group
@@ -47,6 +51,7 @@ def properties(bench: Bench, sets: int) -> dict[str, float]:
         "different programs among two passing ones of a problem": _different(solved),
         "visits of a training problem in 40 steps": 640 / len(bench.opened.trainer.rollouts.problems),
         **places,
+        **branched(bench, groups),
     }
 
 
@@ -81,6 +86,34 @@ def located(bench: Bench, groups: Sequence[Group]) -> dict[str, float]:
             f"{name}: certainty of a program's tokens together": blamed / len(rows),
         }
     return measured
+
+
+def branched(bench: Bench, groups: Sequence[Group]) -> dict[str, float]:
+    """Say how often branches pass where the first four samples of a problem fail, beside the other four drawn anew.
+
+    What the first four of the other problems wrote is known beforehand.
+    """
+    algorithm, rollouts = bench.trainer("branch").algorithm, bench.opened.trainer.rollouts
+    assert isinstance(algorithm, Branch)
+    firsts = [replace(group, samples=group.samples[:4]) for group in groups]
+    algorithm.acquittals.add(s.feedback.report.program for first in firsts for s in first.samples if passed(s))
+    failed = [first for first in firsts if not any(map(passed, first.samples))]
+    asked = algorithm.further([failed], 0)
+    drawn = rollouts.groups(rollouts.draw(asked).judged)
+    anew = {group.problem_id: group.samples[4:] for group in groups}
+    right = [
+        len(request.begun) == int(np.argmax(faults(sample, right_lines(first.problem_id))))
+        for first, index in zip(failed, range(0, len(asked), 4), strict=True)
+        for request, sample in zip(asked[index : index + 4], first.samples, strict=True)
+    ]
+    return {
+        "branches: problems whose first four samples fail": len(failed),
+        "branches: of four, pass": statistics.mean(sum(map(passed, group.samples)) for group in drawn),
+        "branches: of four samples drawn anew, pass": statistics.mean(
+            sum(map(passed, anew[first.problem_id])) for first in failed
+        ),
+        "branches: begin at the first fault": statistics.mean(right),
+    }
 
 
 def _different(solved: Sequence[Sequence[bytes]]) -> float:
