@@ -43,14 +43,18 @@ class SglangStub(Stub):
                     "served_model_name": self.name,
                     "enable_lora": True,
                     "version": "0.5.23",
+                    "max_req_input_len": self.longest - 6,
                 }
             case "/tokenize", {"prompt": str()}:
-                return super().answer(path, body) | {"count": 1, "max_model_len": self.longest}
+                return super().answer(path, body) | {"count": 1, "max_model_len": self.tokenizer.model_max_length}
             case "/generate", {"input_ids": list(ids), "sampling_params": sampling, "return_logprob": True}:
                 if unknown := set(sampling) - SAMPLING:
                     raise RefusedError(400, f"Unexpected keyword arguments {unknown}")
                 if len(ids) + sampling["max_new_tokens"] > self.longest:
                     raise RefusedError(400, "Requested token count exceeds the model's maximum context length")
+                if len(ids) >= self.longest - 6:
+                    raise RefusedError(400, f"Input length ({len(ids)} tokens) exceeds the maximum allowed length")
+                sampling["max_new_tokens"] = min(sampling["max_new_tokens"], self.longest - 2 - len(ids))
                 return self.generated(body, ids, sampling)
             case "/update_weights_from_disk", {"model_path": folder, "weight_version": label}:
                 return self.updated(Path(folder), label)
@@ -90,9 +94,15 @@ class SglangStub(Stub):
             self.idle.wait_for(lambda: not self.flying)
         try:
             self.running.clear()
-            self.load(folder)
-        except RefusedError as error:
-            raise RefusedError(400, f"Failed to load weights: {error}. Rolling back to original weights.") from None
+            if not list(folder.glob("*.safetensors")):
+                raise RefusedError(
+                    400, f"Failed to get weights iterator: Cannot find any model weights with `{folder}`."
+                )
+            try:
+                self.load(folder)
+            except (RefusedError, RuntimeError):  # it rolls back by loading the same folder, and ends
+                self.dead = True
+                raise ConnectionAbortedError from None
         finally:
             self.running.set()
             with self.idle:

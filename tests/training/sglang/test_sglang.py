@@ -1,4 +1,4 @@
-"""SGLang's servers behind the same border as vLLM's: the stub follows the sources of 0.5.23, no real one was at hand."""
+"""SGLang's servers behind the same border as vLLM's: the stub does what 0.5.23 was seen to do (`make engines`)."""
 
 from __future__ import annotations
 
@@ -105,10 +105,31 @@ def test_an_adapter_has_a_name_of_its_own_for_each_version(policy, stub, opened)
     assert [name.rpartition("-")[2] for name in stub.dropped] == ["1"]
 
 
+def test_the_window_is_two_tokens_smaller_than_the_context(policy, stub, opened):
+    wanted = requests(policy, problems=1)
+    read = len(wanted[0].prompt_ids)
+    stub.longest = read + 30 + 2
+    sampler = opened(policy, tokens=30)
+    sampler.follow(0)
+    assert len(drawn(sampler, wanted)) == 2
+    stub.longest -= 1
+    with pytest.raises(
+        ServerError, match=rf"prompt of {read} tokens and a completion of 30 do not fit into the {read + 29} "
+    ):
+        drawn(opened(policy, tokens=30), wanted)
+
+
 def test_log_probabilities_at_another_temperature_are_found(policy, stub, opened):
     stub.original = False
     with pytest.raises(ServerError, match=r"SGLang server .* does not sample from .*SGLANG_RETURN_ORIGINAL_LOGPROB=1"):
         opened(policy).follow(0)
+
+
+def test_a_server_that_ends_over_weights_of_other_shapes_is_told_of(policy, stub, opened):
+    sampler = opened(policy)
+    stub.model.resize_token_embeddings(8)
+    with pytest.raises(ServerError, match=r"no SGLang server is left: .*new weights: .*other shapes than model\.name"):
+        sampler.follow(0)
 
 
 def test_what_a_server_does_not_take_is_told_of_in_one_line(policy, stub, opened):

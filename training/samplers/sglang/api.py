@@ -1,5 +1,4 @@
-"""How SGLang is spoken to, as read in the sources of SGLang 0.5.23 and on its pages "SGLang Native APIs" and "SGLang
-for RL Systems". No SGLang server was at hand to try it on.
+"""How SGLang is spoken to, as read in the sources of SGLang 0.5.23 and tried on it (`make engines ENGINE=sglang`).
 
 Weights are loaded from a folder with `/update_weights_from_disk`, which waits until no request is in flight, holds new
 ones and labels the weights. One label is thus right for a whole completion.
@@ -14,8 +13,12 @@ from typing import Any
 from training.errors import ConfigError, ServerError
 from training.records import Drawing
 from training.samplers.servers.border import Answer, Ask, Facts, ServerApi, Span
+from training.samplers.servers.http import UnreachableError
 
 _NO_TOP_K = -1
+_ENDED = "SGLang ends where its model has other shapes than model.name; its own log says more"
+_PAST_PROMPT = 4
+"""A completion ends by length this many tokens past the longest prompt's bound, which is 6 below --context-length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ class _Info:
     served_model_name: str | None = None
     load_format: str = "auto"
     enable_lora: bool | None = None
+    max_req_input_len: int | None = None
+    """Prompts are shorter. It follows from --context-length and the room of the cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,6 @@ class _Tokenized:
     """The answer of `/tokenize`."""
 
     tokens: list[int]
-    max_model_len: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +85,11 @@ class SglangApi(ServerApi):
         if self.adapted and not info.enable_lora:
             raise ConfigError(f"{url} runs without --enable-lora, and model.lora_rank trains an adapter")
         names = tuple(dict.fromkeys(name for name in (info.served_model_name, info.model_path) if name))
-        return Facts(names, (await self._tokenized(url, "x")).max_model_len)
+        return Facts(names, info.max_req_input_len and info.max_req_input_len + _PAST_PROMPT)
 
     async def tokens(self, url: str, text: str) -> list[int]:
-        return (await self._tokenized(url, text)).tokens
-
-    async def _tokenized(self, url: str, text: str) -> _Tokenized:
-        found: _Tokenized = await self.call(url, "/tokenize", _Tokenized, {"prompt": text, "add_special_tokens": False})
+        body = {"prompt": text, "add_special_tokens": False}
+        found: list[int] = (await self.call(url, "/tokenize", _Tokenized, body)).tokens
         return found
 
     async def generate(self, url: str, ask: Ask, adapter: str) -> Answer:
@@ -119,8 +121,11 @@ class SglangApi(ServerApi):
 
     async def load(self, url: str, folder: Path, label: str) -> None:
         body = {"model_path": str(folder), "weight_version": label, "flush_cache": True}
-        hint = "run.folder must be on a disk of both, under the same path, and the model that of model.name"
-        await self._succeed(url, "/update_weights_from_disk", body, hint)
+        hint = "run.folder must be on a disk of both, under the same path"
+        try:
+            await self._succeed(url, "/update_weights_from_disk", body, hint)
+        except UnreachableError as error:
+            raise UnreachableError(f"{error} ({_ENDED})") from error.__cause__
 
     async def add_adapter(self, url: str, folder: Path, name: str) -> None:
         body = {"lora_name": name, "lora_path": str(folder)}
