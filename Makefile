@@ -114,13 +114,14 @@ trainers: install ## Test the adapters of docs/trainers.md on the libraries them
 	@echo "==> pytest tests/integrations"
 	@.venv-trainers/bin/python -m pytest tests/integrations
 
-ENGINES := .venv-engines
-engines: install ## Hold a real vLLM (CPU, 2.2 GB, in $(ENGINES)) to what docs/scaling.md says, and write its table there
-	@[ -e $(ENGINES)/.installed ] || { echo "==> installing vLLM in $(ENGINES)" && $(BIN)/python -m venv $(ENGINES) \
-	  && $(ENGINES)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/engines-requirements.txt \
-	  && touch $(ENGINES)/.installed; }
+ENGINE ?= vllm
+ENGINES := .venv-engines-$(ENGINE)
+engines: install ## Hold a real vLLM, or ENGINE=sglang, to what docs/scaling.md says (CPU, 2.2 GB), and write its table there
+	@[ -e $(ENGINES)/.installed ] || { echo "==> installing $(ENGINE) in $(ENGINES)" && $(BIN)/python -m venv $(ENGINES) \
+	  && $(ENGINES)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	    -r benchmarks/engines-$(ENGINE)-requirements.txt && touch $(ENGINES)/.installed; }
 	@echo "==> benchmarks.engines"
-	@$(BIN)/python -m benchmarks.engines --python $(ENGINES)/bin/python --write $(ARGS)
+	@$(BIN)/python -m benchmarks.engines --engine $(ENGINE) --python $(ENGINES)/bin/python --write $(ARGS)
 
 clean: ## Remove .venv and caches (runs/ stays)
-	rm -rf $(VENV) .venv-lock .venv-trainers .venv-engines .venv-newest .venv-oldest .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .venv-lock .venv-trainers .venv-engines-* .venv-newest .venv-oldest .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

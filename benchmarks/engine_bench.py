@@ -14,13 +14,12 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.engine_server import EngineServer
+from benchmarks.engine_server import ENGINES, Engine, EngineServer
 from training.models.batching import sequence_logprobs
 from training.models.policy import Policy
 from training.records import Drawing, Rollout, SampleRequest, WeightedSequence
 from training.samplers.servers.pool import ServerPool
 from training.samplers.servers.sampler import ServerSampler
-from training.samplers.vllm.api import VllmApi
 
 STEPS = 10
 _PLAIN = Drawing()
@@ -37,13 +36,19 @@ _SETTINGS = {
 class Bench:
     """What the cases share."""
 
+    engine: Engine
     python: Path
     folder: Path
     tied: Path
     untied: Path
 
     def server(self, model: Path, *options: str, **settings: str) -> EngineServer:
-        return EngineServer(self.python, model, self.folder / "servers.log", *options, settings=settings)
+        return EngineServer(self.engine, self.python, model, self.folder / "servers.log", *options, settings=settings)
+
+    def served(self, model: Path, url: str) -> dict[str, object]:
+        """Return the keys of a run on a server."""
+        backend = next(name for name, engine in ENGINES.items() if engine is self.engine)
+        return {"model__name": model, "sampler__backend": backend, "sampler__servers": url}
 
     def train(self, name: str, *words: str, **keys: object) -> tuple[int, str]:
         """Run `rltf train`. Returns its status and the last line that it wrote to stderr."""
@@ -73,7 +78,7 @@ class Bench:
 
 @contextmanager
 def sampling(bench: Bench, policy: Policy, url: str, longest: int = 48) -> Iterator[ServerSampler]:
-    pool = ServerPool(VllmApi, [url], policy, bench.folder / "served", 64, 600, _PLAIN)
+    pool = ServerPool(bench.engine.api, [url], policy, bench.folder / "served", 64, 600, _PLAIN)
     try:
         yield ServerSampler(pool, policy, longest)
     finally:
@@ -103,6 +108,13 @@ def begin(sampler: ServerSampler, wanted: Sequence[SampleRequest]) -> None:
     sampler.ahead(wanted)
     while not any(each.done() for each in sampler._begun.values()):
         time.sleep(0.01)
+
+
+def in_flight(sampler: ServerSampler) -> int:
+    """Count the requests that servers work on. There must be some."""
+    found = sum(len(each.flying) for each in sampler._servers._servers)
+    assert found, "no request is in flight"
+    return found
 
 
 def away(policy: Policy, rollouts: Sequence[Rollout]) -> list[list[float]]:
