@@ -15,6 +15,8 @@ from engine import Diagnostic, Execution, Report, Source, Span, Verdict
 from feedback import COMPONENTS, Blame, Category, Feedback, FinishReason
 from tests.training.algorithms import algorithm, section
 from training.algorithms import acquittals
+from training.config import TrainConfig
+from training.errors import ConfigError
 from training.records import Group, Rollout, Sample, SampleRequest
 
 PASSING = b"a = 1 + 2"
@@ -189,3 +191,16 @@ def test_a_branch_that_passes_is_compared_with_the_whole_group():
     failing, passing = own.credit(Group("p", (GROUP[2], sample(1, PASSING, passed=True))))
     assert passing.weights.tolist() == pytest.approx([2.6] * 5)  # 2 - (-0.6)
     assert failing.weights.tolist() == pytest.approx([0, 0, 0, -0.5 * 1.3, 0])  # 2 - (2 - 0.6) / 2 is a pass's gain
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"sampler.backend": "vllm", "sampler.servers": "http://localhost:1"}, "sampler.backend: 'vllm' bars no token"),
+        ({"objective.branches": 7}, "objective.branches: 7 must be below sampler.samples_per_problem - 1, 7"),
+        ({"training.rollouts": "offline"}, "objective.branches: training.rollouts 'offline'"),
+    ],
+)
+def test_branches_that_cannot_be_drawn_are_refused(keys, said):
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        TrainConfig.load(overrides={"objective.algorithm": "branch", **keys})
