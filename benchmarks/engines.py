@@ -124,7 +124,8 @@ def learning(bench: Bench) -> str:
         assert served == 0, said
         ahead, said = bench.train("ahead", **keys, sampler__ahead=True)
         assert ahead == 0, said
-        assert bench.metric("ahead", "sampler/lag")[STEPS] == 1
+        lags = bench.metric("ahead", "sampler/lag")
+        assert lags[STEPS] == 1, f"sampler.ahead: steps behind {lags}"
         process = bench.launch("lost", **keys)
         while process.poll() is None and not _reached(bench, "lost", 3):
             time.sleep(0.2)
