@@ -45,8 +45,6 @@ class Engine:
     """More arguments, where adapters of rank 8 are trained."""
     unseen: str
     """What is said of a folder that the server does not see."""
-    misshapen: str
-    """What is said of weights of other shapes."""
     flaw: tuple[str, str]
     """A setting, and its value that makes a server unfit for a run. The message must name the setting."""
     crosses: bool = False
@@ -69,7 +67,6 @@ ENGINES = {
         },
         "--enable-lora --max-lora-rank 8 --max-loras 2",
         "does not see",
-        "other shapes than model.name",
         ("VLLM_SERVER_DEV_MODE", "0"),
         crosses=True,
         stale_head=True,
@@ -83,7 +80,6 @@ ENGINES = {
         {"SGLANG_USE_CPU_ENGINE": "1", "SGLANG_RETURN_ORIGINAL_LOGPROB": "1", "TORCH_COMPILE_DISABLE": "1"},
         "--enable-lora --max-lora-rank 8 --max-loras-per-batch 2 --lora-target-modules all --lora-backend torch_native",
         "run.folder must be on a disk of both",
-        "other shapes than model.name",
         ("SGLANG_RETURN_ORIGINAL_LOGPROB", "0"),
     ),
 }

@@ -59,6 +59,11 @@ class SampleRequest:
     drawn: tuple[float, ...] = ()
     """Log-probabilities of `begun`, where the policy drew it: the rollout is then as if drawn in one piece."""
 
+    @property
+    def given(self) -> int:
+        """How many tokens of `begun` the policy did not draw."""
+        return 0 if self.drawn else len(self.begun)
+
 
 @dataclass(frozen=True, slots=True)
 class Rollout:

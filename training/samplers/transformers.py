@@ -185,12 +185,12 @@ class TransformersSampler(Sampler):
                         sample=request.first + sample,
                         prompt_ids=request.prompt_ids,
                         token_ids=(*request.begun, *ids[row][: ends[row]]),
-                        logprobs=(*(request.drawn or [0.0] * len(request.begun)), *scores[row][: ends[row]]),
+                        logprobs=(*[0.0] * request.given, *request.drawn, *scores[row][: ends[row]]),
                         finish_reason=FinishReason.STOP if stops[row] else FinishReason.LENGTH,
                         policy_version=self.version,
                         turn=request.turn,
                         greedy=request.drawing.greedy,
-                        begun=0 if request.drawn else len(request.begun),
+                        begun=request.given,
                     )
                 )
         return rollouts

@@ -72,12 +72,12 @@ def rollout_of(answer: Answer, request: SampleRequest, sample: int, version: int
         sample=sample,
         prompt_ids=request.prompt_ids,
         token_ids=(*request.begun, *answer.token_ids),
-        logprobs=(*(request.drawn or [0.0] * len(request.begun)), *(min(0.0, score) for score in answer.logprobs)),
+        logprobs=(*[0.0] * request.given, *request.drawn, *(min(0.0, score) for score in answer.logprobs)),
         finish_reason=_REASONS[answer.finish_reason],
         policy_version=version,
         turn=request.turn,
         greedy=request.drawing.greedy,
-        begun=0 if request.drawn else len(request.begun),
+        begun=request.given,
     )
 
 
