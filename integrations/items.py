@@ -26,7 +26,7 @@ def problem_of(data: object) -> Problem:
     return _parsed(data if isinstance(data, str) else json.dumps(data, sort_keys=True))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)  # requests of a batch share problems, and one may take megabytes
 def _parsed(text: str) -> Problem:
     try:
         data = json.loads(text)

@@ -20,6 +20,8 @@ from feedback import Feedback, FinishReason, Scorer
 from integrations.items import problem_of
 
 RewardFunction = Callable[..., list[float | None]]
+_PROGRAM = ("coarse", "adaptive")
+"""Rewards that all tokens of a completion share."""
 
 
 class ScorerRewards:
@@ -33,6 +35,9 @@ class ScorerRewards:
         end_ids: Token ids that end a completion. One that ends in another token was cut off by the length limit.
         column: The data set's column that holds the problem (`integrations.items.problem_of`).
         components: The program's rewards, a function for each; `reward_weights` of TRL's configuration weighs them.
+
+    Raises:
+        ValueError: a component is no reward of a program as a whole.
     """
 
     def __init__(
@@ -41,8 +46,10 @@ class ScorerRewards:
         end_ids: Collection[int],
         *,
         column: str = "problem",
-        components: Sequence[str] = ("coarse", "adaptive"),
+        components: Sequence[str] = _PROGRAM,
     ) -> None:
+        if unknown := [name for name in components if name not in _PROGRAM]:
+            raise ValueError(f"components: {', '.join(map(repr, unknown))}; allowed: {', '.join(_PROGRAM)}")
         self.functions: list[RewardFunction] = [self._function(name) for name in components]
         self.problems: list[Problem] = []
         """What the newest batch answers."""
@@ -85,14 +92,22 @@ class TokenRewardTrainer(GRPOTrainer):  # type: ignore[misc]
     Args:
         model: As in `GRPOTrainer`.
         rewards: The reward functions, which also know the token rewards.
+        reward_funcs: Other reward functions, which come after those of `rewards`.
         options: Everything else that `GRPOTrainer` takes, by name.
 
     Raises:
         ValueError: `importance_sampling_level` is `sequence`, where a token's advantage moves all tokens alike.
     """
 
-    def __init__(self, model: Any, rewards: ScorerRewards, **options: Any) -> None:  # noqa: ANN401
-        super().__init__(model, rewards.functions, **options)
+    def __init__(
+        self,
+        model: Any,  # noqa: ANN401
+        rewards: ScorerRewards,
+        *,
+        reward_funcs: Sequence[RewardFunction] = (),
+        **options: Any,  # noqa: ANN401
+    ) -> None:
+        super().__init__(model, [*rewards.functions, *reward_funcs], **options)
         if self.importance_sampling_level != "token":
             found = self.importance_sampling_level
             raise ValueError(f"importance_sampling_level is {found!r}; allowed with token rewards: 'token'")

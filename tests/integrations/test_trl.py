@@ -130,3 +130,22 @@ def test_a_data_set_without_the_column_is_told_so(tokenizer, scorer):
     rewards = ScorerRewards(scorer, {tokenizer.eos_token_id}, column="task")
     with pytest.raises(ValueError, match=r"column: no 'task' in the data set's; .*'problem'"):
         rewards.functions[0](completion_ids=[[1]], problem=[PROBLEM])
+
+
+def test_reward_functions_of_ones_own_stand_beside_the_scorers(model_folder, tokenizer, scorer, rows, tmp_path):
+    def length(completion_ids, **_):
+        return [-float(len(ids)) for ids in completion_ids]
+
+    rewards = ScorerRewards(scorer, {tokenizer.eos_token_id}, components=["coarse"])
+    settings = arguments(tmp_path, reward_weights=[1.0, 0.5])
+    trainer = TokenRewardTrainer(model_folder, rewards, reward_funcs=[length], args=settings, train_dataset=data(rows))
+    trainer.train()
+    (log,) = [entry for entry in trainer.state.log_history if "rewards/length/mean" in entry]
+    coarse = sum(feedback.outcome("coarse") for feedback in rewards.feedback) / 16
+    assert log["rewards/coarse/mean"] == pytest.approx(coarse, abs=1e-6)
+    assert log["reward"] == pytest.approx(coarse + 0.5 * log["rewards/length/mean"], abs=1e-5)
+
+
+def test_a_component_that_is_no_reward_of_a_program_is_refused(tokenizer, scorer):
+    with pytest.raises(ValueError, match=r"components: 'fine', 'fast'; allowed: coarse, adaptive"):
+        ScorerRewards(scorer, {tokenizer.eos_token_id}, components=["coarse", "fine", "fast"])
