@@ -62,7 +62,7 @@ def located(bench: Bench, groups: Sequence[Group]) -> dict[str, float]:
     """
     credit = bench.trainer("peers").algorithm
     assert isinstance(credit, Credit)
-    credit.acquittals.add(s.feedback.report.program for group in groups for s in group.samples if passed(s))
+    credit.right.add(s.feedback.report.program for group in groups for s in group.samples if passed(s))
     found: dict[str, list[tuple[float, float, float, float]]] = {"peers": [], "errors": []}
     for group in groups:
         passing = [sample for sample in group.samples if passed(sample)]
@@ -96,7 +96,7 @@ def branched(bench: Bench, groups: Sequence[Group]) -> dict[str, float]:
     algorithm, rollouts = bench.trainer("branch").algorithm, bench.opened.trainer.rollouts
     assert isinstance(algorithm, Branch)
     firsts = [replace(group, samples=group.samples[:4]) for group in groups]
-    algorithm.acquittals.add(s.feedback.report.program for first in firsts for s in first.samples if passed(s))
+    algorithm.right.add(s.feedback.report.program for first in firsts for s in first.samples if passed(s))
     failed = [first for first in firsts if not any(map(passed, first.samples))]
     asked = algorithm.further([failed], 0)
     drawn = rollouts.groups(rollouts.draw(asked).judged)

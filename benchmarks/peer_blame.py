@@ -29,8 +29,8 @@ from engine.text import ProgramText
 from feedback import Feedback, FinishReason
 from feedback.narrowing import tells, value_of
 from feedback.spectrum import shares
-from training.algorithms.acquittals import Acquittals
 from training.algorithms.credit import fault
+from training.algorithms.memory import Memory
 from training.algorithms.words import Line, read
 from training.records import Rollout, Sample
 
@@ -127,8 +127,8 @@ def credit_certainty(case: Case) -> np.ndarray:
 
 
 @lru_cache(maxsize=8)
-def _memory(programs: tuple[str, ...]) -> Acquittals:
-    known = Acquittals()
+def _memory(programs: tuple[str, ...]) -> Memory:
+    known = Memory()
     known.add(program.encode() for program in programs)
     return known
 

@@ -14,7 +14,7 @@ import pytest
 from engine import Diagnostic, Execution, Report, Source, Span, Verdict
 from feedback import COMPONENTS, Blame, Category, Feedback, FinishReason
 from tests.training.algorithms import algorithm, section
-from training.algorithms import acquittals
+from training.algorithms import memory
 from training.config import TrainConfig
 from training.errors import ConfigError
 from training.records import Group, Rollout, Sample, SampleRequest
@@ -96,12 +96,45 @@ def test_a_suspect_is_less_certain_for_each_passing_program_of_earlier_groups_th
     assert resumed.credit(Group("p", GROUP))[2].weights.tolist() == pytest.approx([0, 0, 0, -0.5 * WORTH / 3, 0])
 
 
-def test_only_the_newest_passing_programs_are_remembered(monkeypatch):
-    monkeypatch.setattr(acquittals, "_KEPT", 2)
-    known = acquittals.Acquittals()
+def test_what_a_passing_sample_does_not_share_with_the_nearest_failing_one_gets_more():
+    decided = [1.3, 1.3, 1.3, 1.3 * (1 + 4), 1.3]  # `+`, where the failing one has `-`
+    assert weights(*GROUP, contrast=4.0) == [pytest.approx(decided), pytest.approx([1.3] * 2 + decided), [0.0] * 5]
+    assert weights(*GROUP, contrast=1.0, focus=1.0)[::2] == [
+        pytest.approx([1.3, 1.3, 1.3, 2.6, 1.3]),
+        pytest.approx([0, 0, 0, -0.5 * WORTH, 0]),
+    ]
+
+
+def test_a_passing_sample_without_a_failing_one_gets_no_more():
+    failing, elsewhere = sample(0, FAILING, passed=False), sample(0, PASSING, passed=True)
+    own = algorithm("credit", keys={"contrast": 4.0, "baseline": "none"})
+    own.credit(Group("q", (failing,)))
+    assert own.credit(Group("p", (elsewhere, GROUP[1])))[0].weights.tolist() == [2.0] * 5
+
+
+def test_what_failing_programs_of_earlier_groups_wrote_behind_the_same_words_decided_less():
+    own = algorithm("credit", keys={"contrast": 3.0})
+    own.credit(Group("q", (sample(0, b"b = 1 + 3", passed=False), sample(1, b"c = 1 + 4\nd = 1 + 4", passed=False))))
+    resumed = algorithm("credit", keys={"contrast": 3.0})
+    resumed.load(own.state())
+    for each in (own, resumed):  # two failing programs have `+` behind `= 1`
+        expected = [1.3, 1.3, 1.3, 1.3 * (1 + 3 / 3), 1.3]
+        assert each.credit(Group("p", GROUP))[0].weights.tolist() == pytest.approx(expected)
+
+
+def test_a_name_that_does_not_matter_gets_no_more():
+    one, other = sample(0, b"a = 1 ; print( a )", passed=True), sample(1, b"b = 1 ; print( b )", passed=True)
+    failing = sample(2, b"a = 3 ; print( 2 )", passed=False)  # it has 3 for 1, and 2 for the name
+    expected = [0, 1.3, 2.6, 1.3, 1.3, 0, 1.3]
+    assert weights(one, other, failing, choices=0.0, contrast=1.0)[0] == pytest.approx(expected)
+
+
+def test_only_the_newest_programs_are_remembered(monkeypatch):
+    monkeypatch.setattr(memory, "_KEPT", 2)
+    known = memory.Memory()
     known.add([b"a = 1", b"a = 2", b"a = 3"])
-    assert [known.certainty((b"a", b"=", value)) for value in (b"1", b"2", b"3")] == [1.0, 0.5, 0.5]
-    assert known.certainty((b"\n", b"a", b"=")) == 1 / 3
+    assert [known.rarity((b"a", b"=", value)) for value in (b"1", b"2", b"3")] == [1.0, 0.5, 0.5]
+    assert known.rarity((b"\n", b"a", b"=")) == 1 / 3
     assert known.programs == [b"a = 2", b"a = 3"]
 
 
@@ -136,6 +169,8 @@ def test_a_moved_advantage_says_where_and_why():
     fault = "at fault with a certainty of 1.00: the nearest passing program has something else"
     assert moves(*GROUP, focus=1.0) == [(), (), ((3, 4, fault),)]
     assert moves(*GROUP) == [(), (), ()]
+    decided = "decisive with a certainty of 1.00: the nearest failing program has something else"
+    assert moves(*GROUP, contrast=0.5) == [((3, 4, decided),), ((5, 6, decided),), ()]
 
 
 def test_nothing_to_learn_from_is_refused():

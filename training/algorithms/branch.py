@@ -82,7 +82,7 @@ class Branch(Credit):
         less where the policy gave it more than 95%: it was hardly a choice, and there is little else to draw.
         """
         lines = read(program_of(sample))
-        doubts = [self.acquittals.certainty(beginning) for line in lines for beginning in line.beginnings()]
+        doubts = [self.right.rarity(beginning) for line in lines for beginning in line.beginnings()]
         new = on_tokens(sample, lines, np.array(doubts, dtype=np.float32), np.zeros(len(doubts), dtype=np.bool_))
         open_to_others = (1 - np.exp(np.array(sample.rollout.logprobs, dtype=np.float32))) / _CHOICE
         return new * np.minimum(1, open_to_others)

@@ -2,14 +2,16 @@
 
 Nothing is added to an outcome's advantage A = R - b, with b the mean of the problem's other samples. It is moved:
 
-    a passing sample    w_t = passing * A * (choices where t is a choice that does not matter, else 1)
+    a passing sample    w_t = passing * A * (choices where t is a choice that does not matter, else 1 + contrast * d_t)
     a failing sample    w_t = failing * A - focus * S * p_t * c_t
 
-S is what a pass earns above the group's mean, p_t the probability that the policy gave to the token, and c_t the
-certainty that it is at fault. Both c and the choices come from the group's other programs (`peers`): what a failing
-program does not share with the nearest passing one is suspect, and another name in a passing one does not matter.
-A suspect that passing programs of earlier groups wrote too, behind the same words, is less certain (`acquittals`).
-Without a passing peer, c is the strength of the blame of a crash or syntax error, and acquittals count as well.
+S is what a pass earns above the group's mean, p_t the probability that the policy gave to the token, c_t the certainty
+that it is at fault, and d_t the certainty that it decided the pass. They come from the group's other programs
+(`peers`). What a failing program does not share with the nearest passing one is suspect, and what a passing program
+does not share with the nearest failing one may have decided. Another name in a passing one does not matter.
+A suspect that passing programs of earlier groups wrote too, behind the same words, is less certain, and so is what may
+have decided where failing programs wrote it too (`memory`). Without a passing peer, c is the strength of the blame of a
+crash or syntax error, and the memory counts as well.
 
 `passing` alone is RAFT with a baseline (Dong et al. 2023), `failing` alone is negative-sample reinforcement
 (arXiv 2506.01347), and equal weights on both are the plain policy gradient with this baseline.
@@ -26,9 +28,9 @@ from pydantic import model_validator
 
 from engine import Source, Span, Verdict
 from feedback import token_range
-from training.algorithms.acquittals import Acquittals
 from training.algorithms.base import Parts
 from training.algorithms.baselines import outcome
+from training.algorithms.memory import Memory
 from training.algorithms.peers import Places, nearest
 from training.algorithms.policy_gradient import PolicyGradient
 from training.algorithms.words import Line, read
@@ -57,6 +59,8 @@ class Credit(PolicyGradient):
         """Weight of a failing sample's advantage, on all of its tokens alike."""
         focus: Weight = 0.0
         """Weight of what is taken off the tokens of a failing sample that are at fault, as far as is known."""
+        contrast: Weight = 0.0
+        """Weight of what a passing sample's tokens get on top that decided, as far as is known."""
         choices: Fraction = 1.0
         """Share of a passing sample's advantage that names keep for which another passing sample has others."""
 
@@ -68,38 +72,47 @@ class Credit(PolicyGradient):
 
     def __init__(self, section: Section, parts: Parts) -> None:
         super().__init__(section, parts)
-        self.acquittals = Acquittals()
+        self.right, self.wrong = Memory(), Memory()
+        """What passing and failing programs of earlier groups wrote."""
 
     def credit(self, group: Group) -> list[Experience]:
-        """Move the advantages. What passes is remembered from then on."""
+        """Move the advantages. The group's programs are remembered from then on."""
         experiences = super().credit(group)
-        self.acquittals.add(program_of(sample) for sample in group.samples if passed(sample))
+        for sample in group.samples:
+            (self.right if passed(sample) else self.wrong).add([program_of(sample)])
         return experiences
 
     def state(self) -> dict[str, Any]:
-        return super().state() | {"passing": self.acquittals.programs}
+        return super().state() | {"passing": self.right.programs, "failing": self.wrong.programs}
 
     def load(self, state: Mapping[str, Any]) -> None:
         super().load(state)
-        self.acquittals.add(state.get("passing", ()))  # none in older checkpoints
+        self.right.add(state.get("passing", ()))  # none in older checkpoints
+        self.wrong.add(state.get("failing", ()))
 
     def weights(self, sample: Sample, baseline: Baseline, group: Group) -> tuple[Row, Moves]:
-        """Move a sample's advantage to the tokens that may have earned it, by what the group's passing ones say."""
+        """Move a sample's advantage to the tokens that may have earned it, by what the group's others say."""
         plain, moves = super().weights(sample, baseline, group)
-        others = [peer for peer in group.samples if passed(peer) and peer.rollout is not sample.rollout]
+        others = [peer for peer in group.samples if peer.rollout is not sample.rollout]
+        passing, failing = [peer for peer in others if passed(peer)], [peer for peer in others if not passed(peer)]
         if passed(sample):
             weights = self.section.passing * plain
-            if self.section.choices < 1 and others:
-                choices = self.choices(sample, others)
-                moves = _moves(choices, lambda _: "another passing program has another name here")
-                weights = np.where(choices, self.section.choices * weights, weights)
+            if self.section.contrast and failing:
+                decisive = apart(sample, failing, self.wrong)
+                why = "decisive with a certainty of {:.2f}: the nearest failing program has something else"
+                moves = _moves(decisive, why.format)
+                weights = weights * (1 + self.section.contrast * decisive)
+            if self.section.choices < 1 and passing:
+                choices = self.choices(sample, passing)
+                moves += _moves(choices, lambda _: "another passing program has another name here")
+                weights = np.where(choices, self.section.choices * self.section.passing * plain, weights)
         else:
             weights = self.section.failing * plain
             if self.section.focus:
                 gain = self._worth_of_a_pass() - float(np.mean([self._worth(one) for one in group.samples]))
                 probabilities = np.exp(np.array(sample.rollout.logprobs, dtype=np.float32))
-                certainty = self.certainty(sample, others)
-                why = "the nearest passing program has something else" if others else "the error is blamed on it"
+                certainty = self.certainty(sample, passing)
+                why = "the nearest passing program has something else" if passing else "the error is blamed on it"
                 moves = _moves(certainty, lambda value: f"at fault with a certainty of {value:.2f}: {why}")
                 weights = weights - self.section.focus * gain * probabilities * certainty
         return weights.astype(np.float32), moves
@@ -122,26 +135,33 @@ class Credit(PolicyGradient):
         """
         lines = read(program_of(sample))
         found = nearest(lines, [read(program_of(peer)) for peer in passing])
-        if found is None:
-            return np.zeros(len(sample.rollout.token_ids), dtype=np.bool_)
         return on_tokens(sample, lines, found.renamed.astype(np.float32), np.zeros_like(found.branch)) > 0
 
     def certainty(self, sample: Sample, passing: Sequence[Sample]) -> Row:
         """Say how certain it is that each token of a failing sample is at fault, float32 [T]."""
-        return fault(sample, passing, self.acquittals)
+        return fault(sample, passing, self.right)
 
 
-def fault(sample: Sample, passing: Sequence[Sample], acquittals: Acquittals) -> Row:
+def fault(sample: Sample, passing: Sequence[Sample], right: Memory) -> Row:
     """Say how certain it is that each token of a failing sample is at fault, by passing ones or its error, [T]."""
+    if passing:
+        return apart(sample, passing, right)
     lines = read(program_of(sample))
-    found = nearest(lines, [read(program_of(peer)) for peer in passing])
-    contexts = [context for line in lines for context in line.contexts()]
-    doubts = np.array([acquittals.certainty(context) for context in contexts], dtype=np.float32)
-    if found is not None:
-        values = np.where(found.apart | found.branch, doubts, np.float32(0))
-        return on_tokens(sample, lines, values, found.branch)
+    doubts = _rarities(lines, right)
     acquitted = on_tokens(sample, lines, doubts, np.zeros(len(doubts), dtype=np.bool_))
     return _blamed(sample) * np.where(acquitted > 0, acquitted, np.float32(1))  # 1 where a token has no word
+
+
+def apart(sample: Sample, others: Sequence[Sample], known: Memory) -> Row:
+    """Say where a sample parts from the nearest of others, less where programs of that kind are known to agree, [T]."""
+    lines = read(program_of(sample))
+    found = nearest(lines, [read(program_of(other)) for other in others])
+    return on_tokens(sample, lines, np.where(found.apart | found.branch, _rarities(lines, known), 0), found.branch)
+
+
+def _rarities(lines: Sequence[Line], known: Memory) -> Row:
+    """Give the rarity of each word behind the words before it, float32 [W]."""
+    return np.array([known.rarity(context) for line in lines for context in line.contexts()], dtype=np.float32)
 
 
 def passed(sample: Sample) -> bool:

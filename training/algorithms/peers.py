@@ -53,9 +53,9 @@ def parting(one: Sequence[Line], other: Sequence[Line]) -> Parting:
     )
 
 
-def nearest(one: Sequence[Line], others: Sequence[Sequence[Line]]) -> Parting | None:
-    """Compare with the one of `others` that differs least, the first of equally near ones. None without others."""
-    return min((parting(one, other) for other in others), key=lambda found: found.distance, default=None)
+def nearest(one: Sequence[Line], others: Sequence[Sequence[Line]]) -> Parting:
+    """Compare with the one of `others` that differs least, the first of equally near ones. There must be some."""
+    return min((parting(one, other) for other in others), key=lambda found: found.distance)
 
 
 def _aligned(one: Sequence[Line], other: Sequence[Line]) -> tuple[dict[_Word, _Word], set[_Word]]:

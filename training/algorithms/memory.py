@@ -1,4 +1,4 @@
-"""Remember what passing programs wrote: what they write too is less suspect where a failing program has it."""
+"""Remember what judged programs wrote, to tell a usual word from one that decides."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from collections.abc import Hashable, Iterable
 from training.algorithms.words import read
 
 _KEPT = 1000
-"""Passing programs that are remembered, the newest."""
+"""Programs that are remembered, the newest."""
 
 
-class Acquittals:
-    """Counts the passing programs that have a word behind the same two words of a line, and that begin a line alike."""
+class Memory:
+    """Counts the programs that have a word behind the same two words of a line, and that begin a line alike."""
 
     def __init__(self) -> None:
         self._programs: deque[bytes] = deque()
         self._counts: Counter[Hashable] = Counter()
 
     def add(self, programs: Iterable[bytes]) -> None:
-        """Remember passing programs."""
+        """Remember programs."""
         for program in programs:
             if len(self._programs) == _KEPT:
                 self._counts -= Counter(_written(self._programs.popleft()))
             self._programs.append(program)
             self._counts.update(_written(program))
 
-    def certainty(self, written: Hashable) -> float:
-        """Say how certain it is that a suspect is at fault: 1 / (1 + passing programs that have it).
+    def rarity(self, written: Hashable) -> float:
+        """Return 1 / (1 + programs that have it).
 
         Args:
             written: one of a line's `contexts` or of its `beginnings`.
