@@ -31,9 +31,8 @@ BASELINES = ("leave one out", "raft", "grpo")
 at its authors' settings. The best one has the highest last pass@1. All have one learning rate."""
 BLAME, WITHOUT = "branch + contrast", "positive"
 """What is shown, and the same with blame switched off."""
-_Key = tuple[str, str, int, int, float, float, bool]
-"""Tier, protocol, steps of the run, problems of a step, learning rate, temperature, and whether the seeds chose
-nothing."""
+_Key = tuple[str, str, int, int, float, bool]
+"""Tier, protocol, steps of the run, problems of a step, temperature, and whether the seeds chose nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +69,9 @@ def settings(rows: Sequence[dict[str, Any]]) -> dict[_Key, Runs]:
     for row in rows:
         chose_nothing = row["seed"] >= FIRST_SHOWN
         portion = row.get("portion", _OLDEST_PORTION)
-        key = (row["tier"], row["protocol"], row["steps"], portion, row["rate"], row["temperature"], chose_nothing)
-        found.setdefault(key, {}).setdefault(row["arm"], {}).setdefault(row["seed"], []).append(row)
+        key = (row["tier"], row["protocol"], row["steps"], portion, row["temperature"], chose_nothing)
+        arm = row["arm"] if row["rate"] == RATE else f"{row['arm']} at {row['rate']:g}"
+        found.setdefault(key, {}).setdefault(arm, {}).setdefault(row["seed"], []).append(row)
     return {
         key: {arm: {seed: _curve(of) for seed, of in sorted(seeds.items())} for arm, seeds in arms.items()}
         for key, arms in sorted(found.items(), key=lambda item: (not item[0][-1], item[0]))
@@ -89,9 +89,9 @@ def table(rows: Sequence[dict[str, Any]], against: str) -> str:
 
 
 def _setting(key: _Key, runs: Runs, against: str) -> str:
-    tier, protocol, steps, portion, rate, temperature, shown = key
+    tier, protocol, steps, portion, temperature, shown = key
     length = f"{steps} steps of {portion} problems"
-    about = f"`{tier}`, `{protocol}`, {length}, learning rate {rate:g}, temperature {temperature}"
+    about = f"`{tier}`, `{protocol}`, {length}, temperature {temperature}"
     chosen = "Seeds that chose nothing." if shown else "Seeds that choose."
     heads = ["arm", "seeds", "mistakes", "pass@1", "difference", "95% over problems"]
     if several := any(len(run.judged) > 1 for seeds in runs.values() for run in seeds.values()):
@@ -190,7 +190,7 @@ def efficiency(runs: Runs, baselines: Sequence[str], arms: Sequence[str]) -> Ite
 def comparison(rows: Sequence[dict[str, Any]], picture: Path) -> str:
     """Write the comparison, and draw it."""
     found = settings(rows)
-    runs = found.get((TIER, "online", STEPS, PORTION, RATE, TEMPERATURE, True))
+    runs = found.get((TIER, "online", STEPS, PORTION, TEMPERATURE, True))
     if runs is None:
         return "Nothing has run yet."
     draw(runs, picture)

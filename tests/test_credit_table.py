@@ -49,4 +49,11 @@ def test_seeds_that_chose_have_other_tables_than_those_that_did_not():
             for seed in (0, 10) for step in (2, 1)]  # fmt: skip
     found = settings(rows)
     assert [key[-1] for key in found] == [True, False]
-    assert found["t", "online", 2, 16, 5e-4, 1.0, True]["a"][10].judged == (128, 256)
+    assert found["t", "online", 2, 16, 1.0, True]["a"][10].judged == (128, 256)
+
+
+def test_an_arm_with_another_learning_rate_than_the_usual_one_says_so():
+    row = {"tier": "t", "protocol": "online", "steps": 1, "step": 1, "judged": 8, "passes": {"p": "1"}}
+    row |= {"temperature": 1.0, "arm": "a", "mistakes": 0.1, "seed": 10}
+    (runs,) = settings([{**row, "rate": rate} for rate in (5e-4, 1e-3)]).values()
+    assert list(runs) == ["a", "a at 0.001"]
