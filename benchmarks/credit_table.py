@@ -23,14 +23,17 @@ TIER, STEPS, PORTION, RATE, TEMPERATURE = "uneven", 32, 8, 5e-4, 0.6
 """The comparison of docs/results.md, decided before a seed of it ran. It compares the mean pass@1 over the run, the
 last pass@1, pass@8, and the judged samples until the best baseline's last pass@1, at this temperature. An earlier one,
 of *peers* with 16 steps of 16 problems, keeps its table. Seeds 1 and 2 then chose *branch + contrast* and this size of
-a step. Decided: seeds 20 to 24 of these two arms, of the baselines and of *contrast* alone."""
+a step. Decided: seeds 20 to 24 of these two arms, of *contrast* alone and of the baselines, each at the better one of
+two learning rates, 5e-4 and 1e-3 (seed 1). An arm's name has its rate where that is not RATE."""
 _OLDEST_PORTION = 16
 """Problems of a step in rows that do not say it."""
-BASELINES = ("leave one out", "raft", "grpo")
+BASELINES = ("leave one out", "raft at 0.001", "grpo")
 """RLOO with a clipped ratio and reuse (after Ahmadian et al. 2024), RAFT (Dong et al. 2023) and GRPO (Shao et al. 2024)
-at its authors' settings. The best one has the highest last pass@1. All have one learning rate."""
-BLAME, WITHOUT = "branch + contrast", "positive"
-"""What is shown, and the same with blame switched off."""
+at its authors' settings. The best one has the highest last pass@1."""
+BLAME = ("branch + contrast", "contrast")
+"""What is shown."""
+WITHOUT = ("positive at 0.001", "positive")
+"""The same with blame switched off. The first one that a setting has is compared with."""
 _Key = tuple[str, str, int, int, float, bool]
 """Tier, protocol, steps of the run, problems of a step, temperature, and whether the seeds chose nothing."""
 
@@ -196,8 +199,8 @@ def comparison(rows: Sequence[dict[str, Any]], picture: Path) -> str:
     draw(runs, picture)
     shown = [(key, of) for key, of in found.items() if key[-1] and key[0] == TIER]
     shown.sort(key=lambda item: item[0][2] != STEPS)  # the decided one, then earlier ones
-    parts = [_setting(key, of, WITHOUT) for key, of in shown]
-    needed = " ".join(efficiency(runs, BASELINES, (BLAME, WITHOUT)))
+    parts = [_setting(key, of, next(arm for arm in WITHOUT if arm in of)) for key, of in shown]
+    needed = " ".join(efficiency(runs, BASELINES, (*BLAME, *WITHOUT)))
     return "\n\n".join([*parts, needed, f"![learning curves](images/{picture.name})"])
 
 
