@@ -34,6 +34,8 @@ BLAME = ("branch + contrast", "contrast")
 """What is shown."""
 WITHOUT = ("positive at 0.001", "positive")
 """The same with blame switched off. The first one that a setting has is compared with."""
+SAME_RATE = (("branch + contrast", "positive"), ("branch + contrast at 0.001", "positive at 0.001"))
+"""Blame's own part, with nothing else changed. The second pair was added when the decided runs had been seen."""
 _Key = tuple[str, str, int, int, float, bool]
 """Tier, protocol, steps of the run, problems of a step, temperature, and whether the seeds chose nothing."""
 
@@ -190,6 +192,15 @@ def efficiency(runs: Runs, baselines: Sequence[str], arms: Sequence[str]) -> Ite
         yield f"*{arm}* {share} (seeds {' '.join(map(str, own))})."
 
 
+def own_part(runs: Runs, pairs: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """Write how far an arm is above another over the run, on the seeds of both."""
+    for arm, other in pairs:
+        seeds = [seed for seed in runs.get(arm, {}) if seed in runs.get(other, {})]
+        mean, interval = over_seeds([runs[arm][seed].whole - runs[other][seed].whole for seed in seeds])
+        if seeds:
+            yield f"Over the run *{arm}* is {mean} from *{other}* ({interval}; seeds {' '.join(map(str, seeds))})."
+
+
 def comparison(rows: Sequence[dict[str, Any]], picture: Path) -> str:
     """Write the comparison, and draw it."""
     found = settings(rows)
@@ -201,7 +212,9 @@ def comparison(rows: Sequence[dict[str, Any]], picture: Path) -> str:
     shown.sort(key=lambda item: item[0][2] != STEPS)  # the decided one, then earlier ones
     parts = [_setting(key, of, next(arm for arm in WITHOUT if arm in of)) for key, of in shown]
     needed = " ".join(efficiency(runs, BASELINES, (*BLAME, *WITHOUT)))
-    return "\n\n".join([*parts, needed, f"![learning curves](images/{picture.name})"])
+    return "\n\n".join(
+        [*parts, needed, " ".join(own_part(runs, SAME_RATE)), f"![learning curves](images/{picture.name})"]
+    )
 
 
 def draw(runs: Runs, path: Path) -> None:

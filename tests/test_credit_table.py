@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.credit_table import Curve, efficiency, over_problems, over_seeds, samples_to_reach, settings
+from benchmarks.credit_table import Curve, efficiency, over_problems, over_seeds, own_part, samples_to_reach, settings
 
 
 def run(*rates: str, judged: int = 100) -> Curve:
@@ -57,3 +57,10 @@ def test_an_arm_with_another_learning_rate_than_the_usual_one_says_so():
     row |= {"temperature": 1.0, "arm": "a", "mistakes": 0.1, "seed": 10}
     (runs,) = settings([{**row, "rate": rate} for rate in (5e-4, 1e-3)]).values()
     assert list(runs) == ["a", "a at 0.001"]
+
+
+def test_blames_own_part_is_over_the_run_and_on_seeds_of_both():
+    ours, without = {0: run("1111", "1111"), 1: run("0011", "0000")}, {1: run("0001", "0000"), 2: run("1111", "0000")}
+    assert list(own_part({"a": ours, "b": without}, (("a", "b"), ("a", "absent")))) == [
+        "Over the run *a* is +12.5 from *b* (one seed; seeds 1)."
+    ]
